@@ -1,0 +1,57 @@
+/** The environment that a trainer gets on top of the submitted one. */
+import crypto from 'node:crypto';
+import os from 'node:os';
+import { decodeEnv } from '../rundir/index.ts';
+
+/** Variables by which numeric libraries size their thread pools. */
+const threadVariables = [
+  'OMP_NUM_THREADS',
+  'MKL_NUM_THREADS',
+  'OPENBLAS_NUM_THREADS',
+  'NUMEXPR_NUM_THREADS',
+  'VECLIB_MAXIMUM_THREADS',
+];
+const gpuVariables = ['CUDA_VISIBLE_DEVICES', 'HIP_VISIBLE_DEVICES', 'ROCR_VISIBLE_DEVICES'];
+
+/** Set by us for the trainer; a submitted value would be somebody else's. */
+export const envUnset: readonly string[] = [...gpuVariables, 'CUDA_DEVICE_ORDER'];
+
+export function envOf(data: Buffer | null): Readonly<Record<string, string | undefined>> {
+  return data === null ? {} : decodeEnv(data);
+}
+
+/** PATH for a run that was submitted with no environment at all. */
+export function defaultSearchPath(): string {
+  return process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+}
+
+/** G6: slots are enforced by the masks; a run that holds none sees none. */
+export function trainerEnv(input: {
+  submitted: Readonly<Record<string, string | undefined>>;
+  configured: Readonly<Record<string, string>>;
+  slots: readonly string[];
+  parallel: number;
+  traceId: string;
+  runId: string;
+  attempt: number;
+}): Record<string, string> {
+  const { submitted, configured, slots } = input;
+  const env: Record<string, string> = { PYTHONUNBUFFERED: '1' };
+  if (submitted.PATH === undefined) env.PATH = defaultSearchPath();
+  if (submitted.HOME === undefined) env.HOME = os.homedir();
+  const share = Math.max(1, Math.floor(os.availableParallelism() / input.parallel));
+  for (const name of threadVariables) {
+    if (submitted[name] === undefined) env[name] = String(share);
+  }
+  Object.assign(env, configured);
+  const mask = slots.join(',');
+  for (const name of gpuVariables) env[name] = mask;
+  env.CUDA_DEVICE_ORDER = 'PCI_BUS_ID';
+  const span = crypto
+    .createHash('sha256')
+    .update(`${input.traceId}/${input.runId}/${input.attempt}`)
+    .digest('hex')
+    .slice(0, 16);
+  env.TRACEPARENT = `00-${input.traceId}-${span}-01`;
+  return env;
+}

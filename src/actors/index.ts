@@ -1,0 +1,6 @@
+export { durable } from './durable.ts';
+export { type EffectDeps, provideRun } from './effects.ts';
+export { envOf, envUnset, trainerEnv } from './environment.ts';
+export { createOrchestrator, type Orchestrator } from './orchestrator.ts';
+export { preflight } from './preflight.ts';
+export { createSupervisor, type Supervisor } from './supervisor.ts';

@@ -1,0 +1,61 @@
+/** Looks, before anything is leased, whether a run can start here: every reason at once. */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+
+export type PreflightInput = {
+  readonly program: string;
+  readonly cwd: string;
+  /** The PATH that the trainer will see. */
+  readonly searchPath: string;
+  /** Where state lies, and how many bytes must be free there. */
+  readonly home: string;
+  readonly diskFloorBytes: number;
+};
+
+/** Every reason why the run cannot start; empty when it can. */
+export async function preflight(input: PreflightInput): Promise<string[]> {
+  const reasons = await Promise.all([cwdReason(input.cwd), programReason(input), diskReason(input)]);
+  return reasons.filter((reason) => reason !== null);
+}
+
+/** The program's file as execvp would find it, or null. */
+export async function findProgram(
+  program: string,
+  cwd: string,
+  searchPath: string,
+): Promise<string | null> {
+  if (program === '') return null;
+  const candidates = program.includes('/')
+    ? [path.resolve(cwd, program)]
+    : searchPath.split(':').map((dir) => path.resolve(cwd, dir, program));
+  for (const candidate of candidates) {
+    const runnable = await fs.access(candidate, fs.constants.X_OK).then(
+      async () => (await fs.stat(candidate)).isFile(),
+      () => false,
+    );
+    if (runnable) return candidate;
+  }
+  return null;
+}
+
+async function cwdReason(cwd: string): Promise<string | null> {
+  const stat = await fs.stat(cwd).catch(() => null);
+  if (stat === null) return `the working directory ${cwd} does not exist`;
+  return stat.isDirectory() ? null : `the working directory ${cwd} is not a directory`;
+}
+
+async function programReason(input: PreflightInput): Promise<string | null> {
+  const { program, cwd, searchPath } = input;
+  if ((await findProgram(program, cwd, searchPath)) !== null) return null;
+  return program.includes('/')
+    ? `the program ${path.resolve(cwd, program)} is not an executable file`
+    : `the program "${program}" is not on the PATH of the submitting shell`;
+}
+
+async function diskReason(input: PreflightInput): Promise<string | null> {
+  const { bavail, bsize } = await fs.statfs(input.home);
+  const free = bavail * bsize;
+  if (free >= input.diskFloorBytes) return null;
+  const mib = (bytes: number): number => Math.floor(bytes / 2 ** 20);
+  return `only ${mib(free)} MiB are free below ${input.home}; ${mib(input.diskFloorBytes)} MiB are needed`;
+}

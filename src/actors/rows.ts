@@ -1,0 +1,96 @@
+/** What a transition of the chart means for a run's row and its event. */
+import type { SnapshotFrom } from 'xstate';
+import type { RunContext, runMachine } from '../machines/index.ts';
+import type { RunPatch } from '../persistence/index.ts';
+
+type Snapshot = SnapshotFrom<typeof runMachine>;
+
+/** Longest text that goes into an event: control messages stay under 4,096 bytes. */
+const textMax = 1000;
+
+/** The dotted state, e.g. `running.live`. */
+export function stateOf(snapshot: Snapshot): string {
+  const parts: string[] = [];
+  let value: unknown = snapshot.value;
+  while (typeof value === 'object' && value !== null) {
+    const [key = ''] = Object.keys(value);
+    parts.push(key);
+    value = (value as Record<string, unknown>)[key];
+  }
+  if (typeof value === 'string') parts.push(value);
+  return parts.join('.');
+}
+
+/** `noun.verb` of an event; XState's own name for a crashed effect is translated. */
+export function eventName(event: { type: string }): string {
+  return event.type.startsWith('xstate.error.') ? 'effect.failed' : event.type;
+}
+
+/** The event's own data, small enough for a control message. */
+export function detailOf(event: { type: string }): Record<string, unknown> {
+  const { type, ...data } = event as Record<string, unknown> & { type: string };
+  if (type.startsWith('xstate.error.')) {
+    return { effect: type.split('.').at(-1), text: cut(String(data.error)) };
+  }
+  delete data.now;
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, typeof value === 'string' ? cut(value) : value]),
+  );
+}
+
+function cut(text: string): string {
+  return text.length <= textMax ? text : `${text.slice(0, textMax)}…`;
+}
+
+/** The columns that a transition changes. */
+export function rowOf(transition: {
+  before: Snapshot;
+  after: Snapshot;
+  event: { type: string };
+  at: string;
+  snapshot: string | null;
+}): RunPatch {
+  const { after, event, at, snapshot } = transition;
+  const { context } = after;
+  const state = stateOf(after);
+  const done = state.startsWith('done.');
+  const patch: RunPatch = {
+    state,
+    status: done ? state.slice('done.'.length) : (state.split('.')[0] ?? state),
+    attempt: context.attempt,
+    gpu_slot: JSON.stringify(context.slots),
+    exit: json(context.exit),
+    stop: json(context.stop),
+    snapshot,
+  };
+  if (event.type === 'trainer.started' && 'pid' in event) {
+    patch.pid = Number(event.pid);
+    patch.started_at = 'at' in event ? String(event.at) : at;
+  }
+  if (event.type === 'output.collected' && 'manifest' in event) {
+    patch.artifact_manifest = String(event.manifest) || null;
+    if ('last_metric' in event && event.last_metric) patch.last_metric = String(event.last_metric);
+  }
+  if (done) {
+    patch.finished_at = at;
+    patch.failure_reason = json(reasonOf(state, context));
+  }
+  return patch;
+}
+
+function reasonOf(state: string, context: RunContext): { code: string; text: string } | null {
+  if (state === 'done.completed') return null;
+  if (state === 'done.cancelled') {
+    const { stop } = context;
+    const why = stop?.reason ? `: ${stop.reason}` : '';
+    return { code: 'stopped', text: `stopped by ${stop?.user ?? 'somebody'}${why}` };
+  }
+  const { outcome } = context;
+  return outcome === null
+    ? { code: 'internal', text: 'it ended without a decided outcome' }
+    : { code: outcome.code, text: outcome.text };
+}
+
+function json(value: unknown): string | null {
+  return value === null ? null : JSON.stringify(value);
+}

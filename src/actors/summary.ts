@@ -1,0 +1,72 @@
+/** A run's row as the API shows it. */
+import type { RunStatus, RunSummary } from '../contracts/index.ts';
+import type { RunRow } from '../persistence/index.ts';
+
+/** Bytes of a field of free text: a summary stays under 4,096. */
+const textMax = 300;
+
+export type Live = { why: string; heartbeat: string | null; lastMetric: string | null };
+
+export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
+  const config = JSON.parse(row.config) as {
+    command: string[];
+    cwd?: string;
+    code?: { commit?: string; dirty?: boolean; script?: string };
+  };
+  const exit = parse<{ kind: string; code?: number; signal?: string }>(row.exit);
+  const stop = parse<{ user: string; reason: string }>(row.stop);
+  const reason = parse<{ code: string; text: string }>(row.failure_reason);
+  return {
+    run_id: row.run_id,
+    name: row.name,
+    user: row.user,
+    project: row.project,
+    group: row.grp,
+    tags: JSON.parse(row.tags) as string[],
+    status: row.status as RunStatus,
+    state: row.state,
+    attempt: row.attempt,
+    config_digest: row.config_digest,
+    submitted_at: row.submitted_at,
+    started_at: row.started_at ?? '',
+    finished_at: row.finished_at ?? '',
+    last_heartbeat: live.heartbeat ?? row.last_heartbeat ?? '',
+    artifact_manifest: row.artifact_manifest ?? '',
+    failure_reason: reason === null ? null : { code: reason.code, text: cut(reason.text) },
+    gpu_slots: JSON.parse(row.gpu_slot) as string[],
+    why: cut(reason?.text ?? live.why),
+    command: cut(config.command.map(quoted).join(' ')),
+    exit_code: exit?.code ?? 0,
+    exit_signal: exit?.signal ?? '',
+    exited: exit !== null && (exit.kind === 'exited' || exit.kind === 'signaled'),
+    last_metric: live.lastMetric ?? row.last_metric ?? '',
+    last_seq: row.last_seq,
+    run_dir: runDir,
+    stop_user: stop?.user ?? '',
+    stop_reason: cut(stop?.reason ?? ''),
+    trace_id: row.trace_id,
+    pid: row.finished_at === null ? (row.pid ?? 0) : 0,
+    cwd: cut(config.cwd ?? ''),
+    code: codeOf(config.code),
+    retry_of: row.retry_of ?? '',
+  };
+}
+
+function codeOf(code: { commit?: string; dirty?: boolean; script?: string } | undefined): string {
+  if (code === undefined) return '';
+  const commit = code.commit?.slice(0, 12) ?? '';
+  const parts = [commit + (code.dirty === true ? '+dirty' : ''), code.script ?? ''];
+  return cut(parts.filter((part) => part !== '').join(' '));
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function cut(text: string): string {
+  return text.length <= textMax ? text : `${text.slice(0, textMax - 1)}…`;
+}
+
+function parse<T>(json: string | null): T | null {
+  return json === null ? null : (JSON.parse(json) as T);
+}

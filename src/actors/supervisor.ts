@@ -1,0 +1,282 @@
+/**
+ * One root actor per run in a map of our own (a parent machine with ten thousand children would be
+ * quadratic). The supervisor commits their transitions, feeds them facts and grants, and lets go of
+ * them when they are done. It decides nothing: the chart does, and the allocator.
+ */
+import { type Actor, createActor } from 'xstate';
+import { type AllocatorState, decide, type Slot, whyWaiting } from '../allocator/index.ts';
+import { RunyardError } from '../errors.ts';
+import type { Fact } from '../executors/index.ts';
+import { type RunEvent, type RunInput, type runMachine, runMachineVersion } from '../machines/index.ts';
+import type { FactMark, RunRow, RunStore } from '../persistence/index.ts';
+import type { Clock, Logger } from '../telemetry/index.ts';
+import { durable } from './durable.ts';
+import { eventOfFact } from './facts.ts';
+import { detailOf, eventName, rowOf, stateOf } from './rows.ts';
+
+type Machine = typeof runMachine;
+type Entry = {
+  readonly runId: string;
+  readonly actor: Actor<Machine>;
+  seq: number;
+  attempt: number;
+  /** The fact being applied: marked in the transaction of the transition that it causes. */
+  fact: FactMark | null;
+  /** Why the last commit was refused, until somebody was told. */
+  refused: unknown;
+};
+
+export type SupervisorOptions = {
+  store: RunStore;
+  clock: Clock;
+  log: Logger;
+  machine: () => Machine;
+  slots: () => readonly { id: string }[];
+  parallel: number;
+  /** Told of each committed transition. */
+  committed: (transition: { runId: string; pos: number; done: boolean }) => void;
+};
+
+export type Supervisor = ReturnType<typeof createSupervisor>;
+
+/** How long after a refused commit the run is rebuilt from what was committed last. */
+const rebuildMs = 1000;
+
+export function createSupervisor(options: SupervisorOptions) {
+  const { store, clock, log } = options;
+  const entries = new Map<string, Entry>();
+  /** Runs that wait for a grant, in order, with the GPUs that they ask for. */
+  const waiting = new Map<string, { runId: string; gpus: number }>();
+  /** Slots promised by a grant, until the run is done: lease rows alone would come too late. */
+  const promised = new Map<string, string>();
+  let scheduled = false;
+  let closed = false;
+
+  const allocatorState = (): AllocatorState => ({
+    queue: [...waiting.values()],
+    slots: options.slots().map(({ id }): Slot => ({ id, heldBy: promised.get(id) ?? null })),
+    live: entries.size - waiting.size,
+    parallel: options.parallel,
+  });
+
+  const schedule = (): void => {
+    if (scheduled || closed) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      if (closed || waiting.size === 0) return;
+      for (const { runId, slots } of decide(allocatorState())) send(runId, { type: 'run.grant', slots });
+    });
+  };
+
+  const enter = (row: RunRow, make: (machine: Machine) => Actor<Machine>): Entry => {
+    const machine = durable(
+      options.machine(),
+      ({ after, event }) => commit(entry, after as ReturnType<Actor<Machine>['getSnapshot']>, event),
+      (event, error) => refuse(entry, event, error),
+    );
+    const entry: Entry = {
+      runId: row.run_id,
+      actor: make(machine),
+      seq: row.last_seq,
+      attempt: row.attempt,
+      fact: null,
+      refused: null,
+    };
+    entries.set(row.run_id, entry);
+    for (const slot of JSON.parse(row.gpu_slot) as string[]) promised.set(slot, row.run_id);
+    if (row.state === 'queued') waiting.set(row.run_id, { runId: row.run_id, gpus: row.gpus });
+    entry.actor.subscribe({ error: (error) => refuse(entry, { type: 'chart' }, error) });
+    return entry;
+  };
+
+  const commit = (
+    entry: Entry,
+    after: ReturnType<Actor<Machine>['getSnapshot']>,
+    event: { type: string },
+  ): void => {
+    const before = entry.actor.getSnapshot();
+    const { runId } = entry;
+    const at = clock.iso();
+    const [from, to] = [stateOf(before), stateOf(after)];
+    const persisted = entry.actor.logic.getPersistedSnapshot(after);
+    const done = to.startsWith('done.');
+    const pos = store.commit(
+      runId,
+      entry.seq + 1,
+      {
+        at,
+        attempt: before.context.attempt,
+        event: eventName(event),
+        from,
+        to,
+        detail: detailOf(event),
+        machineVersion: runMachineVersion,
+      },
+      rowOf({ before, after, event, at, snapshot: done ? null : JSON.stringify(persisted) }),
+      entry.fact,
+    );
+    entry.fact = null;
+    entry.seq += 1;
+    entry.attempt = after.context.attempt;
+    log.debug({ runId, event: event.type, from, to }, 'transition');
+    settle(entry, to, after.context.slots);
+    options.committed({ runId, pos, done });
+  };
+
+  /** Brings the supervisor's own view in line with a state that was just committed. */
+  const settle = (entry: Entry, to: string, slots: readonly string[]): void => {
+    const { runId } = entry;
+    if (to !== 'queued') waiting.delete(runId);
+    if (to === 'queued' || to.startsWith('done.')) {
+      for (const [slot, holder] of promised) if (holder === runId) promised.delete(slot);
+      schedule();
+    } else {
+      for (const slot of slots) promised.set(slot, runId);
+    }
+    if (to === 'queued') {
+      waiting.set(runId, { runId, gpus: store.run(runId)?.gpus ?? 0 });
+    }
+    if (to.startsWith('done.')) {
+      entries.delete(runId);
+      // Not within its own transition.
+      setImmediate(() => entry.actor.stop());
+    }
+  };
+
+  const refuse = (entry: Entry, event: { type: string }, error: unknown): void => {
+    const { runId } = entry;
+    entry.refused = error;
+    log.error({ runId, event: event.type, err: error }, 'transition could not be committed');
+    setTimeout(() => rebuild(entry), rebuildMs).unref();
+  };
+
+  /** Starts over from the last commit: effects begin again and find what was done. */
+  const rebuild = (entry: Entry): void => {
+    if (closed || entries.get(entry.runId) !== entry) return;
+    const row = store.run(entry.runId);
+    entry.actor.stop();
+    entries.delete(entry.runId);
+    waiting.delete(entry.runId);
+    if (row !== undefined && row.snapshot !== null) restore(row);
+    schedule();
+  };
+
+  const restore = (row: RunRow): void => {
+    // Through JSON: restoring mutates what it is given.
+    const snapshot = JSON.parse(row.snapshot ?? 'null');
+    const expected = Object.keys(snapshot.children);
+    const entry = enter(row, (machine) =>
+      createActor(machine, { snapshot, input: undefined as never }),
+    );
+    const found = Object.keys(entry.actor.getSnapshot().children);
+    if (found.length !== expected.length) {
+      throw new RunyardError('internal', `run ${row.run_id}: effects ${expected} became ${found}`);
+    }
+    entry.actor.start();
+  };
+
+  /** Sends an event. Throws when its transition could not be committed. */
+  const send = (runId: string, event: RunEvent): boolean => {
+    const entry = entries.get(runId);
+    if (entry === undefined) return false;
+    entry.refused = null;
+    entry.actor.send(event);
+    if (entry.refused !== null) {
+      throw new RunyardError('registry_unavailable', `${event.type} of run ${runId} was not stored`, {
+        cause: entry.refused,
+      });
+    }
+    return true;
+  };
+
+  return {
+    /** Stores a new run and starts its chart. Synchronous; not yet synced to disk. */
+    add(row: Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'>, input: RunInput): void {
+      const draft: RunRow = { ...row, last_seq: 1, snapshot: null, state: 'queued', status: 'queued' };
+      const entry = enter(draft, (machine) => createActor(machine, { input }));
+      try {
+        const snapshot = JSON.stringify(entry.actor.getPersistedSnapshot());
+        const pos = store.insert(
+          { ...draft, snapshot },
+          {
+            at: row.submitted_at,
+            attempt: 1,
+            event: 'run.submit',
+            from: '',
+            to: 'queued',
+            detail: { user: row.user },
+            machineVersion: runMachineVersion,
+          },
+        );
+        entry.actor.start();
+        options.committed({ runId: row.run_id, pos, done: false });
+      } catch (error) {
+        entries.delete(row.run_id);
+        waiting.delete(row.run_id);
+        throw error;
+      }
+      schedule();
+    },
+
+    /** Takes up every unfinished run of the registry. */
+    recover(): number {
+      const rows = store.unfinished();
+      for (const row of rows) restore(row);
+      schedule();
+      return rows.length;
+    },
+
+    send,
+
+    /** Applies a worker's fact once and in order. True when it may be acknowledged. */
+    applyFact(fact: Fact): boolean {
+      const { run_id: runId, attempt, generation, n } = fact;
+      const entry = entries.get(runId);
+      if (entry === undefined || attempt < entry.attempt) return true;
+      const row = store.attempt(runId, attempt);
+      if (row === undefined || generation !== row.generation) {
+        log.warn({ runId, attempt, generation, n }, 'fact of another worker generation refused');
+        return false;
+      }
+      if (n <= row.fact_n) return true;
+      if (n !== row.fact_n + 1) return false;
+      const event = eventOfFact(fact, clock.now());
+      if (event === null) {
+        log.error({ runId, fact: fact.fact }, 'invalid fact refused');
+        return false;
+      }
+      const mark = { attempt, generation, n };
+      entry.fact = mark;
+      try {
+        send(runId, event);
+        // It changed nothing in the chart, and must not come again.
+        if (entry.fact === mark) store.markFact(runId, mark);
+        return true;
+      } catch (error) {
+        log.error({ runId, err: error }, 'fact could not be applied');
+        return false;
+      } finally {
+        entry.fact = null;
+      }
+    },
+
+    why: (runId: string) => whyWaiting(allocatorState(), runId),
+    stateOf: (runId: string) => {
+      const entry = entries.get(runId);
+      return entry === undefined ? null : stateOf(entry.actor.getSnapshot());
+    },
+    attemptOf: (runId: string) => entries.get(runId)?.attempt ?? null,
+    counts: () => ({
+      queued: waiting.size,
+      live: entries.size - waiting.size,
+      slotsHeld: promised.size,
+    }),
+    schedule,
+    close(): void {
+      closed = true;
+      for (const { actor } of entries.values()) actor.stop();
+      entries.clear();
+    },
+  };
+}

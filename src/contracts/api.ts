@@ -1,0 +1,194 @@
+/**
+ * The control API in TypeScript: field for field what `orchestrator.proto` says (snake_case, so
+ * that proto, `--json` output and code use one spelling). `OrchestratorPort` is what a transport needs
+ * from the daemon; transports translate and hold no state.
+ */
+import type { Violation } from '../errors.ts';
+
+export type Reason = { code: string; text: string };
+
+export type RunSummary = {
+  run_id: string;
+  name: string;
+  user: string;
+  project: string;
+  group: string;
+  tags: string[];
+  status: RunStatus;
+  state: string;
+  attempt: number;
+  config_digest: string;
+  submitted_at: string;
+  started_at: string;
+  finished_at: string;
+  last_heartbeat: string;
+  artifact_manifest: string;
+  failure_reason: Reason | null;
+  gpu_slots: string[];
+  why: string;
+  command: string;
+  exit_code: number;
+  exit_signal: string;
+  exited: boolean;
+  last_metric: string;
+  last_seq: number;
+  run_dir: string;
+  stop_user: string;
+  stop_reason: string;
+  trace_id: string;
+  pid: number;
+  cwd: string;
+  code: string;
+  retry_of: string;
+};
+
+/** `done` is shown by its outcome. */
+export const runStatuses = [
+  'queued',
+  'allocating',
+  'running',
+  'stopping',
+  'completed',
+  'failed',
+  'cancelled',
+  'rejected',
+  'lost',
+] as const;
+export type RunStatus = (typeof runStatuses)[number];
+export const finalStatuses: readonly RunStatus[] = [
+  'completed',
+  'failed',
+  'cancelled',
+  'rejected',
+  'lost',
+];
+
+export type RunEvent = {
+  run_id: string;
+  seq: number;
+  pos: number;
+  at: string;
+  attempt: number;
+  event: string;
+  from: string;
+  to: string;
+  detail_json: string;
+  machine_version: string;
+};
+
+export type InputRef = { uri: string; sha256: string; size: number };
+
+export type HealthReason = {
+  part: string;
+  severity: 'degraded' | 'failed';
+  text: string;
+  hint: string;
+};
+export type DaemonStatus = {
+  status: 'ok' | 'degraded';
+  reasons: HealthReason[];
+  yard: string;
+  version: string;
+  pid: number;
+  started_at: string;
+  home: string;
+  socket: string;
+  tcp: string;
+  bus_url: string;
+  bus_connected: boolean;
+  runs_queued: number;
+  runs_live: number;
+  gpus_total: number;
+  gpus_free: number;
+  wal_bytes: number;
+  last_checkpoint: string;
+  outbox_depth: number;
+  disk_free_bytes: number;
+  commit_ms_p99: number;
+  workers_idle: number;
+  state: string;
+  parallel: number;
+};
+
+export type LogLine = { seq: number; stream: string; at: string; text: string; offset: number };
+export type LogGap = { stream: string; bytes: number; reason: string };
+export type LogChunk = { attempt: number; lines: LogLine[]; gaps: LogGap[] };
+export type MetricPoint = {
+  seq: number;
+  key: string;
+  step: string;
+  wall: string;
+  value: number;
+  source: string;
+};
+export type MetricBatch = {
+  attempt: number;
+  first_seq: number;
+  last_seq: number;
+  points: MetricPoint[];
+};
+
+export type ErrorDetail = {
+  code: string;
+  retryable: boolean;
+  who: string;
+  violations: Violation[];
+};
+
+export type SubmitRequest = {
+  /** A TrainRunConfig as received, not yet validated. */
+  config: unknown;
+  env_ref: InputRef | null;
+  key: string;
+  user: string;
+  traceparent: string;
+};
+export type ListFilter = {
+  all: boolean;
+  user: string;
+  status: string;
+  group: string;
+  limit: number;
+};
+export type LogsRequest = {
+  run: string;
+  follow: boolean;
+  tail: number;
+  stderr_only: boolean;
+  from_seq: number;
+  attempt: number;
+};
+export type MetricsRequest = {
+  run: string;
+  follow: boolean;
+  from_seq: number;
+  key: string;
+  attempt: number;
+};
+
+/** What every transport asks of the daemon. All refusals are `RunyardError`s. */
+export interface OrchestratorPort {
+  /** Resolves after the run is synced to disk. */
+  submit(request: SubmitRequest): Promise<{ run_id: string; created: boolean }>;
+  /** Resolves after the stop is synced to disk. */
+  stop(request: {
+    run: string;
+    reason: string;
+    user: string;
+    now: boolean;
+  }): Promise<RunSummary>;
+  /** Full run id of an id, a unique prefix, a name (its newest run) or `@last`. */
+  resolve(ref: string): string;
+  get(ref: string): RunSummary;
+  list(filter: ListFilter): Iterable<RunSummary>;
+  health(): DaemonStatus;
+  putInput(data: Buffer): Promise<InputRef>;
+  readInput(ref: InputRef): Promise<Buffer>;
+  /** Events of a run that are durable, from `fromSeq` on, at most `limit`. */
+  events(runId: string, fromSeq: number, limit: number): RunEvent[];
+  /** Calls `wake` whenever more events of the run may have become durable. Returns the unsubscribe. */
+  onEvents(runId: string, wake: () => void): () => void;
+  logs(request: LogsRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
+  metrics(request: MetricsRequest, signal: AbortSignal): AsyncIterable<MetricBatch>;
+  shutdown(options: { keepBus: boolean }): Promise<{ live_runs: number }>;
+}

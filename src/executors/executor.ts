@@ -1,0 +1,66 @@
+/**
+ * The door behind which an attempt is executed. `local` uses it; a cluster's executor will too.
+ * An executor supervises nothing and decides nothing: it makes sure that a worker looks after an
+ * attempt, passes wishes on until their fact comes, and hands on what workers say.
+ */
+/** What an attempt is, as far as launching it goes. */
+export type AttemptSpec = {
+  readonly runId: string;
+  readonly attempt: number;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly umask: number;
+  /** On top of the submitted environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly envUnset: readonly string[];
+  readonly isolate: boolean;
+  readonly artifacts: readonly string[];
+  readonly outputLimitBytes: number;
+  readonly gpuLocks: readonly string[];
+};
+
+/** A worker's word about an attempt. `n` counts 1, 2, 3 … within a generation. */
+export type Fact = {
+  readonly run_id: string;
+  readonly attempt: number;
+  readonly generation: number;
+  readonly n: number;
+  readonly at: string;
+  readonly fact: string;
+  readonly data: Readonly<Record<string, unknown>>;
+};
+
+export type Beat = {
+  readonly runId: string;
+  readonly attempt: number;
+  readonly at: string;
+  readonly lastMetric: string | null;
+};
+
+export type Wish = { kind: 'terminate'; signal: string } | { kind: 'kill' };
+
+export type ExecutorEvents = {
+  /** Applies a fact. True when it is durable or known already and may be acknowledged. */
+  onFact(fact: Fact): boolean;
+  onBeat(beat: Beat): void;
+  /** The current generation of an attempt, and a new one that fences the older out. */
+  generation(runId: string, attempt: number): number;
+  nextGeneration(runId: string, attempt: number): number;
+};
+
+export interface Executor {
+  /** Starts the attempt, or finds it started. Idempotent; resolves when a worker has it. */
+  launch(spec: AttemptSpec, signal: AbortSignal): Promise<void>;
+  /** Makes sure a worker looks after an attempt that was launched before. */
+  attach(runId: string, attempt: number): void;
+  /** The same, unless nothing was ever prepared for it. */
+  attachLaunched(runId: string, attempt: number): void;
+  /** Passes a wish on, again and again, until the attempt ends. */
+  wish(runId: string, attempt: number, wish: Wish): void;
+  /** Forgets the attempt: its worker is done with it. */
+  detach(runId: string, attempt: number): void;
+  /** Free workers that wait warm. */
+  idle(): number;
+  /** Leaves workers with attempts alone, ends the idle ones. */
+  close(): Promise<void>;
+}

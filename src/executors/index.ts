@@ -1,0 +1,2 @@
+export type { AttemptSpec, Beat, Executor, ExecutorEvents, Fact, Wish } from './executor.ts';
+export { createLocalExecutor, type LocalExecutorOptions } from './local/index.ts';

@@ -1,0 +1,175 @@
+/** Executes attempts on this machine: directories, warm workers, links. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { attemptDir, attemptFiles, bootId, runDir, writeAtomic } from '../../rundir/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import type { AttemptSpec, Executor, ExecutorEvents } from '../executor.ts';
+import { createLink, type Link } from './link.ts';
+import { createPool } from './pool.ts';
+
+export type LocalExecutorOptions = {
+  home: { root: string; artifacts: string; logs: string };
+  yard: string;
+  /** The command that runs `runyard`, for warm workers. */
+  command: readonly string[];
+  recorder: string;
+  /** What workers need to reach the bus: read again on each of their reconnects. */
+  bus: { addressFile: string; credentialsFile: string; url: string | null };
+  warm: number;
+  most: number;
+  /** Resolves when all that was committed before is on the disk. */
+  synced: () => Promise<void>;
+  socketPath: (wanted: string) => string;
+  log: Logger;
+};
+
+/** Bytes of a segment of recorded output, and the share of the limit kept from the beginning. */
+const segmentBytes = 1 << 20;
+const headShare = 1 / 8;
+
+export function createLocalExecutor(
+  options: LocalExecutorOptions,
+  events: ExecutorEvents,
+): Executor {
+  const { home, yard, log } = options;
+  const links = new Map<string, Link>();
+  const pool = createPool({
+    command: [...options.command, 'worker', '--warm'],
+    // Our own processes never carry the marker of a run, nor anything a run may have set.
+    env: cleanEnv(process.env),
+    logFile: path.join(home.logs, 'workers.log'),
+    warm: options.warm,
+    most: options.most,
+    log,
+  });
+
+  const linkOf = (runId: string, attempt: number): Link => {
+    const key = `${runId}/${attempt}`;
+    const found = links.get(key);
+    if (found !== undefined) return found;
+    const dir = attemptDir(home.root, runId, attempt);
+    const link = createLink({
+      runId,
+      attempt,
+      dir,
+      pool,
+      events,
+      log,
+      writeWorkerConfig: (generation, mayLaunch) =>
+        writeWorkerConfig(options, { runId, attempt, generation, mayLaunch }),
+    });
+    links.set(key, link);
+    return link;
+  };
+
+  return {
+    async launch(spec, signal) {
+      const dir = attemptDir(home.root, spec.runId, spec.attempt);
+      if (!fs.existsSync(path.join(dir, attemptFiles.launch))) {
+        prepare(dir, spec, yard);
+        // Power loss after the start must not find an attempt that the registry knows nothing of.
+        await options.synced();
+      }
+      if (!signal.aborted) linkOf(spec.runId, spec.attempt).ensure();
+    },
+    attachLaunched(runId, attempt) {
+      const dir = attemptDir(home.root, runId, attempt);
+      if (fs.existsSync(path.join(dir, attemptFiles.claim))) linkOf(runId, attempt).ensure();
+    },
+    attach: (runId, attempt) => linkOf(runId, attempt).ensure(),
+    wish(runId, attempt, wish) {
+      const link = linkOf(runId, attempt);
+      link.wish(wish);
+      link.ensure();
+    },
+    detach(runId, attempt) {
+      const key = `${runId}/${attempt}`;
+      links.get(key)?.close();
+      links.delete(key);
+    },
+    idle: () => pool.idle(),
+    async close() {
+      for (const link of links.values()) link.close();
+      links.clear();
+      pool.close();
+    },
+  };
+}
+
+/** Writes all that recorder and worker need; `launch.json` last, because it says that all is there. */
+function prepare(dir: string, spec: AttemptSpec, yard: string): void {
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const cwd = spec.isolate ? path.join(dir, 'work') : spec.cwd;
+  if (spec.isolate) fs.mkdirSync(cwd, { recursive: true, mode: 0o700 });
+  writeAtomic(
+    path.join(dir, attemptFiles.spec),
+    JSON.stringify({ cwd, artifacts: spec.artifacts, yard }),
+    { mode: 0o600 },
+  );
+  const head = Math.max(segmentBytes, Math.floor(spec.outputLimitBytes * headShare));
+  const launch = {
+    v: 1,
+    run_id: spec.runId,
+    attempt: spec.attempt,
+    generation: 1,
+    argv: spec.argv,
+    cwd,
+    umask: spec.umask,
+    env_file: '../../env',
+    env: {
+      ...spec.env,
+      RUNYARD_RUN_ID: spec.runId,
+      RUNYARD_ATTEMPT: String(spec.attempt),
+      RUNYARD_RUN_DIR: dir,
+      RUNYARD_METRICS: path.join(dir, 'metrics.in.jsonl'),
+    },
+    env_unset: spec.envUnset,
+    segment_bytes: segmentBytes,
+    head_bytes: head,
+    tail_bytes: Math.max(segmentBytes, spec.outputLimitBytes - head),
+    drain_grace_ms: 2000,
+    cgroup: null,
+    gpu_locks: spec.gpuLocks,
+    oom_score_adj: 500,
+    boot_id: bootId(),
+  };
+  writeAtomic(path.join(dir, attemptFiles.launch), JSON.stringify(launch), { mode: 0o600 });
+}
+
+function writeWorkerConfig(
+  options: LocalExecutorOptions,
+  which: { runId: string; attempt: number; generation: number; mayLaunch: boolean },
+): string {
+  const { home } = options;
+  const { runId, attempt, generation } = which;
+  const dir = attemptDir(home.root, runId, attempt);
+  const file = path.join(dir, `worker-config.${generation}.json`);
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const config = {
+    v: 1,
+    yard: options.yard,
+    run_id: runId,
+    attempt,
+    generation,
+    may_launch: which.mayLaunch,
+    run_dir: runDir(home.root, runId),
+    dir,
+    recorder: options.recorder,
+    socket: options.socketPath(path.join(dir, attemptFiles.workerSocket)),
+    store: path.join(home.artifacts, runId, String(attempt)),
+    bus: {
+      address_file: options.bus.addressFile,
+      credentials_file: options.bus.credentialsFile,
+      url: options.bus.url,
+    },
+  };
+  writeAtomic(file, JSON.stringify(config), { mode: 0o600 });
+  return file;
+}
+
+function cleanEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const ours = Object.entries(env).filter(
+    ([name]) => !['RUNYARD_RUN_ID', 'RUNYARD_ATTEMPT', 'RUNYARD_RUN_DIR', 'RUNYARD_METRICS'].includes(name),
+  );
+  return Object.fromEntries(ours);
+}

@@ -1,0 +1,145 @@
+/**
+ * The daemon's end of one attempt: finds its worker, or makes one, and talks to it over the socket in
+ * the attempt's directory. Silence alone never replaces a worker: only a dead identity does.
+ */
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import readline from 'node:readline';
+import { attemptFiles, type Identity, isAlive } from '../../rundir/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import type { Beat, ExecutorEvents, Fact, Wish } from '../executor.ts';
+import type { Pool } from './pool.ts';
+
+export type LinkOptions = {
+  runId: string;
+  attempt: number;
+  /** The attempt's directory. */
+  dir: string;
+  pool: Pool;
+  events: ExecutorEvents;
+  /** Writes the configuration of a worker of this generation; returns its path. */
+  writeWorkerConfig: (generation: number, mayLaunch: boolean) => string;
+  log: Logger;
+};
+
+export type Link = {
+  /** Assigns a worker, unless one has the attempt already. */
+  ensure(): void;
+  wish(wish: Wish): void;
+  close(): void;
+};
+
+/** What a worker says over its socket, a JSON line each. */
+type Incoming = { type: 'fact'; fact: Fact } | { type: 'beat'; at: string; last_metric: string | null };
+
+const retryMs = 100;
+
+type WorkerFile = { identity: Identity; socket: string };
+
+export function createLink(options: LinkOptions): Link {
+  const { runId, attempt, dir, pool, events, log } = options;
+  const workerFile = path.join(dir, attemptFiles.worker);
+  let socket: net.Socket | null = null;
+  let wanted: Wish | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  /** True while a worker of our own pool has the attempt. */
+  let assigned = false;
+  let closed = false;
+
+  const later = (): void => {
+    if (closed || timer !== null) return;
+    timer = setTimeout(() => {
+      timer = null;
+      find();
+    }, retryMs);
+  };
+
+  const readWorker = (): WorkerFile | null => {
+    try {
+      return JSON.parse(fs.readFileSync(workerFile, 'utf8')) as WorkerFile;
+    } catch {
+      return null;
+    }
+  };
+
+  /** Connects to a live worker, else assigns one. */
+  const find = (): void => {
+    if (closed || socket !== null) return;
+    const worker = readWorker();
+    if (worker !== null && isAlive(worker.identity)) connect(worker.socket);
+    else if (!assigned) assign();
+    else later();
+  };
+
+  const assign = (): void => {
+    const generation = events.nextGeneration(runId, attempt);
+    const worker = pool.acquire();
+    assigned = true;
+    log.debug({ runId, attempt, generation, pid: worker.pid }, 'worker assigned');
+    worker.assign(
+      // Once its end is wished, nothing is started any more.
+      options.writeWorkerConfig(generation, wanted === null),
+      (word) => {
+        if (word.type === 'attached') connect(word.socket);
+        // Another worker reads this attempt: it is to be found by its file.
+        if (word.type === 'refused' || word.type === 'idle') {
+          assigned = false;
+          if (word.type === 'refused') later();
+        }
+      },
+      () => {
+        assigned = false;
+        later();
+      },
+    );
+  };
+
+  const connect = (at: string): void => {
+    if (closed || socket !== null) return;
+    const opened = net.connect(at);
+    socket = opened;
+    opened.on('connect', () => {
+      write({ type: 'hello', generation: events.generation(runId, attempt) });
+      if (wanted !== null) write({ type: 'wish', wish: wanted });
+    });
+    opened.on('error', () => undefined);
+    opened.on('close', () => {
+      if (socket === opened) socket = null;
+      later();
+    });
+    readline
+      .createInterface({ input: opened })
+      .on('line', (line) => receive(JSON.parse(line) as Incoming))
+      .on('error', () => undefined);
+  };
+
+  const receive = (message: Incoming): void => {
+    if (closed) return;
+    if (message.type === 'fact') {
+      if (events.onFact(message.fact)) write({ type: 'ack', n: message.fact.n });
+      return;
+    }
+    const beat: Beat = { runId, attempt, at: message.at, lastMetric: message.last_metric };
+    events.onBeat(beat);
+  };
+
+  const write = (message: object): void => {
+    socket?.write(`${JSON.stringify(message)}\n`);
+  };
+
+  return {
+    ensure() {
+      if (!assigned && socket === null) find();
+    },
+    wish(wish) {
+      wanted = wish;
+      write({ type: 'wish', wish });
+    },
+    close() {
+      closed = true;
+      if (timer !== null) clearTimeout(timer);
+      socket?.end();
+    },
+  };
+}

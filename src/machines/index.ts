@@ -1,0 +1,17 @@
+export { type DaemonEvent, daemonMachine } from './daemon.machine.ts';
+export { after, type Instant, msUntil } from './instant.ts';
+export { outcomeOf, runMachine } from './run.machine.ts';
+export {
+  type AttemptInput,
+  type FinalStatus,
+  type Outcome,
+  type RunCommand,
+  type RunContext,
+  type RunEvent,
+  type RunFact,
+  type RunInput,
+  runMachineVersion,
+  type StopRequest,
+  type TrainerExit,
+} from './run.types.ts';
+export { type WorkerEvent, workerMachine } from './worker.machine.ts';

@@ -1,0 +1,15 @@
+export { type Checkpointer, createCheckpointer } from './checkpoints.ts';
+export { createSyncer, type Db, openDatabase, type Syncer } from './database.ts';
+export { type Home, openHome, refuseNetwork, socketPath } from './home.ts';
+export { createInputStore, type InputStore } from './inputs.ts';
+export { type DaemonLock, takeDaemonLock } from './lock.ts';
+export {
+  type AttemptRow,
+  createRunStore,
+  type FactMark,
+  type LeaseRow,
+  type NewTransition,
+  type RunPatch,
+  type RunRow,
+  type RunStore,
+} from './run.store.ts';

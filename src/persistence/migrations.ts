@@ -1,0 +1,89 @@
+/**
+ * The registry's schema, forward only. A released migration is never edited; `PRAGMA user_version` says
+ * how many were applied, and a registry from the future is refused.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE runs (
+    run_id            TEXT PRIMARY KEY,
+    submit_key        TEXT UNIQUE,
+    submit_digest     TEXT NOT NULL,
+    name              TEXT NOT NULL,
+    user              TEXT NOT NULL,
+    project           TEXT NOT NULL,
+    grp               TEXT NOT NULL,
+    tags              TEXT NOT NULL,          -- JSON array
+    status            TEXT NOT NULL,
+    state             TEXT NOT NULL,          -- dotted state of the chart
+    attempt           INTEGER NOT NULL,
+    config            TEXT NOT NULL,          -- JSON, validated
+    config_digest     TEXT NOT NULL,          -- sha256, hex
+    gpus              INTEGER NOT NULL,
+    submitted_at      TEXT NOT NULL,
+    started_at        TEXT,
+    finished_at       TEXT,
+    last_heartbeat    TEXT,
+    artifact_manifest TEXT,                   -- path
+    failure_reason    TEXT,                   -- JSON {code, text}
+    gpu_slot          TEXT NOT NULL,          -- JSON array
+    exit              TEXT,                   -- JSON
+    stop              TEXT,                   -- JSON {user, reason, at}
+    pid               INTEGER,
+    last_metric       TEXT,
+    last_seq          INTEGER NOT NULL,
+    trace_id          TEXT NOT NULL,
+    retry_of          TEXT,
+    machine_version   TEXT NOT NULL,
+    snapshot          TEXT                    -- JSON; null once done
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX runs_unfinished ON runs (submitted_at) WHERE finished_at IS NULL;
+  CREATE INDEX runs_by_time ON runs (submitted_at);
+  CREATE INDEX runs_by_name ON runs (name, submitted_at);
+
+  CREATE TABLE transitions (
+    pos             INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id          TEXT NOT NULL,
+    seq             INTEGER NOT NULL,
+    at              TEXT NOT NULL,
+    attempt         INTEGER NOT NULL,
+    event           TEXT NOT NULL,
+    from_state      TEXT NOT NULL,
+    to_state        TEXT NOT NULL,
+    detail          TEXT NOT NULL,            -- JSON object
+    machine_version TEXT NOT NULL,
+    UNIQUE (run_id, seq)
+  ) STRICT;
+
+  -- Rows not yet acknowledged by the bus; the message is made from the transition.
+  CREATE TABLE outbox (pos INTEGER PRIMARY KEY REFERENCES transitions (pos)) STRICT;
+
+  -- One row a slot: the primary key is what refuses a double lease.
+  CREATE TABLE leases (
+    slot    TEXT PRIMARY KEY,
+    run_id  TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    since   TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE attempts (
+    run_id     TEXT NOT NULL,
+    attempt    INTEGER NOT NULL,
+    boot_id    TEXT NOT NULL,
+    generation INTEGER NOT NULL,              -- of the worker that may speak for it
+    fact_n     INTEGER NOT NULL,              -- last fact applied of that generation
+    PRIMARY KEY (run_id, attempt)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The checkpoint schedule as it was kept (requirement C5).
+  CREATE TABLE checkpoints (
+    id        INTEGER PRIMARY KEY,
+    at        TEXT NOT NULL,
+    cause     TEXT NOT NULL,
+    wal_bytes INTEGER NOT NULL,
+    frames    INTEGER NOT NULL,
+    moved     INTEGER NOT NULL
+  ) STRICT;
+  `,
+];

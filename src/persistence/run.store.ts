@@ -1,0 +1,279 @@
+/** Runs, transitions, outbox, leases and attempts: every write is one SQLite transaction. */
+import type { Statement } from 'better-sqlite3';
+import type { RunEvent } from '../contracts/index.ts';
+import { RunyardError } from '../errors.ts';
+import type { Db } from './database.ts';
+
+/** A row of `runs`, columns as in the schema. */
+export type RunRow = {
+  run_id: string;
+  submit_key: string | null;
+  submit_digest: string;
+  name: string;
+  user: string;
+  project: string;
+  grp: string;
+  tags: string;
+  status: string;
+  state: string;
+  attempt: number;
+  config: string;
+  config_digest: string;
+  gpus: number;
+  submitted_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  last_heartbeat: string | null;
+  artifact_manifest: string | null;
+  failure_reason: string | null;
+  gpu_slot: string;
+  exit: string | null;
+  stop: string | null;
+  pid: number | null;
+  last_metric: string | null;
+  last_seq: number;
+  trace_id: string;
+  retry_of: string | null;
+  machine_version: string;
+  snapshot: string | null;
+};
+
+export type NewTransition = {
+  at: string;
+  attempt: number;
+  event: string;
+  from: string;
+  to: string;
+  detail: Record<string, unknown>;
+  machineVersion: string;
+};
+
+/** What a transition changes of its run's row. */
+export type RunPatch = Partial<Omit<RunRow, 'run_id' | 'last_seq'>>;
+/** The fact that caused the transition: stored with it, so that it is applied once. */
+export type FactMark = { attempt: number; generation: number; n: number };
+export type AttemptRow = { boot_id: string; generation: number; fact_n: number };
+export type LeaseRow = { slot: string; run_id: string; attempt: number; since: string };
+
+export type RunStore = ReturnType<typeof createRunStore>;
+
+/** The store on an open database. All methods are synchronous and throw registry errors. */
+export function createRunStore(db: Db) {
+  const cache = new Map<string, Statement>();
+  const prepare = (sql: string): Statement => {
+    const found = cache.get(sql);
+    if (found !== undefined) return found;
+    const made = db.prepare(sql);
+    cache.set(sql, made);
+    return made;
+  };
+  const run = (sql: string, ...values: unknown[]) => prepare(sql).run(...values);
+  const all = <T>(sql: string, ...values: unknown[]) => prepare(sql).all(...values) as T[];
+  const get = <T>(sql: string, ...values: unknown[]) =>
+    prepare(sql).get(...values) as T | undefined;
+
+  const append = (runId: string, seq: number, t: NewTransition): number => {
+    const { lastInsertRowid } = run(
+      `INSERT INTO transitions (run_id, seq, at, attempt, event, from_state, to_state, detail,
+        machine_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      runId,
+      seq,
+      t.at,
+      t.attempt,
+      t.event,
+      t.from,
+      t.to,
+      JSON.stringify(t.detail),
+      t.machineVersion,
+    );
+    const pos = Number(lastInsertRowid);
+    run('INSERT INTO outbox (pos) VALUES (?)', pos);
+    return pos;
+  };
+  const markFact = (runId: string, fact: FactMark): void => {
+    const { changes } = run(
+      'UPDATE attempts SET fact_n = ? WHERE run_id = ? AND attempt = ? AND generation = ? AND fact_n = ?',
+      fact.n,
+      runId,
+      fact.attempt,
+      fact.generation,
+      fact.n - 1,
+    );
+    if (changes !== 1)
+      throw new RunyardError('internal', `fact ${fact.n} of ${runId} is out of order`);
+  };
+  const patch = (runId: string, seq: number, changes: RunPatch): void => {
+    const columns = Object.keys(changes);
+    const sets = ['last_seq = ?', ...columns.map((column) => `${column} = ?`)].join(', ');
+    run(`UPDATE runs SET ${sets} WHERE run_id = ?`, seq, ...Object.values(changes), runId);
+  };
+
+  return {
+    /** Inserts a run together with its first transition. Returns the transition's position. */
+    insert: db.transaction((row: Omit<RunRow, 'last_seq'>, first: NewTransition): number => {
+      const full: RunRow = { ...row, last_seq: 1 };
+      const columns = Object.keys(full);
+      run(
+        `INSERT INTO runs (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+        ...Object.values(full),
+      );
+      return append(row.run_id, 1, first);
+    }),
+
+    /** Commits one transition: the run's row, the transition, its outbox row, the fact's mark. */
+    commit: db.transaction(
+      (runId: string, seq: number, t: NewTransition, changes: RunPatch, fact: FactMark | null) => {
+        patch(runId, seq, changes);
+        if (fact !== null) markFact(runId, fact);
+        return append(runId, seq, t);
+      },
+    ),
+
+    /** Marks a fact that changed nothing in the chart as applied. */
+    markFact: db.transaction(markFact),
+
+    run: (runId: string) => get<RunRow>('SELECT * FROM runs WHERE run_id = ?', runId),
+    runByKey: (key: string) => get<RunRow>('SELECT * FROM runs WHERE submit_key = ?', key),
+    unfinished: () =>
+      all<RunRow>('SELECT * FROM runs WHERE finished_at IS NULL ORDER BY submitted_at, run_id'),
+    list: (filter: { all: boolean; user: string; status: string; group: string; limit: number }) =>
+      all<RunRow>(
+        `SELECT * FROM runs WHERE (? OR finished_at IS NULL) AND (? = '' OR user = ?)
+          AND (? = '' OR status = ?) AND (? = '' OR grp = ?)
+          ORDER BY submitted_at DESC, run_id DESC LIMIT ?`,
+        filter.all ? 1 : 0,
+        filter.user,
+        filter.user,
+        filter.status,
+        filter.status,
+        filter.group,
+        filter.group,
+        filter.limit === 0 ? 1000 : filter.limit,
+      ),
+    idsByPrefix: (prefix: string) =>
+      all<{ run_id: string }>(
+        'SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? LIMIT 5',
+        prefix,
+        `${prefix}~`,
+      ).map((row) => row.run_id),
+    newestByName: (name: string) =>
+      get<{ run_id: string }>(
+        'SELECT run_id FROM runs WHERE name = ? ORDER BY submitted_at DESC LIMIT 1',
+        name,
+      )?.run_id,
+    newest: () =>
+      get<{ run_id: string }>(
+        'SELECT run_id FROM runs ORDER BY submitted_at DESC, run_id DESC LIMIT 1',
+      )?.run_id,
+    setHeartbeat: (runId: string, at: string, lastMetric: string | null) =>
+      run(
+        'UPDATE runs SET last_heartbeat = ?, last_metric = coalesce(?, last_metric) WHERE run_id = ?',
+        at,
+        lastMetric,
+        runId,
+      ),
+
+    /** Events of a run from `fromSeq` up to position `uptoPos`. */
+    events: (runId: string, fromSeq: number, uptoPos: number, limit: number) =>
+      all<TransitionRow>(
+        'SELECT * FROM transitions WHERE run_id = ? AND seq >= ? AND pos <= ? ORDER BY seq LIMIT ?',
+        runId,
+        fromSeq,
+        uptoPos,
+        limit,
+      ).map(toRunEvent),
+    lastPos: () => get<{ pos: number | null }>('SELECT max(pos) AS pos FROM transitions')?.pos ?? 0,
+
+    outbox: (limit: number, uptoPos: number) =>
+      all<TransitionRow>(
+        `SELECT t.* FROM outbox JOIN transitions t USING (pos) WHERE pos <= ? ORDER BY pos LIMIT ?`,
+        uptoPos,
+        limit,
+      ).map(toRunEvent),
+    outboxDone: (uptoPos: number) => run('DELETE FROM outbox WHERE pos <= ?', uptoPos),
+    outboxDepth: () => get<{ n: number }>('SELECT count(*) AS n FROM outbox')?.n ?? 0,
+    outboxRebuild: () => run('INSERT OR IGNORE INTO outbox (pos) SELECT pos FROM transitions'),
+
+    leases: () => all<LeaseRow>('SELECT * FROM leases'),
+    /** All or none; false when any slot is held by another attempt. Idempotent for the same one. */
+    lease: db.transaction(
+      (runId: string, attempt: number, slots: readonly string[], at: string) => {
+        const held = all<LeaseRow>('SELECT * FROM leases').filter((l) => slots.includes(l.slot));
+        if (held.some((l) => l.run_id !== runId || l.attempt !== attempt)) return false;
+        for (const slot of slots) {
+          run(
+            'INSERT OR IGNORE INTO leases (slot, run_id, attempt, since) VALUES (?, ?, ?, ?)',
+            slot,
+            runId,
+            attempt,
+            at,
+          );
+        }
+        return true;
+      },
+    ),
+    releaseLeases: (runId: string, attempt: number) =>
+      run('DELETE FROM leases WHERE run_id = ? AND attempt = ?', runId, attempt),
+
+    attempt: (runId: string, attempt: number) =>
+      get<AttemptRow>(
+        'SELECT boot_id, generation, fact_n FROM attempts WHERE run_id = ? AND attempt = ?',
+        runId,
+        attempt,
+      ),
+    /** A new worker generation: facts of older ones are refused from here on. Returns it. */
+    nextGeneration: db.transaction((runId: string, attempt: number, bootId: string): number => {
+      run(
+        `INSERT INTO attempts (run_id, attempt, boot_id, generation, fact_n) VALUES (?, ?, ?, 1, 0)
+          ON CONFLICT DO UPDATE SET generation = generation + 1, fact_n = 0`,
+        runId,
+        attempt,
+        bootId,
+      );
+      return (
+        get<AttemptRow>(
+          'SELECT boot_id, generation, fact_n FROM attempts WHERE run_id = ? AND attempt = ?',
+          runId,
+          attempt,
+        )?.generation ?? 1
+      );
+    }),
+
+    meta: (key: string) =>
+      get<{ value: string }>('SELECT value FROM meta WHERE key = ?', key)?.value,
+    setMeta: (key: string, value: string) =>
+      run(
+        'INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+        key,
+        value,
+      ),
+  };
+}
+
+type TransitionRow = {
+  pos: number;
+  run_id: string;
+  seq: number;
+  at: string;
+  attempt: number;
+  event: string;
+  from_state: string;
+  to_state: string;
+  detail: string;
+  machine_version: string;
+};
+
+function toRunEvent(row: TransitionRow): RunEvent {
+  return {
+    run_id: row.run_id,
+    seq: row.seq,
+    pos: row.pos,
+    at: row.at,
+    attempt: row.attempt,
+    event: row.event,
+    from: row.from_state,
+    to: row.to_state,
+    detail_json: row.detail,
+    machine_version: row.machine_version,
+  };
+}

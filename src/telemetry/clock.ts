@@ -1,0 +1,23 @@
+/** The daemon's clock: instants that a deadline can be made of. */
+import fs from 'node:fs';
+import type { Instant } from '../machines/index.ts';
+
+export type Clock = {
+  /** Now, on the boot's monotonic clock and on the wall. */
+  now(): Instant;
+  /** RFC 3339 UTC. */
+  iso(): string;
+};
+
+/** The machine's clock. CLOCK_MONOTONIC counts from boot, so it compares between processes. */
+export function systemClock(): Clock {
+  const bootId = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return {
+    now: () => ({
+      boot_id: bootId,
+      mono_ms: Number(process.hrtime.bigint() / 1_000_000n),
+      wall_ms: Date.now(),
+    }),
+    iso: () => new Date().toISOString(),
+  };
+}
