@@ -4,7 +4,13 @@
  */
 import { fromCallback } from 'xstate';
 import type { AttemptSpec, Executor } from '../executors/index.ts';
-import { type AttemptInput, type Instant, msUntil, type RunEvent, runMachine } from '../machines/index.ts';
+import {
+  type AttemptInput,
+  type Instant,
+  msUntil,
+  type RunEvent,
+  runMachine,
+} from '../machines/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 
 export type EffectDeps = {

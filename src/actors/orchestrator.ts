@@ -42,8 +42,16 @@ export type OrchestratorDeps = {
   health: () => DaemonStatus;
   /** Throws when new runs are refused for now. */
   admit: () => void;
-  logs: (run: { runId: string; attempt: number }, request: LogsRequest, signal: AbortSignal) => AsyncIterable<LogChunk>;
-  metrics: (run: { runId: string; attempt: number }, request: MetricsRequest, signal: AbortSignal) => AsyncIterable<MetricBatch>;
+  logs: (
+    run: { runId: string; attempt: number },
+    request: LogsRequest,
+    signal: AbortSignal,
+  ) => AsyncIterable<LogChunk>;
+  metrics: (
+    run: { runId: string; attempt: number },
+    request: MetricsRequest,
+    signal: AbortSignal,
+  ) => AsyncIterable<MetricBatch>;
   shutdown: (options: { keepBus: boolean }) => void;
 };
 
@@ -137,7 +145,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       wakes.on(runId, wake);
       return () => wakes.off(runId, wake);
     },
-    logs: (request, signal) => deps.logs(attemptOf(rowOf(request.run), request.attempt), request, signal),
+    logs: (request, signal) =>
+      deps.logs(attemptOf(rowOf(request.run), request.attempt), request, signal),
     metrics: (request, signal) =>
       deps.metrics(attemptOf(rowOf(request.run), request.attempt), request, signal),
 
@@ -164,7 +173,10 @@ function refOf(store: RunStore, ref: string): string | undefined {
     const ids = store.idsByPrefix(ref);
     if (ids.length === 1) return ids[0];
     if (ids.length > 1 && store.newestByName(ref) === undefined) {
-      throw new RunyardError('run_ambiguous', `"${ref}" could be ${ids.join(', ')}; give more of it`);
+      throw new RunyardError(
+        'run_ambiguous',
+        `"${ref}" could be ${ids.join(', ')}; give more of it`,
+      );
     }
   }
   return store.newestByName(ref);
@@ -211,7 +223,9 @@ async function writeRunFiles(
   const files = [path.join(dir, runFiles.config), path.join(dir, runFiles.env)];
   const [configFile = '', envFile = ''] = files;
   const { user, key } = request;
-  writeAtomic(configFile, JSON.stringify({ v: 1, run_id: runId, user, key, config }), { mode: 0o600 });
+  writeAtomic(configFile, JSON.stringify({ v: 1, run_id: runId, user, key, config }), {
+    mode: 0o600,
+  });
   writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
   await Promise.all([...files, dir, path.dirname(dir)].map(syncFile));
 }

@@ -14,7 +14,11 @@ export type PreflightInput = {
 
 /** Every reason why the run cannot start; empty when it can. */
 export async function preflight(input: PreflightInput): Promise<string[]> {
-  const reasons = await Promise.all([cwdReason(input.cwd), programReason(input), diskReason(input)]);
+  const reasons = await Promise.all([
+    cwdReason(input.cwd),
+    programReason(input),
+    diskReason(input),
+  ]);
   return reasons.filter((reason) => reason !== null);
 }
 

@@ -34,7 +34,10 @@ export function detailOf(event: { type: string }): Record<string, unknown> {
   }
   delete data.now;
   return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [key, typeof value === 'string' ? cut(value) : value]),
+    Object.entries(data).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? cut(value) : value,
+    ]),
   );
 }
 

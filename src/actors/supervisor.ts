@@ -7,7 +7,12 @@ import { type Actor, createActor } from 'xstate';
 import { type AllocatorState, decide, type Slot, whyWaiting } from '../allocator/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { Fact } from '../executors/index.ts';
-import { type RunEvent, type RunInput, type runMachine, runMachineVersion } from '../machines/index.ts';
+import {
+  type RunEvent,
+  type RunInput,
+  type runMachine,
+  runMachineVersion,
+} from '../machines/index.ts';
 import type { FactMark, RunRow, RunStore } from '../persistence/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
 import { durable } from './durable.ts';
@@ -65,14 +70,16 @@ export function createSupervisor(options: SupervisorOptions) {
     setImmediate(() => {
       scheduled = false;
       if (closed || waiting.size === 0) return;
-      for (const { runId, slots } of decide(allocatorState())) send(runId, { type: 'run.grant', slots });
+      for (const { runId, slots } of decide(allocatorState()))
+        send(runId, { type: 'run.grant', slots });
     });
   };
 
   const enter = (row: RunRow, make: (machine: Machine) => Actor<Machine>): Entry => {
     const machine = durable(
       options.machine(),
-      ({ after, event }) => commit(entry, after as ReturnType<Actor<Machine>['getSnapshot']>, event),
+      ({ after, event }) =>
+        commit(entry, after as ReturnType<Actor<Machine>['getSnapshot']>, event),
       (event, error) => refuse(entry, event, error),
     );
     const entry: Entry = {
@@ -183,9 +190,13 @@ export function createSupervisor(options: SupervisorOptions) {
     entry.refused = null;
     entry.actor.send(event);
     if (entry.refused !== null) {
-      throw new RunyardError('registry_unavailable', `${event.type} of run ${runId} was not stored`, {
-        cause: entry.refused,
-      });
+      throw new RunyardError(
+        'registry_unavailable',
+        `${event.type} of run ${runId} was not stored`,
+        {
+          cause: entry.refused,
+        },
+      );
     }
     return true;
   };
@@ -193,7 +204,13 @@ export function createSupervisor(options: SupervisorOptions) {
   return {
     /** Stores a new run and starts its chart. Synchronous; not yet synced to disk. */
     add(row: Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'>, input: RunInput): void {
-      const draft: RunRow = { ...row, last_seq: 1, snapshot: null, state: 'queued', status: 'queued' };
+      const draft: RunRow = {
+        ...row,
+        last_seq: 1,
+        snapshot: null,
+        state: 'queued',
+        status: 'queued',
+      };
       const entry = enter(draft, (machine) => createActor(machine, { input }));
       try {
         const snapshot = JSON.stringify(entry.actor.getPersistedSnapshot());

@@ -8,7 +8,7 @@ import { createLink, type Link } from './link.ts';
 import { createPool } from './pool.ts';
 
 export type LocalExecutorOptions = {
-  home: { root: string; artifacts: string; logs: string };
+  home: { root: string; artifacts: string };
   yard: string;
   /** The command that runs `runyard`, for warm workers. */
   command: readonly string[];
@@ -37,7 +37,6 @@ export function createLocalExecutor(
     command: [...options.command, 'worker', '--warm'],
     // Our own processes never carry the marker of a run, nor anything a run may have set.
     env: cleanEnv(process.env),
-    logFile: path.join(home.logs, 'workers.log'),
     warm: options.warm,
     most: options.most,
     log,
@@ -169,7 +168,8 @@ function writeWorkerConfig(
 
 function cleanEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ours = Object.entries(env).filter(
-    ([name]) => !['RUNYARD_RUN_ID', 'RUNYARD_ATTEMPT', 'RUNYARD_RUN_DIR', 'RUNYARD_METRICS'].includes(name),
+    ([name]) =>
+      !['RUNYARD_RUN_ID', 'RUNYARD_ATTEMPT', 'RUNYARD_RUN_DIR', 'RUNYARD_METRICS'].includes(name),
   );
   return Object.fromEntries(ours);
 }

@@ -31,7 +31,9 @@ export type Link = {
 };
 
 /** What a worker says over its socket, a JSON line each. */
-type Incoming = { type: 'fact'; fact: Fact } | { type: 'beat'; at: string; last_metric: string | null };
+type Incoming =
+  | { type: 'fact'; fact: Fact }
+  | { type: 'beat'; at: string; last_metric: string | null };
 
 const retryMs = 100;
 

@@ -3,7 +3,6 @@
  * line. A worker has one attempt at a time, comes back when it is done, and outlives the daemon while
  * it has one: its standard input closing only ends an idle one.
  */
-import fs from 'node:fs';
 import readline from 'node:readline';
 import { execa } from 'execa';
 import type { Logger } from '../../telemetry/index.ts';
@@ -30,7 +29,6 @@ export type PoolOptions = {
   /** The command that starts a warm worker. */
   command: readonly string[];
   env: NodeJS.ProcessEnv;
-  logFile: string;
   /** Workers kept idle at rest, and at most. */
   warm: number;
   most: number;
@@ -50,7 +48,6 @@ type Member = {
 
 export function createPool(options: PoolOptions): Pool {
   const free: Member[] = [];
-  const errors = fs.openSync(options.logFile, 'a', 0o600);
   let closed = false;
   let shrink: NodeJS.Timeout | null = null;
 
@@ -74,7 +71,8 @@ export function createPool(options: PoolOptions): Pool {
     const child = execa(program, args, {
       stdin: 'pipe',
       stdout: 'pipe',
-      stderr: errors,
+      // The daemon's own: a file or a terminal, which outlives it, unlike a pipe.
+      stderr: 'inherit',
       buffer: false,
       detached: true,
       cleanup: false,
@@ -102,7 +100,7 @@ export function createPool(options: PoolOptions): Pool {
       if (!closed) options.log.info({ pid: member.pid, exitCode, signal }, 'worker ended');
       member.gone?.();
     });
-    child.unref();
+    child.nodeChildProcess.unref();
     return member;
   };
 
@@ -128,7 +126,6 @@ export function createPool(options: PoolOptions): Pool {
     close() {
       closed = true;
       for (const member of free.splice(0)) member.end();
-      fs.closeSync(errors);
     },
   };
 }

@@ -1,0 +1,90 @@
+// Command recorder is the small parent of one trainer. It starts the trainer at most once, keeps its
+// pipes open, writes all its output into bounded segments and writes down how it ended. It knows
+// nothing but the attempt's directory; docs/protocol.md is its contract.
+package main
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exit codes of the recorder itself. How the trainer ended is in the file `exit`.
+const (
+	codeFailed    = 1 // nothing was claimed, for the reason on stderr
+	codeUsage     = 2 // bad command line or launch.json; nothing was claimed
+	codeClaimed   = 3 // another recorder owns the attempt
+	codeVoided    = 4 // the attempt was declared never started
+	codeOtherBoot = 5 // launch.json was written before the machine restarted
+)
+
+// memoryBytes is where the garbage collector begins to work, well above what a recorder needs.
+const memoryBytes = 16 << 20
+
+func main() {
+	// The trainer inherits the signal mask of the thread that forks it; see settleSignals.
+	runtime.LockOSThread()
+	if len(os.Args) != 2 {
+		fail(codeUsage, "usage: recorder <attempt-dir>")
+	}
+	settleProcess()
+	settleSignals()
+	if err := unix.Chdir(os.Args[1]); err != nil {
+		fail(codeUsage, os.Args[1]+": "+err.Error())
+	}
+	plan, err := readLaunch()
+	if err != nil {
+		fail(codeUsage, "launch.json: "+err.Error())
+	}
+	boot, err := bootID()
+	if err != nil {
+		fail(codeFailed, "boot id: "+err.Error())
+	}
+	if plan.BootID != boot {
+		fail(codeOtherBoot, "launch.json is of another boot")
+	}
+	makeClaim(plan, boot)
+	record(plan)
+}
+
+// record takes the claimed attempt to its end.
+func record(plan *launch) {
+	trainer := newTrainer(plan)
+	refusal := trainer.prepare()
+	if refusal == nil {
+		trainer.start = makeStart()
+		refusal = trainer.spawn()
+	}
+	detachStdio()
+	if refusal != nil {
+		writeExit(refusal)
+		writeDrained(newDrained(true))
+		return
+	}
+
+	// Next to nothing is allocated from here on: collect by need, not by the clock.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(memoryBytes)
+	pump := newPump(plan, trainer.readEnds)
+	exitWritten := make(chan struct{})
+	go reap(trainer, func(end *exitRecord) {
+		// Syncing takes its time, and waits on a full disk: meanwhile pipes are drained, orphans reaped.
+		go func() {
+			writeExit(end)
+			close(exitWritten)
+		}()
+		pump.trainerEnded()
+	})
+	drained := pump.run()
+	trainer.releaseLocks()
+	<-exitWritten
+	writeDrained(drained)
+}
+
+// fail ends a recorder that owns nothing yet.
+func fail(code int, message string) {
+	_, _ = os.Stderr.WriteString("recorder: " + message + "\n")
+	os.Exit(code)
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+type claimRecord struct {
+	V          int    `json:"v"`
+	BootID     string `json:"boot_id"`
+	Pid        int    `json:"pid"`
+	StartTime  string `json:"start_time"`
+	Generation int64  `json:"generation"`
+}
+
+type startRecord struct {
+	V           int    `json:"v"`
+	RecorderPid int    `json:"recorder_pid"`
+	At          string `json:"at"`
+}
+
+// forkRecord is the second line of `start`.
+type forkRecord struct {
+	Pid       int    `json:"pid"`
+	StartTime string `json:"start_time"`
+	At        string `json:"at"`
+}
+
+type usageRecord struct {
+	UserMs    int64 `json:"user_ms"`
+	SystemMs  int64 `json:"system_ms"`
+	MaxRssKib int64 `json:"max_rss_kib"`
+}
+
+// exitRecord says how the trainer ended. What does not apply to its kind is null.
+type exitRecord struct {
+	V         int          `json:"v"`
+	Kind      string       `json:"kind"`
+	Code      *int         `json:"code"`
+	Signal    *string      `json:"signal"`
+	Core      *bool        `json:"core"`
+	Errno     *string      `json:"errno"`
+	Message   *string      `json:"message"`
+	StartedAt string       `json:"started_at"`
+	EndedAt   string       `json:"ended_at"`
+	WallMs    int64        `json:"wall_ms"`
+	Rusage    *usageRecord `json:"rusage"`
+}
+
+type streamTotals struct {
+	Bytes   uint64 `json:"bytes"`
+	Dropped uint64 `json:"dropped"`
+}
+
+type segmentRange struct {
+	First int64 `json:"first"`
+	Last  int64 `json:"last"`
+}
+
+type drainedRecord struct {
+	V        int          `json:"v"`
+	Stdout   streamTotals `json:"stdout"`
+	Stderr   streamTotals `json:"stderr"`
+	Segments segmentRange `json:"segments"`
+	EOF      bool         `json:"eof"`
+	At       string       `json:"at"`
+}
+
+func newDrained(eof bool) *drainedRecord {
+	return &drainedRecord{V: 1, EOF: eof, At: timestamp(time.Now())}
+}
+
+// makeClaim makes the attempt ours, or ends this process.
+func makeClaim(plan *launch, boot string) {
+	startTime, err := startTimeOf("self")
+	if err != nil {
+		fail(codeFailed, "own start time: "+err.Error())
+	}
+	own := claimRecord{1, boot, os.Getpid(), startTime, plan.Generation}
+	fd, err := linkNew("claim", encode(own))
+	if err == unix.EEXIST {
+		fail(codeClaimed, "another recorder owns this attempt")
+	}
+	if err != nil {
+		fail(codeFailed, "claim: "+err.Error())
+	}
+	_ = unix.Close(fd)
+}
+
+// makeStart marks the attempt as started, or ends this process if it was voided before. From here on
+// nobody may start it again, whatever happens to us. The file stays open for its second line.
+func makeStart() (fd int) {
+	fd, err := linkNew("start", encode(startRecord{1, os.Getpid(), timestamp(time.Now())}))
+	if err == unix.EEXIST {
+		fail(codeVoided, "this attempt was declared never started")
+	}
+	if err != nil {
+		writeExit(refused("notstarted", errnoOf(err), "cannot make the file start"))
+		writeDrained(newDrained(true))
+		os.Exit(0)
+	}
+	return fd
+}
+
+// linkNew makes a file that never existed before and is never seen half-written. It stays open.
+func linkNew(name string, data []byte) (int, error) {
+	temporary := "." + name + "." + decimal(os.Getpid())
+	fd, err := unix.Open(temporary,
+		unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_APPEND|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return -1, err
+	}
+	if err = writeWhole(fd, data); err == nil {
+		err = unix.Link(temporary, name)
+	}
+	_ = unix.Unlink(temporary)
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// writeExit returns when the record is on the disk, or when the directory is gone.
+func writeExit(end *exitRecord) { replaceFile("exit", encode(end), true) }
+
+func writeDrained(drained *drainedRecord) { replaceFile("drained", encode(drained), false) }
+
+// retryEvery is how long we wait for space on a full disk, between attempts.
+const retryEvery = 200 * time.Millisecond
+
+// replaceFile tries until it succeeds: a full disk becomes free again some day, and what is to be
+// written is known to nobody else.
+func replaceFile(name string, data []byte, synced bool) {
+	for attempt := 0; ; attempt++ {
+		err := tryReplace(name, data, synced)
+		if err == nil || err == unix.ENOENT {
+			return
+		}
+		if attempt == 0 {
+			complain(name + ": " + err.Error() + "; trying again until it works")
+		}
+		time.Sleep(retryEvery)
+	}
+}
+
+func tryReplace(name string, data []byte, synced bool) error {
+	temporary := "." + name + ".new"
+	fd, err := unix.Open(temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = writeWhole(fd, data)
+	if err == nil && synced {
+		err = unix.Fsync(fd)
+	}
+	if closed := unix.Close(fd); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = unix.Rename(temporary, name)
+	}
+	if err == nil && synced {
+		err = syncDirectory()
+	}
+	return err
+}
+
+func syncDirectory() error {
+	fd, err := unix.Open(".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.Fsync(fd)
+}
+
+// encode never fails: all records are plain data.
+func encode(record any) []byte {
+	data, _ := json.Marshal(record)
+	return append(data, '\n')
+}

@@ -1,0 +1,36 @@
+export {
+  type DaemonStatus,
+  type ErrorDetail,
+  finalStatuses,
+  type HealthReason,
+  type InputRef,
+  type ListFilter,
+  type LogChunk,
+  type LogGap,
+  type LogLine,
+  type LogsRequest,
+  type MetricBatch,
+  type MetricPoint,
+  type MetricsRequest,
+  type OrchestratorPort,
+  type Reason,
+  type RunEvent,
+  type RunStatus,
+  type RunSummary,
+  runStatuses,
+  type SubmitRequest,
+} from './api.ts';
+export { canonicalJson, configDigest, type TrainRunConfig, validateConfig } from './config.ts';
+export {
+  controlMaxBytes,
+  fromStatus,
+  fromStruct,
+  loadProto,
+  orchestratorService,
+  type Struct,
+  serviceName,
+  toStatus,
+  toStruct,
+} from './grpc.ts';
+export { validatorOf, violationsOf } from './schemas.ts';
+export { loadSettings, type Origins, resolveHome, type Settings, settingsFile } from './settings.ts';

@@ -1,0 +1,82 @@
+/** A yard's settings: a YAML file, environment variables over it, options over those. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { RunyardError } from '../errors.ts';
+import type { Settings as SettingsFile } from './gen/settings.v1.ts';
+import { validatorOf, violationsOf } from './schemas.ts';
+
+export type Settings = Required<SettingsFile>;
+export type Origins = Record<keyof Settings, string>;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** `$RUNYARD_HOME`, else the XDG state directory. */
+export function resolveHome(env: Env): string {
+  if (env.RUNYARD_HOME) return path.resolve(env.RUNYARD_HOME);
+  const state = env.XDG_STATE_HOME || path.join(env.HOME || os.homedir(), '.local', 'state');
+  return path.join(state, 'runyard');
+}
+
+export function settingsFile(env: Env): string {
+  const base = env.XDG_CONFIG_HOME || path.join(env.HOME || os.homedir(), '.config');
+  return path.join(base, 'runyard', 'config.yaml');
+}
+
+/** Throws settings_invalid. `origins` tells of each value where it came from. */
+export function loadSettings(env: Env, overrides: SettingsFile = {}): { values: Settings; origins: Origins } {
+  const file = settingsFile(env);
+  const values: Settings = {
+    home: resolveHome(env),
+    yard: os.hostname().split('.')[0]?.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 32) || 'yard',
+    listen: '127.0.0.1:0',
+    parallel: os.availableParallelism(),
+    gpus: 'auto',
+    grace_s: 10,
+    output_limit_mib: 64,
+    disk_floor_mib: 256,
+    bus_limit_mib: 1024,
+    warm_workers: 1,
+  };
+  const names = Object.keys(values) as (keyof Settings)[];
+  const origins = Object.fromEntries(names.map((name) => [name, 'default'])) as Origins;
+  const take = (from: SettingsFile, origin: string): void => {
+    const validate = validatorOf('settings.v1');
+    if (!validate(from)) {
+      throw new RunyardError('settings_invalid', `the settings from ${origin} are not valid`, {
+        violations: violationsOf(validate),
+      });
+    }
+    for (const name of names) {
+      if (from[name] === undefined) continue;
+      Object.assign(values, { [name]: from[name] });
+      origins[name] = origin;
+    }
+  };
+  if (fs.existsSync(file)) take(readYaml(file), file);
+  take(fromEnv(env), 'environment');
+  take(overrides, 'option');
+  return { values, origins };
+}
+
+function readYaml(file: string): SettingsFile {
+  try {
+    return (parse(fs.readFileSync(file, 'utf8')) ?? {}) as SettingsFile;
+  } catch (cause) {
+    throw new RunyardError('settings_invalid', `${file} is not readable YAML`, { cause });
+  }
+}
+
+function fromEnv(env: Env): SettingsFile {
+  const number = (text: string | undefined): number | undefined =>
+    text === undefined || text === '' ? undefined : Number(text);
+  const found = {
+    home: env.RUNYARD_HOME ? path.resolve(env.RUNYARD_HOME) : undefined,
+    yard: env.RUNYARD_YARD || undefined,
+    listen: env.RUNYARD_LISTEN || undefined,
+    parallel: number(env.RUNYARD_PARALLEL),
+    gpus: env.RUNYARD_GPUS || undefined,
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+}

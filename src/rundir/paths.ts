@@ -1,0 +1,24 @@
+/** Names in a run's directory (docs/protocol.md). */
+import path from 'node:path';
+
+export const runFiles = { config: 'config.json', env: 'env' } as const;
+
+export const attemptFiles = {
+  /** What the worker needs beside launch.json: directory, artifact rules. */
+  spec: 'spec.json',
+  launch: 'launch.json',
+  worker: 'worker.json',
+  workerSocket: 'worker.sock',
+  claim: 'claim',
+  start: 'start',
+  exit: 'exit',
+  drained: 'drained',
+} as const;
+
+export function runDir(home: string, runId: string): string {
+  return path.join(home, 'runs', runId);
+}
+
+export function attemptDir(home: string, runId: string, attempt: number): string {
+  return path.join(runDir(home, runId), 'attempts', String(attempt));
+}

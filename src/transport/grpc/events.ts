@@ -1,0 +1,70 @@
+/** StreamStatus: a run's events from a sequence on, as many as the client has granted credit for. */
+import type { ServerDuplexStream, StatusObject } from '@grpc/grpc-js';
+import type { OrchestratorPort, RunEvent } from '../../contracts/index.ts';
+import { RunyardError } from '../../errors.ts';
+import { refOf, type StatusMessage } from './handlers.ts';
+
+const pageRows = 256;
+
+/** Holds nothing but a position: a client that stalls costs one row of state. */
+export function streamEvents(
+  call: ServerDuplexStream<StatusMessage, RunEvent>,
+  port: OrchestratorPort,
+  statusOf: (error: unknown) => Partial<StatusObject>,
+): void {
+  let runId: string | null = null;
+  let next = 1;
+  let credit = 0;
+  let untilDone = false;
+  let ended = false;
+  let blocked = false;
+  let unsubscribe: () => void = () => undefined;
+
+  const end = (error?: unknown): void => {
+    if (ended) return;
+    ended = true;
+    unsubscribe();
+    if (error === undefined) call.end();
+    else call.emit('error', statusOf(error));
+  };
+  const push = (): void => {
+    try {
+      while (!ended && !blocked && runId !== null && credit > 0) {
+        const page = port.events(runId, next, Math.min(credit, pageRows));
+        if (page.length === 0) return;
+        for (const event of page) {
+          credit -= 1;
+          next = event.seq + 1;
+          blocked = !call.write(event) || blocked;
+          if (untilDone && event.to.startsWith('done.')) return end();
+        }
+      }
+    } catch (error) {
+      end(error);
+    }
+  };
+  call.on('drain', () => {
+    blocked = false;
+    push();
+  });
+  call.on('data', (message: StatusMessage & { too_large?: number }) => {
+    try {
+      if (message.too_large !== undefined) {
+        throw new RunyardError('message_too_large', `the request has ${message.too_large} bytes`);
+      }
+      if (runId === null) {
+        runId = port.resolve(refOf(message.run));
+        next = Math.max(1, message.from_seq);
+        untilDone = message.until_done;
+        unsubscribe = port.onEvents(runId, push);
+      }
+      credit += message.credit;
+      push();
+    } catch (error) {
+      end(error);
+    }
+  });
+  call.on('end', () => end());
+  call.on('cancelled', () => end());
+  call.on('error', () => end());
+}

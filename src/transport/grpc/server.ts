@@ -1,0 +1,90 @@
+/** Serves the control API on a UNIX socket and on loopback TCP. Holds no state of runs. */
+import fs from 'node:fs';
+import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import type { PackageDefinition } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { loadProto, type OrchestratorPort, orchestratorService, serviceName } from '../../contracts/index.ts';
+import { RunyardError } from '../../errors.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import { requireToken } from './auth.ts';
+import { createHandlers, limited } from './handlers.ts';
+
+export type GrpcServer = { tcp: string; close(): Promise<void> };
+export type GrpcServerOptions = {
+  port: OrchestratorPort;
+  /** Its directory is private; the caller holds the daemon's lock, so an old socket is stale. */
+  socketPath: string;
+  /** `host:port` on loopback, every call with the token. */
+  listen: string;
+  token: string;
+  log: Logger;
+};
+
+/** Uploads come in chunks of up to 64 KiB; every control method has its own, smaller limit. */
+const receiveMaxBytes = 128 * 1024;
+const closeMs = 1000;
+
+/** Throws port_in_use. */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const { port, socketPath, listen, token, log } = options;
+  const definition = loadProto();
+  const local = build(definition, port, log, {});
+  const remote = build(definition, port, log, { interceptors: [requireToken(token)] });
+  fs.rmSync(socketPath, { force: true });
+  await bind(local, `unix:${socketPath}`);
+  fs.chmodSync(socketPath, 0o600);
+  const bound = await bind(remote, listen).catch((cause: unknown) => {
+    local.forceShutdown();
+    throw new RunyardError(
+      'port_in_use',
+      `${listen} cannot be listened on: another program has it; choose one by RUNYARD_LISTEN or \`listen\``,
+      { cause },
+    );
+  });
+  const tcp = `${listen.slice(0, listen.lastIndexOf(':'))}:${bound}`;
+  return {
+    tcp,
+    async close() {
+      await Promise.all([local, remote].map(shutDown));
+      fs.rmSync(socketPath, { force: true });
+    },
+  };
+}
+
+function build(
+  definition: PackageDefinition,
+  port: OrchestratorPort,
+  log: Logger,
+  options: ServerOptions,
+): Server {
+  const server = new Server({ 'grpc.max_receive_message_length': receiveMaxBytes, ...options });
+  const service = limited(orchestratorService(definition));
+  server.addService(service, createHandlers(definition, port, log));
+  const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
+  health.addToServer(server);
+  new ReflectionService(definition).addToServer(server);
+  return server;
+}
+
+function bind(server: Server, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    );
+  });
+}
+
+/** Gracefully first; streams that go on for ever are cut. */
+function shutDown(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, closeMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

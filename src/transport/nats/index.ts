@@ -1,0 +1,14 @@
+export { findNatsServer, natsModule } from './binary.ts';
+export { connectDaemon, connectWorker, type NatsConnection } from './connection.ts';
+export { streamNames, subjects } from './names.ts';
+export { readSubject } from './read.ts';
+export { createRelay, type OutboxRow, type OutboxSource, type Relay } from './relay.ts';
+export {
+  type Address,
+  type AllCredentials,
+  type BusCredentials,
+  type BusServer,
+  createBusServer,
+} from './server.ts';
+export { ensureStreams } from './streams.ts';
+export { createSubject } from './subject.ts';

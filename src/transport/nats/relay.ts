@@ -1,0 +1,113 @@
+/**
+ * Publishes every committed transition once and in order, however often it is interrupted. The message
+ * id would only help within the server's duplicate window, so each publish names the sequence that it
+ * expects to be last: the daemon is the only publisher of this stream. After any doubt the stream's last
+ * message is read back, and what it holds already is skipped.
+ */
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from '../../telemetry/index.ts';
+
+export type OutboxRow = { pos: number; subject: string; payload: string };
+
+export type OutboxSource = {
+  pending(limit: number, after: number): OutboxRow[];
+  /** Everything up to here is stored by the bus. */
+  done(uptoPos: number): void;
+};
+
+export type Relay = {
+  wake(): void;
+  stop(): void;
+};
+
+const pageRows = 256;
+const retryMs = 300;
+const timeoutMs = 5000;
+
+export type RelayOptions = {
+  source: OutboxSource;
+  stream: string;
+  epoch: string;
+  nc: NatsConnection;
+  log: Logger;
+};
+
+/** A relay over one connection; it ends by `stop`, and another one takes over on the next connection. */
+export function createRelay(options: RelayOptions): Relay {
+  const { source, stream, nc, log } = options;
+  let stopped = false;
+  let asked = false;
+  let running = false;
+  /** Of the stream: its last sequence, and the position that its last message carries. */
+  let last: { seq: number; pos: number } | null = null;
+
+  const readBack = async (): Promise<{ seq: number; pos: number }> => {
+    const info = await request(nc, `$JS.API.STREAM.INFO.${stream}`, '');
+    const { state } = info as { state: { last_seq: number; messages: number } };
+    if (state.messages === 0) return { seq: state.last_seq, pos: 0 };
+    const found = await request(nc, `$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify({ seq: state.last_seq }));
+    const { message } = found as { message: { data: string } };
+    const { pos } = JSON.parse(Buffer.from(message.data, 'base64').toString()) as { pos: number };
+    return { seq: state.last_seq, pos };
+  };
+
+  const publish = async (row: OutboxRow, expected: number): Promise<number> => {
+    const h = headers();
+    h.set('Nats-Expected-Last-Sequence', String(expected));
+    h.set('Runyard-Pos', String(row.pos));
+    h.set('Runyard-Epoch', options.epoch);
+    const reply = await nc.request(row.subject, row.payload, { timeout: timeoutMs, headers: h });
+    const ack = JSON.parse(reply.string()) as { seq?: number; error?: { description: string } };
+    if (ack.error !== undefined || ack.seq === undefined) {
+      throw new Error(ack.error?.description ?? 'no acknowledgement');
+    }
+    return ack.seq;
+  };
+
+  const pass = async (): Promise<void> => {
+    last ??= await readBack();
+    for (;;) {
+      source.done(last.pos);
+      const rows = source.pending(pageRows, last.pos);
+      if (rows.length === 0 || stopped) return;
+      // Pipelined: each names the sequence that the one before it will have got.
+      const before: number = last.seq;
+      const acks: number[] = await Promise.all(rows.map((row, i) => publish(row, before + i)));
+      last = { seq: acks.at(-1) ?? before, pos: rows.at(-1)?.pos ?? last.pos };
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    running = true;
+    while (asked && !stopped) {
+      asked = false;
+      try {
+        await pass();
+      } catch (error) {
+        last = null;
+        if (stopped || nc.isClosed()) break;
+        log.warn({ err: error }, 'relay interrupted');
+        asked = true;
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+      }
+    }
+    running = false;
+  };
+
+  return {
+    wake() {
+      asked = true;
+      if (!running && !stopped) void run();
+    },
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+async function request(nc: NatsConnection, subject: string, payload: string): Promise<unknown> {
+  const reply = await nc.request(subject, payload, { timeout: timeoutMs });
+  const answer = JSON.parse(reply.string()) as { error?: { description: string } };
+  if (answer.error !== undefined) throw new Error(answer.error.description);
+  return answer;
+}

@@ -1,0 +1,66 @@
+/** The streams of a yard, with explicit limits. */
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { streamNames, type StreamKind } from './names.ts';
+
+/** Shares of the storage limit; together below one. Oldest messages go first when a share is used up. */
+const shares: Readonly<Record<StreamKind, number>> = {
+  events: 0.2,
+  facts: 0.05,
+  logs: 0.3,
+  metrics: 0.4,
+  artifacts: 0.02,
+};
+/** So that one run's flood cannot evict another's history. */
+const perRun: Readonly<Record<StreamKind, number>> = {
+  events: 10_000,
+  facts: 1000,
+  logs: 20_000,
+  metrics: 100_000,
+  artifacts: 10_000,
+};
+
+/** Makes or updates the streams; returns the epoch of the events stream, new whenever it was made anew. */
+export async function ensureStreams(
+  nc: NatsConnection,
+  yard: string,
+  maxFileBytes: number,
+  newEpoch: () => string,
+): Promise<{ jsm: JetStreamManager; epoch: string }> {
+  const jsm = await jetstreamManager(nc);
+  let epoch = '';
+  for (const [kind, name] of Object.entries(streamNames(yard)) as [StreamKind, string][]) {
+    const limits = {
+      max_bytes: Math.floor(maxFileBytes * shares[kind]),
+      max_msgs_per_subject: perRun[kind],
+    };
+    const info = await jsm.streams.info(name).catch((error: unknown) => {
+      if (error instanceof Error && /not found/.test(error.message)) return null;
+      throw error;
+    });
+    if (info === null) {
+      const created = newEpoch();
+      await jsm.streams.add({
+        name,
+        subjects: [`${yard}.runs.*.${kind}`],
+        retention: RetentionPolicy.Limits,
+        discard: DiscardPolicy.Old,
+        storage: StorageType.File,
+        allow_direct: true,
+        metadata: { epoch: created },
+        ...limits,
+      });
+      if (kind === 'events') epoch = created;
+    } else {
+      await jsm.streams.update(name, { ...info.config, ...limits });
+      if (kind === 'events') epoch = info.config.metadata?.epoch ?? '';
+    }
+  }
+  return { jsm, epoch };
+}
