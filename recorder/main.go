@@ -54,7 +54,7 @@ func record(plan *launch) {
 	trainer := newTrainer(plan)
 	refusal := trainer.prepare()
 	if refusal == nil {
-		trainer.start = makeStart()
+		trainer.start = makeStart(plan)
 		refusal = trainer.spawn()
 	}
 	detachStdio()

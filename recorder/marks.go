@@ -16,8 +16,10 @@ type claimRecord struct {
 	Generation int64  `json:"generation"`
 }
 
+// startRecord is the first line of `start`; with the boot, so that it identifies by itself.
 type startRecord struct {
 	V           int    `json:"v"`
+	BootID      string `json:"boot_id"`
 	RecorderPid int    `json:"recorder_pid"`
 	At          string `json:"at"`
 }
@@ -35,19 +37,19 @@ type usageRecord struct {
 	MaxRssKib int64 `json:"max_rss_kib"`
 }
 
-// exitRecord says how the trainer ended. What does not apply to its kind is null.
+// exitRecord says how the trainer ended. What does not apply to its kind is left out.
 type exitRecord struct {
 	V         int          `json:"v"`
 	Kind      string       `json:"kind"`
-	Code      *int         `json:"code"`
-	Signal    *string      `json:"signal"`
-	Core      *bool        `json:"core"`
-	Errno     *string      `json:"errno"`
-	Message   *string      `json:"message"`
+	Code      *int         `json:"code,omitempty"`
+	Signal    *string      `json:"signal,omitempty"`
+	Core      *bool        `json:"core,omitempty"`
+	Errno     *string      `json:"errno,omitempty"`
+	Message   *string      `json:"message,omitempty"`
 	StartedAt string       `json:"started_at"`
 	EndedAt   string       `json:"ended_at"`
 	WallMs    int64        `json:"wall_ms"`
-	Rusage    *usageRecord `json:"rusage"`
+	Rusage    *usageRecord `json:"rusage,omitempty"`
 }
 
 type streamTotals struct {
@@ -92,8 +94,8 @@ func makeClaim(plan *launch, boot string) {
 
 // makeStart marks the attempt as started, or ends this process if it was voided before. From here on
 // nobody may start it again, whatever happens to us. The file stays open for its second line.
-func makeStart() (fd int) {
-	fd, err := linkNew("start", encode(startRecord{1, os.Getpid(), timestamp(time.Now())}))
+func makeStart(plan *launch) (fd int) {
+	fd, err := linkNew("start", encode(startRecord{1, plan.BootID, os.Getpid(), timestamp(time.Now())}))
 	if err == unix.EEXIST {
 		fail(codeVoided, "this attempt was declared never started")
 	}

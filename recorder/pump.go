@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxPayload bounds a record, so that readers may hold a whole one in a block of 256 KiB, and eight fill
+// maxPayload bounds a record: readers hold a whole one in a block, and eight fill a segment of 1 MiB.
 const maxPayload = 128<<10 - headerBytes
 
 // pump moves both pipes into segments. It is one thread with one buffer: after its start nothing is

@@ -27,6 +27,8 @@ export function durable<TLogic extends AnyActorLogic>(
   refused: (event: { type: string }, error: unknown) => void,
 ): TLogic {
   const transition: AnyActorLogic['transition'] = (before, event, scope) => {
+    // Stopping an actor is no transition of its run: a snapshot saved as `stopped` would stay dead.
+    if (event.type === 'xstate.stop') return machine.transition(before, event, scope);
     const held: (() => void)[] = [];
     const after = machine.transition(before, event, holding(scope, held));
     if (after === before) return before;

@@ -184,9 +184,10 @@ export function createRunStore(db: Db) {
       ).map(toRunEvent),
     lastPos: () => get<{ pos: number | null }>('SELECT max(pos) AS pos FROM transitions')?.pos ?? 0,
 
-    outbox: (limit: number, uptoPos: number) =>
+    outbox: (limit: number, afterPos: number, uptoPos: number) =>
       all<TransitionRow>(
-        `SELECT t.* FROM outbox JOIN transitions t USING (pos) WHERE pos <= ? ORDER BY pos LIMIT ?`,
+        `SELECT t.* FROM outbox JOIN transitions t USING (pos) WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?`,
+        afterPos,
         uptoPos,
         limit,
       ).map(toRunEvent),

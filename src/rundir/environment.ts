@@ -1,7 +1,7 @@
 /** Environments as files: NUL-separated `NAME=value`, like /proc/PID/environ. */
 import { RunyardError, type Violation } from '../errors.ts';
 
-/** Throws `config_invalid` for what no process can have: a NUL, or a name with `=` or without letters. */
+/** Throws `config_invalid` for what no process can have: a NUL, an empty name, a name with `=`. */
 export function encodeEnv(env: Readonly<Record<string, string | undefined>>): Buffer {
   const entries = Object.entries(env).filter(([, value]) => value !== undefined);
   const violations = entries.flatMap(([name, value]) => violationOf(name, value ?? ''));
@@ -13,13 +13,13 @@ export function encodeEnv(env: Readonly<Record<string, string | undefined>>): Bu
 
 /** Of a name that is there twice the first counts, as for getenv. Entries without a name are left out. */
 export function decodeEnv(data: Buffer): Record<string, string> {
-  const entries = data
-    .toString('utf8')
-    .split('\0')
-    .map((entry) => ({ entry, at: entry.indexOf('=') }))
-    .filter(({ at }) => at > 0)
-    .map(({ entry, at }) => [entry.slice(0, at), entry.slice(at + 1)] as const);
-  return Object.fromEntries(entries.reverse());
+  const env = new Map<string, string>();
+  for (const entry of data.toString('utf8').split('\0')) {
+    const at = entry.indexOf('=');
+    const name = entry.slice(0, at);
+    if (at > 0 && !env.has(name)) env.set(name, entry.slice(at + 1));
+  }
+  return Object.fromEntries(env);
 }
 
 function violationOf(name: string, value: string): Violation[] {

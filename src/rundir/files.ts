@@ -4,110 +4,102 @@ import path from 'node:path';
 import { errnoOf, RunyardError } from '../errors.ts';
 import { bootId, type Identity, isAlive } from './identity.ts';
 import { attemptFiles } from './paths.ts';
+import { type Claim, type ExitRecord, readClaim, readExit, readStart } from './records.ts';
 
 let temporary = 0;
 
-/** Writes a file so that it is seen whole or not at all. Not synced: sync it where that matters. */
-export function writeAtomic(file: string, data: string | Buffer, options: { mode: number }): void {
+/**
+ * Writes a file so that it is seen whole or not at all; with `sync`, so that it also survives a power
+ * loss. Throws `disk_full`, or `home_unusable` for any other refusal of the file system.
+ */
+export function writeAtomic(
+  file: string,
+  data: string | Buffer,
+  options: { mode: number; sync?: boolean },
+): void {
   temporary += 1;
   const draft = `${file}.${process.pid}.${temporary}.tmp`;
-  fs.writeFileSync(draft, data, { mode: options.mode });
-  fs.renameSync(draft, file);
+  try {
+    fs.writeFileSync(draft, data, { mode: options.mode, flush: options.sync === true });
+    fs.renameSync(draft, file);
+    if (options.sync === true) syncDirectory(path.dirname(file));
+  } catch (cause) {
+    fs.rmSync(draft, { force: true });
+    const full = ['ENOSPC', 'EDQUOT'].includes(errnoOf(cause) ?? '');
+    throw new RunyardError(full ? 'disk_full' : 'home_unusable', `${file} cannot be written`, {
+      cause,
+    });
+  }
 }
 
-export type Claim = Identity & { generation: number };
-export type ExitRecord = {
-  kind: 'exited' | 'signaled' | 'noexec' | 'notstarted';
-  code?: number;
-  signal?: string;
-  core?: boolean;
-  errno?: string;
-  message?: string;
-  started_at?: string;
-  ended_at?: string;
-  wall_ms?: number;
-};
-export type Launch = { boot_id: string; cwd: string; argv: string[] };
-
-/** What an attempt's directory says now. */
+/** What an attempt's directory says now. `otherBoot`: the machine was restarted since the claim. */
 export type Verdict =
   | { kind: 'unclaimed' }
-  | { kind: 'claimed'; recorderAlive: boolean }
+  | { kind: 'claimed'; recorderAlive: boolean; otherBoot: boolean }
   | { kind: 'voided' }
   /** `trainer` is null between the fork and its being written down, or for ever when that was cut. */
-  | { kind: 'started'; trainer: Identity | null; trainerAlive: boolean; recorderAlive: boolean }
+  | {
+      kind: 'started';
+      trainer: Identity | null;
+      trainerAlive: boolean;
+      recorderAlive: boolean;
+      otherBoot: boolean;
+    }
   | { kind: 'exited'; trainer: Identity | null; record: ExitRecord };
 
+/** Throws `rundir_corrupt` when a file that is only ever seen whole does not say what it must. */
 export function judge(dir: string): Verdict {
-  const start = readText(dir, attemptFiles.start);
-  const trainer = start === null ? null : trainerOf(start);
-  const exit = readText(dir, attemptFiles.exit);
-  if (exit !== null) return { kind: 'exited', trainer, record: parse<ExitRecord>(dir, 'exit', exit) };
-  if (start === 'void\n') return { kind: 'voided' };
+  // In this order: what a recorder that is found dead has left behind is read after its death, so that
+  // an exit that it wrote just before is never overlooked; and `start` is complete once `exit` is there.
   const claim = readClaim(dir);
   const recorderAlive = claim !== null && isAlive(claim);
+  const record = readExit(dir);
+  const start = readStart(dir);
+  const trainer = start === null || start.voided ? null : identityIn(start, claim);
+  if (record !== null) return { kind: 'exited', trainer, record };
+  if (start?.voided) return { kind: 'voided' };
+  const otherBoot = claim !== null && claim.boot_id !== bootId();
   if (start !== null) {
     const trainerAlive = trainer !== null && isAlive(trainer);
-    return { kind: 'started', trainer, trainerAlive, recorderAlive };
+    return { kind: 'started', trainer, trainerAlive, recorderAlive, otherBoot };
   }
-  return claim === null ? { kind: 'unclaimed' } : { kind: 'claimed', recorderAlive };
-}
-
-export function readClaim(dir: string): Claim | null {
-  const text = readText(dir, attemptFiles.claim);
-  return text === null ? null : parse<Claim>(dir, 'claim', text);
-}
-
-export function readLaunch(dir: string): Launch | null {
-  const text = readText(dir, attemptFiles.launch);
-  return text === null ? null : parse<Launch>(dir, 'launch.json', text);
+  return claim === null ? { kind: 'unclaimed' } : { kind: 'claimed', recorderAlive, otherBoot };
 }
 
 /**
  * Makes sure that an attempt never starts, if it has not: an exclusive link, so that recorder and voider
- * cannot both succeed.
+ * cannot both succeed. `voided` also when somebody did it before.
  */
 export function voidStart(dir: string): 'voided' | 'started' {
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const draft = path.join(dir, `void.${process.pid}.tmp`);
-  fs.writeFileSync(draft, 'void\n', { mode: 0o600 });
+  temporary += 1;
+  const draft = path.join(dir, `.void.${process.pid}.${temporary}`);
   try {
+    fs.writeFileSync(draft, 'void\n', { mode: 0o600 });
     fs.linkSync(draft, path.join(dir, attemptFiles.start));
     return 'voided';
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
-    return readText(dir, attemptFiles.start) === 'void\n' ? 'voided' : 'started';
+    return readStart(dir)?.voided === true ? 'voided' : 'started';
   } finally {
     fs.rmSync(draft, { force: true });
   }
 }
 
-/** Line 2 of `start`; a torn one counts as not yet there. */
-function trainerOf(start: string): Identity | null {
-  const [, second, rest] = start.split('\n');
-  if (second === undefined || second === '' || rest === undefined) return null;
-  try {
-    const { pid, start_time } = JSON.parse(second) as { pid: number; start_time: string };
-    const first = JSON.parse(start.split('\n')[0] ?? '') as { boot_id?: string };
-    return { boot_id: first.boot_id ?? bootId(), pid, start_time };
-  } catch {
-    return null;
-  }
+type Started = Extract<ReturnType<typeof readStart>, { voided: false }>;
+
+function identityIn(start: Started, claim: Claim | null): Identity | null {
+  const boot_id = start.boot_id ?? claim?.boot_id;
+  // Without a boot the pid identifies nothing.
+  if (start.fork === null || boot_id === undefined) return null;
+  return { boot_id, ...start.fork };
 }
 
-function readText(dir: string, name: string): string | null {
+function syncDirectory(dir: string): void {
+  const fd = fs.openSync(dir, 'r');
   try {
-    return fs.readFileSync(path.join(dir, name), 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-function parse<T>(dir: string, name: string, text: string): T {
-  try {
-    return JSON.parse(text) as T;
-  } catch (cause) {
-    throw new RunyardError('rundir_corrupt', `${path.join(dir, name)} cannot be read`, { cause });
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
   }
 }

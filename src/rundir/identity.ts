@@ -37,8 +37,10 @@ export function processStat(pid: number): ProcessStat | null {
   // The command may hold spaces and brackets; fields are counted after the last bracket.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const state = fields[0] ?? 'X';
+  // A main thread that ended before the others shows as Z too, but then there is more than one.
+  const threads = Number(fields[17]);
   return {
-    dead: state === 'Z' || state === 'X',
+    dead: state === 'X' || state === 'x' || (state === 'Z' && threads <= 1),
     session: Number(fields[3]),
     startTime: fields[19] ?? '0',
   };

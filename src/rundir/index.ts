@@ -1,29 +1,42 @@
 export { decodeEnv, encodeEnv } from './environment.ts';
+export { judge, type Verdict, voidStart, writeAtomic } from './files.ts';
 export {
-  type ExitRecord,
-  judge,
-  type Launch,
-  readClaim,
-  readLaunch,
-  type Verdict,
-  voidStart,
-  writeAtomic,
-} from './files.ts';
-export { bootId, type Identity, identityOf, isAlive, type ProcessStat, processStat } from './identity.ts';
+  bootId,
+  type Identity,
+  identityOf,
+  isAlive,
+  type ProcessStat,
+  processStat,
+} from './identity.ts';
 export {
   createLineSplitter,
   firstState,
   type Gap,
   type Line,
   type LineSplitter,
+  lineMaxBytes,
+  missingAtEnd,
   type Piece,
   type SplitterState,
 } from './lines.ts';
 export {
   createOutputReader,
+  type GapReason,
   type OutputReader,
   type OutputRecord,
   type Place,
   type StreamName,
 } from './output.ts';
 export { attemptDir, attemptFiles, runDir, runFiles } from './paths.ts';
+export {
+  type Claim,
+  type Drained,
+  type ExitRecord,
+  type Launch,
+  readClaim,
+  readDrained,
+  readExit,
+  readLaunch,
+  readStart,
+  type Start,
+} from './records.ts';

@@ -35,7 +35,6 @@ export type SplitterState = {
 /** Longer lines are split. */
 export const lineMaxBytes = 16 * 1024;
 const newline = 10;
-const empty = Buffer.alloc(0);
 const streams = ['stdout', 'stderr'] as const;
 
 export type LineSplitter = {
@@ -118,6 +117,17 @@ export function createLineSplitter(from: SplitterState = firstState): LineSplitt
       return { next_seq: seq, used: { ...used }, restart: places.reduce(earlier, after) };
     },
   };
+}
+
+/** What is missing behind the last line: what could not be written at the very end. After flush(). */
+export function missingAtEnd(
+  state: SplitterState,
+  totals: Record<StreamName, { bytes: number }>,
+): Gap[] {
+  return streams
+    .map((stream) => ({ stream, bytes: totals[stream].bytes - state.used[stream] }))
+    .filter(({ bytes }) => bytes > 0)
+    .map((gap): Gap => ({ ...gap, reason: 'disk_full' }));
 }
 
 /**

@@ -9,6 +9,7 @@ import { RunyardError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { requireToken } from './auth.ts';
 import { createHandlers, limited } from './handlers.ts';
+import { reflectable } from './reflection.ts';
 
 export type GrpcServer = { tcp: string; close(): Promise<void> };
 export type GrpcServerOptions = {
@@ -63,7 +64,7 @@ function build(
   server.addService(service, createHandlers(definition, port, log));
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);
-  new ReflectionService(definition).addToServer(server);
+  new ReflectionService(reflectable(definition)).addToServer(server);
   return server;
 }
 

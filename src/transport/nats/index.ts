@@ -1,4 +1,4 @@
-export { findNatsServer, natsModule } from './binary.ts';
+export { findBinary, findNatsServer, natsModule } from './binary.ts';
 export { connectDaemon, connectWorker, type NatsConnection } from './connection.ts';
 export { streamNames, subjects } from './names.ts';
 export { readSubject } from './read.ts';

@@ -1,0 +1,9 @@
+export { type DaemonAddress, discover } from './discover.ts';
+export type { EventsOptions, LogsOptions, MetricsOptions, StreamOptions } from './streams.ts';
+export {
+  type ConnectOptions,
+  connect,
+  type StopOptions,
+  type SubmitOptions,
+  type TrainerClient,
+} from './trainer.client.ts';

@@ -1,0 +1,173 @@
+/** Events, logs and metrics of a run as iterables that resume by sequence number. */
+import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
+import type { LogChunk, MetricBatch, RunEvent } from '../contracts/index.ts';
+import { RunyardError } from '../errors.ts';
+import type { Calls } from './calls.ts';
+import { resuming } from './resume.ts';
+
+export type StreamOptions = {
+  /** Ends the iterable, quietly. */
+  signal?: AbortSignal;
+  /** Called when the connection is lost and is being taken up again. */
+  onDisconnect?: (error: RunyardError) => void;
+};
+export type EventsOptions = StreamOptions & {
+  /** First sequence number wanted; 1 is the first event. */
+  fromSeq?: number;
+  /** End after the run's final event. */
+  untilDone?: boolean;
+};
+export type LogsOptions = StreamOptions & {
+  follow?: boolean;
+  /** Only the last lines that are there now; 0 means all. */
+  tail?: number;
+  stderrOnly?: boolean;
+  fromSeq?: number;
+  /** 0 means the latest. */
+  attempt?: number;
+};
+export type MetricsOptions = StreamOptions & {
+  follow?: boolean;
+  key?: string;
+  fromSeq?: number;
+  attempt?: number;
+};
+
+/** Events that may be on their way; granted anew when half of them were taken. */
+const creditMost = 256;
+
+/** Each event once and in order. `runId` must be an id: a name could mean another run later. */
+export function eventStream(
+  calls: Calls,
+  runId: string,
+  options: EventsOptions,
+): AsyncGenerator<RunEvent> {
+  const { signal, onDisconnect, untilDone = false } = options;
+  let next = Math.max(1, options.fromSeq ?? 1);
+  let ended = false;
+  return resuming({
+    signal,
+    onDisconnect,
+    failure: calls.failure,
+    finished: () => ended || untilDone,
+    async *open() {
+      type Status = { run?: object; from_seq?: number; credit: number; until_done?: boolean };
+      const call: ClientDuplexStream<Status, RunEvent> = calls.duplex('StreamStatus');
+      const release = cancelOn(call, signal);
+      let taken = 0;
+      try {
+        call.write({
+          run: { ref: runId },
+          from_seq: next,
+          credit: creditMost,
+          until_done: untilDone,
+        });
+        for await (const event of call as AsyncIterable<RunEvent>) {
+          if (event.seq !== next) {
+            const text = `event ${next} of run ${runId} was expected, ${event.seq} came`;
+            throw new RunyardError('internal', text);
+          }
+          next += 1;
+          ended = untilDone && event.to.startsWith('done');
+          yield event;
+          taken += 1;
+          if (taken < creditMost / 2) continue;
+          call.write({ credit: taken });
+          taken = 0;
+        }
+      } finally {
+        release();
+      }
+    },
+  });
+}
+
+/** Chunks of whole lines. When following, a lost connection is taken up after the last line. */
+export function logStream(
+  calls: Calls,
+  runId: string,
+  options: LogsOptions,
+): AsyncGenerator<LogChunk> {
+  const { signal, onDisconnect, follow = false, stderrOnly = false } = options;
+  let next = options.fromSeq ?? 0;
+  let tail = options.tail ?? 0;
+  let attempt = options.attempt ?? 0;
+  return resuming({
+    signal,
+    onDisconnect,
+    failure: calls.failure,
+    finished: () => true,
+    async *open() {
+      const request = {
+        run: { ref: runId },
+        follow,
+        tail,
+        stderr_only: stderrOnly,
+        from_seq: next,
+        attempt,
+      };
+      for await (const chunk of readAll<LogChunk>(calls.read('StreamLogs', request), signal)) {
+        attempt = chunk.attempt;
+        tail = 0;
+        next = (chunk.lines.at(-1)?.seq ?? next - 1) + 1;
+        yield chunk;
+      }
+    },
+  });
+}
+
+/** Batches of points; resumes after the last batch. */
+export function metricStream(
+  calls: Calls,
+  runId: string,
+  options: MetricsOptions,
+): AsyncGenerator<MetricBatch> {
+  const { signal, onDisconnect, follow = false, key = '' } = options;
+  let next = options.fromSeq ?? 0;
+  let attempt = options.attempt ?? 0;
+  return resuming({
+    signal,
+    onDisconnect,
+    failure: calls.failure,
+    finished: () => true,
+    async *open() {
+      const request = { run: { ref: runId }, follow, from_seq: next, key, attempt };
+      for await (const batch of readAll<MetricBatch>(
+        calls.read('StreamMetrics', request),
+        signal,
+      )) {
+        attempt = batch.attempt;
+        next = batch.last_seq + 1;
+        yield batch;
+      }
+    },
+  });
+}
+
+/** All messages of a call; leaving the loop cancels it. */
+export async function* readAll<T>(
+  call: ClientReadableStream<T>,
+  signal?: AbortSignal,
+): AsyncGenerator<T> {
+  const release = cancelOn(call, signal);
+  try {
+    yield* call as AsyncIterable<T>;
+  } finally {
+    release();
+  }
+}
+
+type Cancellable = { cancel(): void; on(event: 'error', listen: () => void): unknown };
+
+/** Cancels with `signal`, and when the returned function is called. */
+function cancelOn(call: Cancellable, signal: AbortSignal | undefined): () => void {
+  // The iterator reports errors; one that comes after it was left has no other listener.
+  call.on('error', () => undefined);
+  const cancel = () => call.cancel();
+  signal?.addEventListener('abort', cancel, { once: true });
+  if (signal?.aborted) cancel();
+  return () => {
+    signal?.removeEventListener('abort', cancel);
+    cancel();
+  };
+}

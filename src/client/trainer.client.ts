@@ -1,0 +1,163 @@
+/** The client of the control API: what programs and the command line ask a daemon through. */
+import os from 'node:os';
+import {
+  type DaemonStatus,
+  finalStatuses,
+  type InputRef,
+  type ListFilter,
+  type LogChunk,
+  type MetricBatch,
+  type RunEvent,
+  type RunSummary,
+  resolveHome,
+  toStruct,
+} from '../contracts/index.ts';
+import { openCalls } from './calls.ts';
+import { discover } from './discover.ts';
+import { encodeEnv } from './environment.ts';
+import {
+  type EventsOptions,
+  eventStream,
+  type LogsOptions,
+  logStream,
+  type MetricsOptions,
+  metricStream,
+  readAll,
+  type StreamOptions,
+} from './streams.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export type ConnectOptions = {
+  /** State directory; default: $RUNYARD_HOME or the XDG one. */
+  home?: string;
+  /** A UNIX socket, instead of looking for one. */
+  socket?: string;
+  /** `host:port`, with the token; default of the token: $RUNYARD_TOKEN. */
+  address?: string;
+  token?: string;
+  env?: Env;
+  /** Milliseconds that a call with one answer may take; default 10 s. */
+  deadlineMs?: number;
+};
+export type SubmitOptions = {
+  /** The trainer's environment; left out: the configuration's alone. */
+  env?: Env;
+  /** Same key and configuration: same run, so that a submit may be repeated. */
+  key?: string;
+  user?: string;
+  traceparent?: string;
+};
+export type StopOptions = { reason?: string; user?: string; now?: boolean };
+
+/** All methods throw RunyardErrors only. A run is named by id, unique prefix, name or `@last`. */
+export type TrainerClient = {
+  /** Resolves when the run is on the daemon's disk. */
+  submit(
+    config: object,
+    options?: SubmitOptions,
+  ): Promise<{ run_id: string; created: boolean }>;
+  stop(ref: string, options?: StopOptions): Promise<RunSummary>;
+  get(ref: string): Promise<RunSummary>;
+  /** Newest first. */
+  list(filter?: Partial<ListFilter>): AsyncGenerator<RunSummary>;
+  health(): Promise<DaemonStatus>;
+  /** Uploads up to 16 MiB. */
+  putInput(data: Uint8Array): Promise<InputRef>;
+  /** Gapless and in order; survives the daemon. */
+  events(ref: string, options?: EventsOptions): AsyncGenerator<RunEvent>;
+  logs(ref: string, options?: LogsOptions): AsyncGenerator<LogChunk>;
+  metrics(ref: string, options?: MetricsOptions): AsyncGenerator<MetricBatch>;
+  /** The summary of the run once it is done; earlier when `signal` is aborted. */
+  wait(ref: string, options?: StreamOptions): Promise<RunSummary>;
+  shutdown(options?: { keepBus?: boolean }): Promise<{ live_runs: number }>;
+  close(): void;
+};
+
+/** Bytes of JSON above which a configuration is uploaded: a request has 4,096 with all around it. */
+const inlineConfigMax = 2800;
+const chunkBytes = 64 * 1024;
+
+/** A client of the daemon that `options` name. Throws daemon_not_running when there is none. */
+export async function connect(options: ConnectOptions = {}): Promise<TrainerClient> {
+  const calls = openCalls({ ...target(options), deadlineMs: options.deadlineMs ?? 10_000 });
+  const get = (ref: string): Promise<RunSummary> => calls.unary('GetRun', { run: { ref } });
+  const idOf = async (ref: string): Promise<string> => (await get(ref)).run_id;
+  const putInput = (data: Uint8Array): Promise<InputRef> => {
+    const count = Math.ceil(data.length / chunkBytes);
+    const chunks = Array.from({ length: count }, (_, index) => ({
+      data: Buffer.from(data.subarray(index * chunkBytes, (index + 1) * chunkBytes)),
+    }));
+    return calls.upload('PutInput', chunks);
+  };
+  const events = async function* (ref: string, how: EventsOptions = {}) {
+    yield* eventStream(calls, await idOf(ref), how);
+  };
+  return {
+    async submit(config, { env, key = '', user = userName(), traceparent = '' } = {}) {
+      const json = Buffer.from(JSON.stringify(config));
+      const [envRef, configRef] = await Promise.all([
+        env === undefined ? null : putInput(encodeEnv(env)),
+        json.length > inlineConfigMax ? putInput(json) : null,
+      ]);
+      return calls.unary('SubmitRun', {
+        ...(configRef === null ? { config: toStruct(config) } : { config_ref: configRef }),
+        ...(envRef === null ? {} : { env_ref: envRef }),
+        key,
+        user,
+        traceparent,
+      });
+    },
+    stop: (ref, { reason = '', user = userName(), now = false } = {}) =>
+      calls.unary('StopRun', { run: { ref }, reason, user, now }),
+    get,
+    async *list(filter = {}) {
+      try {
+        yield* readAll(calls.read<RunSummary>('ListRuns', filter));
+      } catch (error) {
+        throw calls.failure(error);
+      }
+    },
+    health: () => calls.unary('GetHealth', {}),
+    putInput,
+    events,
+    async *logs(ref, how = {}) {
+      yield* logStream(calls, await idOf(ref), how);
+    },
+    async *metrics(ref, how = {}) {
+      yield* metricStream(calls, await idOf(ref), how);
+    },
+    async wait(ref, how = {}) {
+      const run = await get(ref);
+      if (finalStatuses.includes(run.status)) return run;
+      // From the last event known, so that a run with a long history costs nothing.
+      const rest = { ...how, fromSeq: run.last_seq + 1, untilDone: true };
+      for await (const _ of eventStream(calls, run.run_id, rest));
+      return get(run.run_id);
+    },
+    shutdown: ({ keepBus = false } = {}) => calls.unary('Shutdown', { keep_bus: keepBus }),
+    close: () => calls.close(),
+  };
+}
+
+function target(options: ConnectOptions): {
+  address: string;
+  where: string;
+  token?: string | undefined;
+} {
+  const { env = process.env, socket, address } = options;
+  if (socket !== undefined) return { address: `unix:${socket}`, where: socket };
+  if (address !== undefined) {
+    return { address, where: address, token: options.token ?? env.RUNYARD_TOKEN };
+  }
+  const home = options.home ?? resolveHome(env);
+  return { address: `unix:${discover({ home, env }).socket}`, where: home };
+}
+
+function userName(): string {
+  try {
+    return os.userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}

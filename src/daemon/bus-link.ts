@@ -1,0 +1,121 @@
+/** Keeps the daemon on the bus: server up, connection made, streams there, outbox relayed. Never waited for. */
+import crypto from 'node:crypto';
+import { messageOf } from '../errors.ts';
+import type { RunStore } from '../persistence/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+import {
+  type BusServer,
+  connectDaemon,
+  createRelay,
+  ensureStreams,
+  type NatsConnection,
+  type Relay,
+  streamNames,
+  subjects,
+} from '../transport/nats/index.ts';
+
+export type BusLink = {
+  /** The connection while there is one. */
+  connection(): NatsConnection | null;
+  url(): string;
+  /** Why the bus is away, or null. */
+  trouble(): string | null;
+  wake(): void;
+  close(stopServer: boolean): Promise<void>;
+};
+
+export type BusLinkOptions = {
+  /** Null when an existing server is used. */
+  server: () => Promise<BusServer | null>;
+  url: string | null;
+  yard: string;
+  store: RunStore;
+  maxFileBytes: number;
+  /** Position up to which transitions are on the disk. */
+  durablePos: () => number;
+  log: Logger;
+};
+
+const retryMs = 500;
+const epochKey = 'bus.events.epoch';
+
+export function createBusLink(options: BusLinkOptions): BusLink {
+  const { yard, store, log } = options;
+  const names = subjects(yard);
+  let nc: NatsConnection | null = null;
+  let relay: Relay | null = null;
+  let server: BusServer | null = null;
+  let url = options.url ?? '';
+  let trouble: string | null = 'starting';
+  let closed = false;
+
+  const source = {
+    pending: (limit: number, after: number) => {
+      const epoch = store.meta(epochKey) ?? '';
+      return store.outbox(limit, after, options.durablePos()).map((event) => {
+        const { detail_json, ...rest } = event;
+        const payload = JSON.stringify({ v: 1, ...rest, detail: JSON.parse(detail_json), epoch });
+        return { pos: event.pos, subject: names.events(event.run_id), payload };
+      });
+    },
+    done: (pos: number) => {
+      store.outboxDone(pos);
+    },
+  };
+
+  const join = async (): Promise<NatsConnection> => {
+    server ??= await options.server();
+    const address = server === null ? null : await server.ensure();
+    url = address?.url ?? url;
+    const credentials = server === null ? null : server.credentials.daemon;
+    const joined = await connectDaemon({ url, credentials });
+    try {
+      const newEpoch = (): string => crypto.randomUUID();
+      const { epoch } = await ensureStreams(joined, yard, options.maxFileBytes, newEpoch);
+      if (epoch !== store.meta(epochKey)) {
+        // A stream that was made anew holds nothing of what an older one had acknowledged.
+        store.outboxRebuild();
+        store.setMeta(epochKey, epoch);
+      }
+      relay = createRelay({ source, stream: streamNames(yard).events, epoch, nc: joined, log });
+      relay.wake();
+    } catch (error) {
+      await joined.close();
+      throw error;
+    }
+    return joined;
+  };
+
+  const run = async (): Promise<void> => {
+    while (!closed) {
+      try {
+        nc = await join();
+        trouble = null;
+        log.info({ url }, 'bus connected');
+        await nc.closed();
+      } catch (error) {
+        if (!closed && trouble !== messageOf(error)) log.warn({ err: error }, 'bus is away');
+        trouble = messageOf(error);
+      }
+      relay?.stop();
+      relay = null;
+      nc = null;
+      trouble ??= 'the connection to the bus was lost';
+      if (!closed) await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  };
+  void run();
+
+  return {
+    connection: () => nc,
+    url: () => url,
+    trouble: () => trouble,
+    wake: () => relay?.wake(),
+    async close(stopServer) {
+      closed = true;
+      relay?.stop();
+      await nc?.close().catch(() => undefined);
+      if (stopServer) await server?.stop();
+    },
+  };
+}

@@ -1,0 +1,144 @@
+/** Logs and metrics of an attempt, as the API streams them. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { LogChunk, LogsRequest, MetricBatch, MetricsRequest } from '../contracts/index.ts';
+import { RunyardError } from '../errors.ts';
+import { attemptDir, attemptFiles, createLineSplitter, createOutputReader, type Piece } from '../rundir/index.ts';
+import { type NatsConnection, readSubject, streamNames, subjects } from '../transport/nats/index.ts';
+
+type Which = { runId: string; attempt: number };
+
+/** A chunk stays far below what a client accepts. */
+const chunkLines = 200;
+const chunkBytes = 64 * 1024;
+const pollMs = 50;
+
+/** Lines from the recorder's files. Follows until the recorder said that no more comes, or the run is done. */
+export async function* streamLogs(options: {
+  home: string;
+  which: Which;
+  request: LogsRequest;
+  /** True when nothing of the run is alive any more. */
+  over: () => boolean;
+  signal: AbortSignal;
+}): AsyncGenerator<LogChunk> {
+  const { which, request, over, signal } = options;
+  const dir = attemptDir(options.home, which.runId, which.attempt);
+  if (!fs.existsSync(dir) && !request.follow) return;
+  while (!fs.existsSync(dir)) {
+    if (signal.aborted || over()) return;
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+  const wanted = (piece: Piece): boolean =>
+    'gap' in piece ||
+    (piece.line.seq >= request.from_seq && (!request.stderr_only || piece.line.stream === 'stderr'));
+  const reader = createOutputReader(dir);
+  const splitter = createLineSplitter();
+  let held: Piece[] = [];
+  let catchingUp = request.tail > 0;
+  try {
+    while (!signal.aborted) {
+      const finished = fs.existsSync(path.join(dir, attemptFiles.drained)) || over();
+      const records = reader.read();
+      for (const record of records) held.push(...splitter.push(record).filter(wanted));
+      if (catchingUp) held = lastLines(held, request.tail);
+      const end = records.length === 0 && (finished || !request.follow);
+      if (end) held.push(...splitter.flush().filter(wanted));
+      if (end && catchingUp) held = lastLines(held, request.tail);
+      if (records.length > 0 && catchingUp) continue;
+      catchingUp = false;
+      yield* chunks(which.attempt, held);
+      held = [];
+      if (end) return;
+      if (records.length === 0) await new Promise((resolve) => setTimeout(resolve, pollMs));
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+function lastLines(pieces: Piece[], count: number): Piece[] {
+  return pieces.length <= count ? pieces : pieces.slice(pieces.length - count);
+}
+
+function* chunks(attempt: number, pieces: readonly Piece[]): Generator<LogChunk> {
+  let chunk: LogChunk = { attempt, lines: [], gaps: [] };
+  let bytes = 0;
+  for (const piece of pieces) {
+    const full = chunk.lines.length >= chunkLines || bytes > chunkBytes;
+    // Gaps of a chunk come before its lines.
+    if (full || ('gap' in piece && chunk.lines.length > 0)) {
+      yield chunk;
+      chunk = { attempt, lines: [], gaps: [] };
+      bytes = 0;
+    }
+    if ('gap' in piece) {
+      chunk.gaps.push({ ...piece.gap, reason: 'recorder_limit' });
+      continue;
+    }
+    const { seq, stream, atMs, text, offset } = piece.line;
+    chunk.lines.push({ seq, stream, at: new Date(atMs).toISOString(), text, offset });
+    bytes += text.length;
+  }
+  if (chunk.lines.length > 0 || chunk.gaps.length > 0) yield chunk;
+}
+
+type MetricsMessage = {
+  attempt: number;
+  first_seq: number;
+  last_seq: number;
+  points: {
+    seq: number;
+    key: string;
+    step: number | string | null;
+    wall: string;
+    value: number | string;
+    source: string;
+  }[];
+};
+
+/** Points from the bus. When following, ends a moment after the run is over. */
+export async function* streamMetrics(options: {
+  nc: NatsConnection | null;
+  yard: string;
+  which: Which;
+  request: MetricsRequest;
+  over: () => boolean;
+  signal: AbortSignal;
+}): AsyncGenerator<MetricBatch> {
+  const { nc, yard, which, request, over, signal } = options;
+  if (nc === null) throw new RunyardError('bus_unavailable', 'metrics are read from the bus, which is away');
+  const ending = new AbortController();
+  const watch = setInterval(() => {
+    if (over()) setTimeout(() => ending.abort(), 500);
+  }, 200);
+  try {
+    const messages = readSubject<MetricsMessage>({
+      nc,
+      stream: streamNames(yard).metrics,
+      subject: subjects(yard).metrics(which.runId),
+      follow: request.follow && !over(),
+      signal: AbortSignal.any([signal, ending.signal]),
+    });
+    for await (const { attempt, first_seq, last_seq, points } of messages) {
+      if (attempt !== which.attempt || last_seq < request.from_seq) continue;
+      const kept = points.filter(
+        ({ seq, key }) => seq >= request.from_seq && (request.key === '' || key === request.key),
+      );
+      if (kept.length === 0) continue;
+      yield {
+        attempt,
+        first_seq,
+        last_seq,
+        points: kept.map((point) => ({
+          ...point,
+          step: point.step === null ? '' : String(point.step),
+          value: Number(point.value),
+        })),
+      };
+    }
+  } finally {
+    clearInterval(watch);
+  }
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import {
+  type BusCredentials,
+  connectWorker,
+  createSubject,
+  ensureStreams,
+  readSubject,
+} from '../../src/transport/nats/index.ts';
+import { names, startBus, storedMessages, streams, type TestBus, yard } from './bus-fixture.ts';
+
+async function made(bus: TestBus): Promise<NatsConnection> {
+  const nc = await bus.daemon();
+  await ensureStreams(nc, yard, 2 ** 26, () => 'e1');
+  return nc;
+}
+
+/** No code of ours: what another service would use. */
+async function plain(bus: TestBus, who: BusCredentials): Promise<NatsConnection> {
+  const { url } = await bus.server.ensure();
+  return connect({ servers: url, user: who.user, pass: who.password, reconnect: false });
+}
+
+/** Everything that is stored, by subject. */
+async function everything(nc: NatsConnection): Promise<string[]> {
+  const lists = await Promise.all(Object.values(streams).map((s) => storedMessages(nc, s)));
+  return lists.flat().map(({ subject }) => subject);
+}
+
+test('a worker reads back its own last message, and a message after another one is refused', async () => {
+  await using bus = await startBus();
+  const daemon = await made(bus);
+  const { url } = await bus.server.ensure();
+  const worker = await connectWorker({ url, credentials: bus.server.credentials.worker });
+  for (const kind of ['facts', 'logs', 'metrics'] as const) {
+    const subject = createSubject(() => worker, names[kind]('a'), streams[kind]);
+    assert.equal(await subject.last(), null);
+    assert.equal(await subject.publish({ n: 1 }, 0), 1);
+    assert.equal(await subject.publish({ n: 2 }, 0), null);
+    assert.equal(await subject.publish({ n: 2 }, 1), 2);
+    assert.deepEqual(await subject.last(), { seq: 2, payload: { n: 2 } });
+  }
+  await Promise.all([worker.close(), daemon.close()]);
+});
+
+test('a worker cannot publish events, nor use any other interface of the streams', async () => {
+  await using bus = await startBus();
+  const daemon = await made(bus);
+  const worker = await plain(bus, bus.server.credentials.worker);
+  const forbidden = [
+    names.events('a'),
+    `$JS.API.STREAM.INFO.${streams.logs}`,
+    `$JS.API.STREAM.PURGE.${streams.logs}`,
+    `$JS.API.STREAM.DELETE.${streams.logs}`,
+    `$JS.API.STREAM.CREATE.OTHER`,
+    `$JS.API.CONSUMER.CREATE.${streams.facts}`,
+    `$JS.API.DIRECT.GET.${streams.events}.${names.events('a')}`,
+  ];
+  for (const subject of forbidden) {
+    await assert.rejects(worker.request(subject, '{}', { timeout: 2000 }), /Permissions/, subject);
+  }
+  assert.deepEqual(await everything(daemon), []);
+  await Promise.all([worker.close(), daemon.close()]);
+});
+
+test('a reply subject lets neither worker nor reader store anything in the streams', async () => {
+  await using bus = await startBus();
+  const daemon = await made(bus);
+  const worker = await plain(bus, bus.server.credentials.worker);
+  const reader = await plain(bus, bus.server.credentials.reader);
+  await worker.request(names.logs('a'), 'mine');
+  const targets = [
+    names.events('forged'),
+    names.facts('forged'),
+    names.logs('forged'),
+    `$JS.API.STREAM.PURGE.${streams.logs}`,
+    `$JS.API.STREAM.DELETE.${streams.logs}`,
+  ];
+  for (const reply of targets) {
+    worker.publish(names.logs('a'), 'mine', { reply });
+    worker.publish(`$JS.API.DIRECT.GET.${streams.logs}.${names.logs('a')}`, '', { reply });
+    reader.publish('$JS.API.INFO', '', { reply });
+    reader.publish(`$JS.API.STREAM.INFO.${streams.logs}`, '', { reply });
+    reader.publish(`$JS.API.DIRECT.GET.${streams.logs}.${names.logs('a')}`, '', { reply });
+  }
+  // A second round trip after the first: all that was published before is processed.
+  for (const nc of [worker, reader, worker, reader, daemon]) await nc.flush();
+  await worker.request(names.logs('a'), 'mine');
+  const stored = await everything(daemon);
+  assert.deepEqual([...new Set(stored)], [names.logs('a')]);
+  await Promise.all([worker.close(), reader.close(), daemon.close()]);
+});
+
+test('a reader cannot write, not even through a consumer that delivers into another stream', async () => {
+  await using bus = await startBus();
+  const daemon = await made(bus);
+  const worker = await plain(bus, bus.server.credentials.worker);
+  const reader = await plain(bus, bus.server.credentials.reader);
+  await worker.request(names.logs('a'), 'looks like an event');
+  for (const subject of [names.events('a'), names.facts('a'), names.logs('a')]) {
+    await assert.rejects(reader.request(subject, '{}', { timeout: 2000 }), /Permissions/, subject);
+  }
+  const forbidden = ['STREAM.PURGE', 'STREAM.DELETE', 'STREAM.UPDATE', 'STREAM.MSG.DELETE'];
+  for (const verb of forbidden) {
+    const subject = `$JS.API.${verb}.${streams.logs}`;
+    await assert.rejects(reader.request(subject, '{}', { timeout: 2000 }), /Permissions/, subject);
+  }
+  const request = JSON.stringify({
+    stream_name: streams.logs,
+    action: 'create',
+    config: {
+      name: 'evil',
+      deliver_subject: names.events('forged'),
+      deliver_policy: 'all',
+      ack_policy: 'none',
+      filter_subject: names.logs('a'),
+    },
+  });
+  const create = `$JS.API.CONSUMER.CREATE.${streams.logs}.evil.${names.logs('a')}`;
+  await reader.request(create, request, { timeout: 2000 }).catch(() => undefined);
+  await worker.request(names.logs('a'), 'another');
+  await daemon.flush();
+  assert.deepEqual(await everything(daemon), [names.logs('a'), names.logs('a')]);
+  await Promise.all([worker.close(), reader.close(), daemon.close()]);
+});
+
+test('a plain client reads the events of a run from the start, in order', async () => {
+  await using bus = await startBus();
+  const daemon = await made(bus);
+  for (let pos = 1; pos <= 600; pos += 1) {
+    await daemon.request(names.events(`run${pos % 2}`), JSON.stringify({ pos }));
+  }
+  const reader = await plain(bus, bus.server.credentials.reader);
+  const seen: number[] = [];
+  const consumer = await jetstream(reader).consumers.get(streams.events, {
+    filter_subjects: names.events('run1'),
+  });
+  for await (const message of await consumer.consume()) {
+    assert.equal(message.subject, names.events('run1'));
+    seen.push(message.json<{ pos: number }>().pos);
+    if (message.info.pending === 0) break;
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 300 }, (_, i) => 2 * i + 1),
+  );
+  // And live ones as they come, without JetStream.
+  const live = reader.subscribe(names.events('*'), { max: 1 });
+  await reader.flush();
+  await daemon.request(names.events('run9'), 'live');
+  for await (const message of live) assert.equal(message.string(), 'live');
+  const jsm = await jetstreamManager(reader);
+  assert.equal((await jsm.streams.info(streams.events)).state.messages, 601);
+  await Promise.all([reader.close(), daemon.close()]);
+});
+
+test('reading a subject ends at what is there, or follows until it is told to end', async () => {
+  await using bus = await startBus();
+  const nc = await made(bus);
+  for (let n = 1; n <= 5; n += 1) await nc.request(names.metrics('a'), JSON.stringify({ n }));
+  const ending = new AbortController();
+  const options = { nc, stream: streams.metrics, subject: names.metrics('a') };
+  const read = (follow: boolean) =>
+    readSubject<{ n: number }>({ ...options, follow, signal: ending.signal });
+  const there: number[] = [];
+  for await (const { n } of read(false)) there.push(n);
+  assert.deepEqual(there, [1, 2, 3, 4, 5]);
+  const followed: number[] = [];
+  for await (const { n } of read(true)) {
+    followed.push(n);
+    if (n === 5) await nc.request(names.metrics('a'), JSON.stringify({ n: 6 }));
+    if (n === 6) ending.abort();
+  }
+  assert.deepEqual(followed, [1, 2, 3, 4, 5, 6]);
+  const none = { ...options, subject: names.metrics('nobody'), follow: false };
+  for await (const _ of readSubject({ ...none, signal: new AbortController().signal })) {
+    assert.fail('there is nothing');
+  }
+  await nc.close();
+});
