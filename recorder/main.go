@@ -70,7 +70,7 @@ func record(plan *launch) {
 	pump := newPump(plan, trainer.readEnds)
 	exitWritten := make(chan struct{})
 	go reap(trainer, func(end *exitRecord) {
-		// Syncing takes its time, and waits on a full disk: meanwhile pipes are drained, orphans reaped.
+		// Syncing takes its time and waits on a full disk; meanwhile pipes are drained, orphans reaped.
 		go func() {
 			writeExit(end)
 			close(exitWritten)

@@ -95,7 +95,8 @@ func makeClaim(plan *launch, boot string) {
 // makeStart marks the attempt as started, or ends this process if it was voided before. From here on
 // nobody may start it again, whatever happens to us. The file stays open for its second line.
 func makeStart(plan *launch) (fd int) {
-	fd, err := linkNew("start", encode(startRecord{1, plan.BootID, os.Getpid(), timestamp(time.Now())}))
+	own := startRecord{1, plan.BootID, os.Getpid(), timestamp(time.Now())}
+	fd, err := linkNew("start", encode(own))
 	if err == unix.EEXIST {
 		fail(codeVoided, "this attempt was declared never started")
 	}

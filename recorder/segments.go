@@ -34,7 +34,7 @@ type segments struct {
 	tail    []segment // closed ones that may be deleted, oldest first
 	bytes   int64     // of all segments on the disk
 	kept    [2]uint64 // payload bytes on the disk
-	failing bool
+	failing string    // what the last write said; empty when it worked
 	pause   time.Time
 }
 
@@ -51,7 +51,7 @@ func newSegments(plan *launch) *segments {
 
 // append writes one record, whole or not at all.
 func (s *segments) append(stream int, record []byte, now time.Time) {
-	if s.failing && now.Before(s.pause) {
+	if s.failing != "" && now.Before(s.pause) {
 		return
 	}
 	size := int64(len(record))
@@ -66,13 +66,18 @@ func (s *segments) append(stream int, record []byte, now time.Time) {
 	}
 	n, err := unix.Pwrite(s.fd, record, s.current.bytes)
 	if n != len(record) {
+		if err == nil {
+			// The part that fitted was written; what follows is what the next write would say.
+			err = unix.ENOSPC
+		}
 		s.cutBack()
 		s.failed(err, now)
 		return
 	}
-	if s.failing {
-		s.failing = false
-		complain("output is written again")
+	if s.failing != "" {
+		// With the reason, because the first complaint may have found no space either.
+		complain("output is written again, after: " + s.failing)
+		s.failing = ""
 	}
 	payload := uint64(size - headerBytes)
 	s.current.bytes += size
@@ -126,14 +131,10 @@ func (s *segments) cutBack() {
 }
 
 func (s *segments) failed(err error, now time.Time) {
-	if !s.failing {
-		reason := "short write"
-		if err != nil {
-			reason = err.Error()
-		}
-		complain("output is dropped: " + reason)
+	if s.failing == "" {
+		complain("output is dropped: " + err.Error())
 	}
-	s.failing = true
+	s.failing = err.Error()
 	s.pause = now.Add(diskPause)
 }
 
@@ -155,7 +156,6 @@ func (s *segments) numbers() segmentRange {
 	return segmentRange{first, s.current.number}
 }
 
-// segmentName makes its text on a small stack buffer; one string a segment is all that is allocated.
 func segmentName(number int64) string {
 	text := strconv.FormatInt(number, 10)
 	for len(text) < 6 {

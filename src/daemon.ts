@@ -71,7 +71,12 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   }
 }
 
-async function live(options: DaemonOptions, home: Home, lock: DaemonLock, log: Logger): Promise<void> {
+async function live(
+  options: DaemonOptions,
+  home: Home,
+  lock: DaemonLock,
+  log: Logger,
+): Promise<void> {
   let parts: Parts | null = null;
   let keepBus = false;
   const step = (act: () => Promise<DaemonEvent>) =>
@@ -107,7 +112,8 @@ async function live(options: DaemonOptions, home: Home, lock: DaemonLock, log: L
   );
   const closed = new Promise<unknown>((resolve) => {
     actor.subscribe({
-      next: ({ context }) => parts?.noteState(String(JSON.stringify(actor.getSnapshot().value)), context.error),
+      next: ({ context }) =>
+        parts?.noteState(String(JSON.stringify(actor.getSnapshot().value)), context.error),
       complete: () => resolve(actor.getSnapshot().context.error),
       error: resolve,
     });
@@ -156,7 +162,10 @@ async function openParts(
   });
   let durablePos = store.lastPos();
   let committedPos = durablePos;
-  const beats = new Map<string, { at: string; atMs: number; lastMetric: string | null; silent: boolean }>();
+  const beats = new Map<
+    string,
+    { at: string; atMs: number; lastMetric: string | null; silent: boolean }
+  >();
   const token = loadToken(home.tokenFile);
   let server: GrpcServer | null = null;
   let state = 'opening';
@@ -229,7 +238,7 @@ async function openParts(
     parallel: settings.parallel,
     committed: ({ runId, pos, done }) => {
       committedPos = pos;
-      orchestrator.committed(runId);
+      orchestrator.committed(runId, pos);
       if (done) {
         beats.delete(runId);
         checkpointer.ask('termination');
@@ -319,7 +328,13 @@ async function openParts(
       // An address that was not chosen stays the same over restarts while it can.
       const wanted = listen.endsWith(':0') && kept !== null ? [kept, listen] : [listen];
       server = await firstOf(wanted, (address) =>
-        startGrpcServer({ port: orchestrator, socketPath: home.socket, listen: address, token, log }),
+        startGrpcServer({
+          port: orchestrator,
+          socketPath: home.socket,
+          listen: address,
+          token,
+          log,
+        }),
       );
       const about = {
         ...identityOf(process.pid),
@@ -365,7 +380,10 @@ async function attemptSpec(from: {
   const { input, store, home, settings } = from;
   const { runId, attempt } = input;
   const { config, submitted, traceId } = await runInputs(store, home, runId);
-  const slots = store.leases().filter((lease) => lease.run_id === runId).map((lease) => lease.slot);
+  const slots = store
+    .leases()
+    .filter((lease) => lease.run_id === runId)
+    .map((lease) => lease.slot);
   fs.mkdirSync(home.gpuLocks, { recursive: true, mode: 0o700 });
   return {
     runId,
@@ -421,7 +439,10 @@ async function alreadyRunning(home: Home): Promise<RunyardError> {
   const deadline = Date.now() + 2000;
   for (;;) {
     try {
-      const { pid, tcp } = JSON.parse(fs.readFileSync(home.daemonFile, 'utf8')) as { pid: number; tcp: string };
+      const { pid, tcp } = JSON.parse(fs.readFileSync(home.daemonFile, 'utf8')) as {
+        pid: number;
+        tcp: string;
+      };
       const text = `a daemon runs already for ${home.root}: pid ${pid}, endpoint unix:${home.socket} and ${tcp}`;
       return new RunyardError('daemon_already_running', text);
     } catch (cause) {
@@ -449,7 +470,10 @@ function readTcp(file: string): string | null {
   }
 }
 
-async function firstOf<T>(wanted: readonly string[], attempt: (address: string) => Promise<T>): Promise<T> {
+async function firstOf<T>(
+  wanted: readonly string[],
+  attempt: (address: string) => Promise<T>,
+): Promise<T> {
   let error: unknown;
   for (const address of wanted) {
     try {

@@ -58,15 +58,16 @@ export type OrchestratorDeps = {
 export type Orchestrator = OrchestratorPort & {
   /** Tells the streams that transitions up to `pos` are on the disk. */
   durable(pos: number): void;
-  /** Notes which run a position belongs to. */
-  committed(runId: string): void;
+  /** Notes which run a position belongs to, until it is durable. */
+  committed(runId: string, pos: number): void;
 };
 
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { store, supervisor, clock } = deps;
   const wakes = new EventEmitter().setMaxListeners(0);
   let durablePos = store.lastPos();
-  const touched = new Set<string>();
+  /** Runs with transitions that are not known to be durable, and the newest position of each. */
+  const touched = new Map<string, number>();
 
   const resolve = (ref: string): string => {
     const id = refOf(store, ref);
@@ -156,12 +157,14 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       return { live_runs: live };
     },
 
-    committed: (runId) => touched.add(runId),
+    committed: (runId, pos) => touched.set(runId, pos),
     durable(pos) {
       durablePos = Math.max(durablePos, pos);
-      const runs = [...touched];
-      touched.clear();
-      for (const runId of runs) wakes.emit(runId);
+      for (const [runId, newest] of [...touched]) {
+        // A commit made during the sync is not covered by it: its own sync wakes the stream again.
+        if (newest <= durablePos) touched.delete(runId);
+        wakes.emit(runId);
+      }
     },
   };
 }

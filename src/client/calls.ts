@@ -5,8 +5,8 @@ import {
   type ClientDuplexStream,
   type ClientReadableStream,
   credentials,
-  type MethodDefinition,
   Metadata,
+  type MethodDefinition,
   type ServiceError,
   status,
 } from '@grpc/grpc-js';

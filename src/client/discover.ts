@@ -1,7 +1,7 @@
 /** Finds the daemon of a state directory. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Settings, resolveHome } from '../contracts/index.ts';
+import { resolveHome, type Settings } from '../contracts/index.ts';
 import { errnoOf, RunyardError } from '../errors.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;

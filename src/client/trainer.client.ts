@@ -53,10 +53,7 @@ export type StopOptions = { reason?: string; user?: string; now?: boolean };
 /** All methods throw RunyardErrors only. A run is named by id, unique prefix, name or `@last`. */
 export type TrainerClient = {
   /** Resolves when the run is on the daemon's disk. */
-  submit(
-    config: object,
-    options?: SubmitOptions,
-  ): Promise<{ run_id: string; created: boolean }>;
+  submit(config: object, options?: SubmitOptions): Promise<{ run_id: string; created: boolean }>;
   stop(ref: string, options?: StopOptions): Promise<RunSummary>;
   get(ref: string): Promise<RunSummary>;
   /** Newest first. */

@@ -171,12 +171,7 @@ export interface OrchestratorPort {
   /** Resolves after the run is synced to disk. */
   submit(request: SubmitRequest): Promise<{ run_id: string; created: boolean }>;
   /** Resolves after the stop is synced to disk. */
-  stop(request: {
-    run: string;
-    reason: string;
-    user: string;
-    now: boolean;
-  }): Promise<RunSummary>;
+  stop(request: { run: string; reason: string; user: string; now: boolean }): Promise<RunSummary>;
   /** Full run id of an id, a unique prefix, a name (its newest run) or `@last`. */
   resolve(ref: string): string;
   get(ref: string): RunSummary;

@@ -1,6 +1,11 @@
 /** The proto in TypeScript: service definition, Struct values, and errors on the wire. */
 import path from 'node:path';
-import { type GrpcObject, loadPackageDefinition, Metadata, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  type GrpcObject,
+  loadPackageDefinition,
+  Metadata,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { type ErrorCode, errorCodes, grpcStatus, RunyardError, type Violation } from '../errors.ts';
 
@@ -92,7 +97,12 @@ export function toStatus(
     rule: rule.slice(0, 200),
     hint: hint.slice(0, 300),
   }));
-  const detail = codec(definition, 'ErrorDetail').serialize({ code: error.code, retryable, who, violations });
+  const detail = codec(definition, 'ErrorDetail').serialize({
+    code: error.code,
+    retryable,
+    who,
+    violations,
+  });
   const message = error.message.slice(0, 1000);
   const status = codec(definition, 'StatusDetails').serialize({
     code,

@@ -33,4 +33,10 @@ export {
   toStruct,
 } from './grpc.ts';
 export { validatorOf, violationsOf } from './schemas.ts';
-export { loadSettings, type Origins, resolveHome, type Settings, settingsFile } from './settings.ts';
+export {
+  loadSettings,
+  type Origins,
+  resolveHome,
+  type Settings,
+  settingsFile,
+} from './settings.ts';

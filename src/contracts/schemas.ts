@@ -54,7 +54,11 @@ function violationOf(error: ErrorObject): Violation {
     case 'type':
       return { field, rule: `must be ${params.type}`, hint: `it is ${typeName(error.data)}` };
     case 'enum':
-      return { field, rule: 'is not one of the allowed values', hint: `use one of ${params.allowedValues.join(', ')}` };
+      return {
+        field,
+        rule: 'is not one of the allowed values',
+        hint: `use one of ${params.allowedValues.join(', ')}`,
+      };
     case 'pattern':
       return { field, rule: `must match ${params.pattern}`, hint: describe(error) };
     default:

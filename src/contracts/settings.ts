@@ -25,11 +25,19 @@ export function settingsFile(env: Env): string {
 }
 
 /** Throws settings_invalid. `origins` tells of each value where it came from. */
-export function loadSettings(env: Env, overrides: SettingsFile = {}): { values: Settings; origins: Origins } {
+export function loadSettings(
+  env: Env,
+  overrides: SettingsFile = {},
+): { values: Settings; origins: Origins } {
   const file = settingsFile(env);
   const values: Settings = {
     home: resolveHome(env),
-    yard: os.hostname().split('.')[0]?.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 32) || 'yard',
+    yard:
+      os
+        .hostname()
+        .split('.')[0]
+        ?.replaceAll(/[^A-Za-z0-9_-]/g, '-')
+        .slice(0, 32) || 'yard',
     listen: '127.0.0.1:0',
     parallel: os.availableParallelism(),
     gpus: 'auto',

@@ -58,6 +58,7 @@ export function createBusLink(options: BusLinkOptions): BusLink {
         return { pos: event.pos, subject: names.events(event.run_id), payload };
       });
     },
+    newest: () => store.lastPos(),
     done: (pos: number) => {
       store.outboxDone(pos);
     },

@@ -3,8 +3,19 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { LogChunk, LogsRequest, MetricBatch, MetricsRequest } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
-import { attemptDir, attemptFiles, createLineSplitter, createOutputReader, type Piece } from '../rundir/index.ts';
-import { type NatsConnection, readSubject, streamNames, subjects } from '../transport/nats/index.ts';
+import {
+  attemptDir,
+  attemptFiles,
+  createLineSplitter,
+  createOutputReader,
+  type Piece,
+} from '../rundir/index.ts';
+import {
+  type NatsConnection,
+  readSubject,
+  streamNames,
+  subjects,
+} from '../transport/nats/index.ts';
 
 type Which = { runId: string; attempt: number };
 
@@ -31,7 +42,8 @@ export async function* streamLogs(options: {
   }
   const wanted = (piece: Piece): boolean =>
     'gap' in piece ||
-    (piece.line.seq >= request.from_seq && (!request.stderr_only || piece.line.stream === 'stderr'));
+    (piece.line.seq >= request.from_seq &&
+      (!request.stderr_only || piece.line.stream === 'stderr'));
   const reader = createOutputReader(dir);
   const splitter = createLineSplitter();
   let held: Piece[] = [];
@@ -108,7 +120,8 @@ export async function* streamMetrics(options: {
   signal: AbortSignal;
 }): AsyncGenerator<MetricBatch> {
   const { nc, yard, which, request, over, signal } = options;
-  if (nc === null) throw new RunyardError('bus_unavailable', 'metrics are read from the bus, which is away');
+  if (nc === null)
+    throw new RunyardError('bus_unavailable', 'metrics are read from the bus, which is away');
   const ending = new AbortController();
   const watch = setInterval(() => {
     if (over()) setTimeout(() => ending.abort(), 500);

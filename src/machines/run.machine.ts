@@ -92,8 +92,10 @@ export const runMachine = setup({
       timeLimitAt: ({ context }, params: { now: Instant }) =>
         context.timeLimitMs === null ? null : after(params.now, context.timeLimitMs),
     }),
+    // The first cause wins: a stop that comes after the end was decided changes nothing.
     recordStop: assign({
-      stop: ({ context }, params: StopRequest) => context.stop ?? params,
+      stop: ({ context }, params: StopRequest) =>
+        context.stop ?? (context.outcome === null ? params : null),
     }),
     beginGrace: assign({
       killAt: ({ context }, params: { now: Instant; skip: boolean }) =>

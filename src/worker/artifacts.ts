@@ -4,7 +4,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-export type Artifact = { name: string; size: number; sha256: string; media_type: string; modified: string };
+export type Artifact = {
+  name: string;
+  size: number;
+  sha256: string;
+  media_type: string;
+  modified: string;
+};
 export type Taken = { manifest: string; artifacts: number; bytes: number; problems: string[] };
 
 const mediaTypes: Readonly<Record<string, string>> = {

@@ -27,6 +27,10 @@ const pollMs = 250;
 const beatMs = 1000;
 /** How long an ended run waits for a bus that is away before it is reported without it. */
 const busPatienceMs = 5000;
+/** How long unacknowledged facts wait while no daemon is connected. */
+const lonelyMs = 15_000;
+/** What the bus has not taken this long after the end stays in the recorder's files alone. */
+const publishPatienceMs = 600_000;
 /** Output files are read this often while output comes. */
 const pumpMs = 20;
 
@@ -73,7 +77,8 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
   const pumping = startPump(feed, dir);
   let beats: NodeJS.Timeout | null = null;
 
-  const fact = (name: string, data: Record<string, unknown> = {}): void => control?.fact(name, data);
+  const fact = (name: string, data: Record<string, unknown> = {}): void =>
+    control?.fact(name, data);
 
   /** Acts on a wish as far as the attempt is by now. */
   const obey = (): void => {
@@ -104,7 +109,15 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
     const beat = (): void => {
       control?.beat(lastMetric);
       const { lines, points } = feed.counts();
-      bus.beat(runId, { v: 1, run_id: runId, attempt, at: new Date().toISOString(), lines, points, last_metric: lastMetric });
+      bus.beat(runId, {
+        v: 1,
+        run_id: runId,
+        attempt,
+        at: new Date().toISOString(),
+        lines,
+        points,
+        last_metric: lastMetric,
+      });
     };
     beats = setInterval(beat, beatMs);
     return { type: 'attempt.attached' };
@@ -149,7 +162,8 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
 
   const found = (identity: Identity | null): WorkerEvent => {
     trainer = identity;
-    if (identity !== null) fact('trainer.started', { pid: identity.pid, start_time: identity.start_time });
+    if (identity !== null)
+      fact('trainer.started', { pid: identity.pid, start_time: identity.start_time });
     obey();
     return { type: 'trainer.found' };
   };
@@ -186,12 +200,17 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
     }
     await until(dir, signal, () => {
       const claim = readClaim(dir);
-      return fs.existsSync(path.join(dir, attemptFiles.drained)) || claim === null || !isAlive(claim)
+      return fs.existsSync(path.join(dir, attemptFiles.drained)) ||
+        claim === null ||
+        !isAlive(claim)
         ? true
         : null;
     });
     pumping.finish();
-    await Promise.race([pumping.done, new Promise((resolve) => setTimeout(resolve, busPatienceMs).unref())]);
+    await Promise.race([
+      pumping.done,
+      new Promise((resolve) => setTimeout(resolve, busPatienceMs).unref()),
+    ]);
     return { type: 'output.drained' };
   };
 
@@ -220,7 +239,8 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
   };
 
   const report = async (): Promise<WorkerEvent> => {
-    await control?.acknowledged();
+    // With no daemon there, whoever comes next finds the same facts in the directory.
+    await control?.acknowledged(lonelyMs);
     return { type: 'facts.acknowledged' };
   };
 
@@ -320,6 +340,7 @@ async function until<T>(dir: string, signal: AbortSignal, look: () => T | null):
 /** Pumps output until `finish` was called and everything is published. */
 function startPump(feed: Feed, dir: string): { finish(): void; done: Promise<void> } {
   let finishing = false;
+  let giveUpAt = Number.POSITIVE_INFINITY;
   let wake: () => void = () => undefined;
   const loop = async (): Promise<void> => {
     let wait = pumpMs;
@@ -335,6 +356,7 @@ function startPump(feed: Feed, dir: string): { finish(): void; done: Promise<voi
       } catch {
         // The bus is away: the recorder's files keep what is not published.
         wait = 500;
+        if (Date.now() > giveUpAt) return;
       }
       if (finishing && wait < 500) continue;
       await new Promise<void>((resolve) => {
@@ -349,6 +371,7 @@ function startPump(feed: Feed, dir: string): { finish(): void; done: Promise<voi
   return {
     finish() {
       finishing = true;
+      giveUpAt = Math.min(giveUpAt, Date.now() + publishPatienceMs);
       wake();
     },
     done: loop(),

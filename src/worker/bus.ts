@@ -39,7 +39,8 @@ export function createWorkerBus(where: WorkerConfig['bus'], yard: string): Worke
           nc = null;
           if (!closed) void connect();
         });
-        for (const { runId, fact } of facts.splice(0)) nc.publish(names.facts(runId), JSON.stringify(fact));
+        for (const { runId, fact } of facts.splice(0))
+          nc.publish(names.facts(runId), JSON.stringify(fact));
       } catch {
         await new Promise((resolve) => setTimeout(resolve, retryMs).unref());
       }
@@ -71,7 +72,10 @@ export function createWorkerBus(where: WorkerConfig['bus'], yard: string): Worke
 }
 
 /** Read anew for each connection: a restarted bus may have another address. */
-function addressOf(where: WorkerConfig['bus']): { url: string; credentials: BusCredentials | null } {
+function addressOf(where: WorkerConfig['bus']): {
+  url: string;
+  credentials: BusCredentials | null;
+} {
   if (where.url !== null) return { url: where.url, credentials: null };
   const { url } = JSON.parse(fs.readFileSync(where.address_file, 'utf8')) as { url: string };
   const all = JSON.parse(fs.readFileSync(where.credentials_file, 'utf8')) as {

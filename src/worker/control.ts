@@ -16,8 +16,8 @@ export type Control = {
   /** States a fact; it is numbered, and kept until acknowledged. */
   fact(name: string, data: Record<string, unknown>): void;
   beat(lastMetric: string | null): void;
-  /** Resolves when every fact was acknowledged. */
-  acknowledged(): Promise<void>;
+  /** Resolves when every fact was acknowledged, or nobody was connected for `lonelyMs`. */
+  acknowledged(lonelyMs: number): Promise<void>;
   close(): void;
 };
 
@@ -48,7 +48,10 @@ export async function openControl(options: ControlOptions): Promise<Control | nu
     peer?.write(`${JSON.stringify(message)}\n`);
   };
   const sendFact = ({ n, fact }: Pending): void => {
-    send({ type: 'fact', fact: { run_id: config.run_id, attempt: config.attempt, generation, n, ...fact } });
+    send({
+      type: 'fact',
+      fact: { run_id: config.run_id, attempt: config.attempt, generation, n, ...fact },
+    });
   };
   const hello = (granted: number): void => {
     if (granted === generation) return;
@@ -97,12 +100,32 @@ export async function openControl(options: ControlOptions): Promise<Control | nu
       next += 1;
       pending.push(entry);
       sendFact(entry);
-      options.onFact({ v: 1, run_id: config.run_id, attempt: config.attempt, generation, n: entry.n, ...entry.fact });
+      options.onFact({
+        v: 1,
+        run_id: config.run_id,
+        attempt: config.attempt,
+        generation,
+        n: entry.n,
+        ...entry.fact,
+      });
     },
     beat: (lastMetric) =>
       send({ type: 'beat', at: new Date().toISOString(), last_metric: lastMetric }),
-    acknowledged: () =>
-      pending.length === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve)),
+    acknowledged(lonelyMs) {
+      if (pending.length === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        let since = Date.now();
+        const timer = setInterval(() => {
+          if (peer !== null) since = Date.now();
+          if (Date.now() - since > lonelyMs) done();
+        }, resendMs);
+        const done = (): void => {
+          clearInterval(timer);
+          resolve();
+        };
+        waiters.push(done);
+      });
+    },
     close() {
       clearInterval(resend);
       server.close();

@@ -86,7 +86,9 @@ export function createFeed(options: FeedOptions): Feed {
     const found = await output.subject.last();
     output.last = found?.seq ?? 0;
     output.seq = 0;
-    const payload = found?.payload as { attempt: number; last_seq: number; cursor: Cursor } | undefined;
+    const payload = found?.payload as
+      | { attempt: number; last_seq: number; cursor: Cursor }
+      | undefined;
     if (payload === undefined || payload.attempt !== attempt) return null;
     output.seq = payload.last_seq;
     return payload.cursor;
@@ -100,7 +102,8 @@ export function createFeed(options: FeedOptions): Feed {
       .map((cursor) => cursor ?? beginning)
       .reduce((a, b) => (a.state.next_seq <= b.state.next_seq ? a : b));
     // Points are rare: that none was published yet is no reason to read a long log again.
-    const from = cursors[1] === null && cursors[0] != null && metrics.seq === 0 ? cursors[0] : oldest;
+    const from =
+      cursors[1] === null && cursors[0] != null && metrics.seq === 0 ? cursors[0] : oldest;
     splitter = createLineSplitter(from.state);
     nextPoint = from.next_point;
     reader?.close();
@@ -133,7 +136,15 @@ export function createFeed(options: FeedOptions): Feed {
         const id = `${attempt}:${stream}:${offset}:${key}`;
         const wire = Number.isFinite(value) ? value : String(value);
         if (nextPoint > metrics.seq) {
-          batch.points.push({ seq: nextPoint, key, step, wall: at, value: wire, source: stream, id });
+          batch.points.push({
+            seq: nextPoint,
+            key,
+            step,
+            wall: at,
+            value: wire,
+            source: stream,
+            id,
+          });
         }
         nextPoint += 1;
       }
@@ -167,9 +178,13 @@ export function createFeed(options: FeedOptions): Feed {
     const { batch, cursor } = unsent;
     const { lines, skipped, gaps, points } = batch;
     const common = { v: 1, run_id: runId, attempt, cursor };
-    const seqs = [...lines.map(({ seq }) => seq), ...skipped.flatMap((s) => [s.first_seq, s.last_seq])];
+    const seqs = [
+      ...lines.map(({ seq }) => seq),
+      ...skipped.flatMap((s) => [s.first_seq, s.last_seq]),
+    ];
     if (seqs.length > 0 || gaps.length > 0) {
-      const [first_seq, last_seq] = seqs.length === 0 ? [logs.seq + 1, logs.seq] : [Math.min(...seqs), Math.max(...seqs)];
+      const [first_seq, last_seq] =
+        seqs.length === 0 ? [logs.seq + 1, logs.seq] : [Math.min(...seqs), Math.max(...seqs)];
       await send(logs, { ...common, first_seq, last_seq, lines, gaps, skipped }, last_seq);
       if (unsent === null) return;
       batch.lines = [];

@@ -8,7 +8,8 @@ import { readWorkerConfig } from './config.ts';
 export async function runWorker(options: { config?: string; warm?: boolean }): Promise<void> {
   // The daemon that started us may be gone: its end of the pipes means nothing to a worker with work.
   process.stdout.on('error', () => undefined);
-  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => undefined);
   if (options.config !== undefined) {
     await work(options.config, new Map());
     process.exit(0);

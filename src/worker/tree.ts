@@ -43,7 +43,8 @@ function members(trainer: Identity, marks: readonly string[]): number[] {
   return pids.map(Number).filter((pid) => {
     if (pid === process.pid) return false;
     const stat = processStat(pid);
-    if (stat === null || stat.dead || Number(stat.startTime) < Number(trainer.start_time)) return false;
+    if (stat === null || stat.dead || Number(stat.startTime) < Number(trainer.start_time))
+      return false;
     return stat.session === trainer.pid || carries(pid, marks);
   });
 }

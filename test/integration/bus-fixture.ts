@@ -130,7 +130,7 @@ export async function storedMessages(nc: NatsConnection, stream: string): Promis
   const jsm = await jetstreamManager(nc);
   const { state } = await jsm.streams.info(stream);
   const found: StoredMsg[] = [];
-  for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+  for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq += 1) {
     const message = await jsm.streams.getMessage(stream, { seq });
     if (message !== null) found.push(message);
   }

@@ -4,6 +4,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import {
   type BusCredentials,
+  connectDaemon,
   connectWorker,
   createSubject,
   ensureStreams,
@@ -179,4 +180,15 @@ test('reading a subject ends at what is there, or follows until it is told to en
     assert.fail('there is nothing');
   }
   await nc.close();
+});
+
+test('an existing server takes the user and password that stand in its address', async () => {
+  await using bus = await startBus();
+  const { port } = await bus.server.ensure();
+  const { user, password } = bus.server.credentials.daemon;
+  const url = `nats://${user}:${password}@127.0.0.1:${port}`;
+  const nc = await connectDaemon({ url, credentials: null });
+  await nc.flush();
+  await nc.close();
+  await assert.rejects(connectDaemon({ url: `nats://127.0.0.1:${port}`, credentials: null }));
 });

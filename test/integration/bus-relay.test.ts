@@ -20,18 +20,19 @@ test('each row is stored once and in order, though server and relay die again an
   const outbox = memoryOutbox();
   const rows = 2000;
   let feeding = true;
+  const current: { link?: Awaited<ReturnType<typeof join>> } = {};
   const feeder = (async () => {
     while (outbox.rows.length < rows) {
       outbox.add(10);
-      link?.relay.wake();
+      current.link?.relay.wake();
       await sleep(4);
     }
     feeding = false;
   })();
-  let link: Awaited<ReturnType<typeof join>> | null = null;
   let kills = 0;
   while (feeding) {
-    link = await join(bus, outbox);
+    const link = await join(bus, outbox);
+    current.link = link;
     await sleep(Math.random() * 80);
     if (kills % 2 === 0) {
       const { identity } = await bus.server.ensure();
@@ -43,7 +44,7 @@ test('each row is stored once and in order, though server and relay die again an
     kills += 1;
   }
   await feeder;
-  link = await join(bus, outbox);
+  const link = await join(bus, outbox);
   await until('all is published', () => outbox.queue.size === 0);
   assert.deepEqual(await storedPositions(link.nc), upTo(rows));
   assert.ok(kills > 3);

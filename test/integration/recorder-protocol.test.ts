@@ -86,7 +86,7 @@ test('a launch.json that cannot be understood is refused, unclaimed', async (t) 
 });
 
 test('the directory tells each stage of an attempt', async (t) => {
-  const attempt = prepare(t, { argv: ['sh', '-c', 'read x <go'] });
+  const attempt = prepare(t, { argv: ['sleep', '600'] });
   assert.deepEqual(judge(attempt.dir), { kind: 'unclaimed' });
   const recorder = attempt.spawn();
   const started = await eventually('the trainer to be known', () => {

@@ -141,7 +141,9 @@ export function createLink(options: LinkOptions): Link {
     close() {
       closed = true;
       if (timer !== null) clearTimeout(timer);
-      socket?.end();
+      // After what is being said now: the acknowledgement of the last fact must still get out.
+      const last = socket;
+      setImmediate(() => last?.end());
     },
   };
 }

@@ -1,6 +1,6 @@
 /** On TCP every method but health needs the token: this API runs commands. */
 import crypto from 'node:crypto';
-import { Metadata, type ServerInterceptor, ServerInterceptingCall, status } from '@grpc/grpc-js';
+import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 
 const open = '/grpc.health.v1.Health/';
 
@@ -18,7 +18,8 @@ export function requireToken(token: string): ServerInterceptor {
             else {
               call.sendStatus({
                 code: status.UNAUTHENTICATED,
-                details: 'this call needs the metadata `authorization: Bearer <token>`; see the file `token` in the state directory',
+                details:
+                  'this call needs the metadata `authorization: Bearer <token>`; see the file `token` in the state directory',
                 metadata: new Metadata(),
               });
             }

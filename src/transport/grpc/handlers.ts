@@ -47,7 +47,9 @@ export function limited(service: ServiceDefinition): ServiceDefinition {
   const entries = Object.entries(service).map(([name, method]) => {
     if (dataMethods.includes(name)) return [name, method];
     const requestDeserialize = (bytes: Buffer): unknown =>
-      bytes.length > controlMaxBytes ? { too_large: bytes.length } : method.requestDeserialize(bytes);
+      bytes.length > controlMaxBytes
+        ? { too_large: bytes.length }
+        : method.requestDeserialize(bytes);
     return [name, { ...method, requestDeserialize }];
   });
   return Object.fromEntries(entries) as ServiceDefinition;
@@ -61,12 +63,18 @@ export function createHandlers(
   const statusOf = (error: unknown): ReturnType<typeof toStatus> => {
     if (error instanceof RunyardError) return toStatus(definition, error);
     log.error({ err: error }, 'call failed');
-    return toStatus(definition, new RunyardError('internal', 'the daemon failed; its log says why'));
+    return toStatus(
+      definition,
+      new RunyardError('internal', 'the daemon failed; its log says why'),
+    );
   };
   const unary = <Q, A>(answer: (request: Q) => A | Promise<A>): handleUnaryCall<Q, A> => {
     return (call, reply) => {
       const answered = async (): Promise<A> => answer(sized(call.request));
-      answered().then((value) => reply(null, value), (error) => reply(statusOf(error)));
+      answered().then(
+        (value) => reply(null, value),
+        (error) => reply(statusOf(error)),
+      );
     };
   };
   /** Writes with back pressure until the source ends or the client goes. */
@@ -103,11 +111,16 @@ export function createHandlers(
       }
       return port.putInput(Buffer.concat(chunks));
     };
-    gather().then((ref) => reply(null, ref), (error) => reply(statusOf(error)));
+    gather().then(
+      (ref) => reply(null, ref),
+      (error) => reply(statusOf(error)),
+    );
   };
 
   return {
-    SubmitRun: unary(async (request: SubmitMessage) => port.submit(await submission(port, request))),
+    SubmitRun: unary(async (request: SubmitMessage) =>
+      port.submit(await submission(port, request)),
+    ),
     StopRun: unary(({ run, reason, user, now }: StopMessage) =>
       port.stop({ run: refOf(run), reason, user, now }),
     ),

@@ -19,7 +19,11 @@ export function reflectable(definition: PackageDefinition): PackageDefinition {
 }
 
 type Field = { name: string; typeName: string };
-type Message = { name: string; field: Field[]; nestedType: (Message & { options?: { mapEntry?: boolean } })[] };
+type Message = {
+  name: string;
+  field: Field[];
+  nestedType: (Message & { options?: { mapEntry?: boolean } })[];
+};
 type File = { name: string; dependency: string[]; messageType: Message[] };
 
 function linked(bytes: Buffer): Buffer {

@@ -4,7 +4,12 @@ import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import { loadProto, type OrchestratorPort, orchestratorService, serviceName } from '../../contracts/index.ts';
+import {
+  loadProto,
+  type OrchestratorPort,
+  orchestratorService,
+  serviceName,
+} from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { requireToken } from './auth.ts';

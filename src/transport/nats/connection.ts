@@ -1,7 +1,7 @@
 /** Connections to the bus, each in a role. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connect } from '@nats-io/transport-node';
-import type { BusCredentials } from './server.ts';
+import type { BusCredentials } from './server-config.ts';
 
 export type { NatsConnection };
 
@@ -11,8 +11,7 @@ export function connectWorker(where: {
   credentials: BusCredentials | null;
 }): Promise<NatsConnection> {
   return connect({
-    servers: where.url,
-    ...login(where.credentials),
+    ...target(where),
     name: 'runyard-worker',
     maxReconnectAttempts: 10,
     reconnectTimeWait: 100,
@@ -25,8 +24,7 @@ export function connectDaemon(where: {
   credentials: BusCredentials | null;
 }): Promise<NatsConnection> {
   return connect({
-    servers: where.url,
-    ...login(where.credentials),
+    ...target(where),
     name: 'runyard-daemon',
     maxReconnectAttempts: 5,
     reconnectTimeWait: 100,
@@ -34,6 +32,21 @@ export function connectDaemon(where: {
   });
 }
 
-function login(credentials: BusCredentials | null): { user?: string; pass?: string } {
-  return credentials === null ? {} : { user: credentials.user, pass: credentials.password };
+type Login = { user?: string; pass?: string; token?: string };
+
+/** The client takes no credentials inside an address. There, a user without a password is a token. */
+function target(where: { url: string; credentials: BusCredentials | null }): Login & {
+  servers: string[];
+} {
+  let login: Login = {};
+  const servers = where.url.split(',').map((part) => {
+    const text = part.trim();
+    const at = new URL(text.includes('://') ? text : `nats://${text}`);
+    const [user, pass] = [at.username, at.password].map(decodeURIComponent);
+    if (user) login = pass ? { user, pass } : { token: user };
+    return `${at.protocol}//${at.host}`;
+  });
+  const { credentials } = where;
+  if (credentials !== null) login = { user: credentials.user, pass: credentials.password };
+  return { servers, ...login };
 }

@@ -5,10 +5,9 @@ export { readSubject } from './read.ts';
 export { createRelay, type OutboxRow, type OutboxSource, type Relay } from './relay.ts';
 export {
   type Address,
-  type AllCredentials,
-  type BusCredentials,
   type BusServer,
   createBusServer,
 } from './server.ts';
+export type { AllCredentials, BusCredentials } from './server-config.ts';
 export { ensureStreams } from './streams.ts';
 export { createSubject } from './subject.ts';

@@ -13,6 +13,8 @@ export type OutboxSource = {
   pending(limit: number, after: number): OutboxRow[];
   /** Everything up to here is stored by the bus. */
   done(uptoPos: number): void;
+  /** The highest position ever committed: with it, a registry that lost its newest part is noticed. */
+  newest?(): number;
 };
 
 export type Relay = {
@@ -45,10 +47,35 @@ export function createRelay(options: RelayOptions): Relay {
     const info = await request(nc, `$JS.API.STREAM.INFO.${stream}`, '');
     const { state } = info as { state: { last_seq: number; messages: number } };
     if (state.messages === 0) return { seq: state.last_seq, pos: 0 };
-    const found = await request(nc, `$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify({ seq: state.last_seq }));
+    const found = await request(
+      nc,
+      `$JS.API.STREAM.MSG.GET.${stream}`,
+      JSON.stringify({ seq: state.last_seq }),
+    );
     const { message } = found as { message: { data: string } };
-    const { pos } = JSON.parse(Buffer.from(message.data, 'base64').toString()) as { pos: number };
-    return { seq: state.last_seq, pos };
+    const payload = Buffer.from(message.data, 'base64').toString();
+    const pos = positionOf(payload);
+    if (pos === null || !isOurs(pos, payload)) await discard(pos);
+    return { seq: state.last_seq, pos: pos ?? 0 };
+  };
+
+  /** Whether the registry knows what the stream holds last. */
+  const isOurs = (pos: number, payload: string): boolean => {
+    const [row] = source.pending(1, pos - 1);
+    if (row?.pos === pos && row.payload !== payload) return false;
+    return source.newest === undefined || source.newest() >= pos;
+  };
+
+  /**
+   * The registry is the truth. It lost what was published (power loss, an older copy put back), so what it
+   * commits from now on would pass for published already. Who connects next makes the stream anew, with
+   * a new epoch, and queues the whole history again.
+   */
+  const discard = async (pos: number | null): Promise<never> => {
+    log.error({ stream, pos }, 'the events on the bus are of another history: made anew');
+    await request(nc, `$JS.API.STREAM.DELETE.${stream}`, '');
+    await nc.close();
+    throw new Error('the stream of events has to be made anew');
   };
 
   const publish = async (row: OutboxRow, expected: number): Promise<number> => {
@@ -103,6 +130,15 @@ export function createRelay(options: RelayOptions): Relay {
       stopped = true;
     },
   };
+}
+
+function positionOf(payload: string): number | null {
+  try {
+    const { pos } = JSON.parse(payload) as { pos?: unknown };
+    return typeof pos === 'number' && Number.isSafeInteger(pos) ? pos : null;
+  } catch {
+    return null;
+  }
 }
 
 async function request(nc: NatsConnection, subject: string, payload: string): Promise<unknown> {

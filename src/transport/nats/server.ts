@@ -1,5 +1,4 @@
 /** The daemon's own nats-server: on loopback, detached so that it outlives the daemon, found again by identity. */
-import crypto from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -7,17 +6,15 @@ import { execa } from 'execa';
 import { RunyardError } from '../../errors.ts';
 import { type Identity, identityOf, isAlive, writeAtomic } from '../../rundir/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import { streamNames } from './names.ts';
+import { type AllCredentials, configText, loadCredentials } from './server-config.ts';
 
-export type BusCredentials = { user: string; password: string };
-export type AllCredentials = Record<'daemon' | 'worker' | 'reader', BusCredentials>;
 export type Address = { url: string; port: number; identity: Identity };
 
 export type BusServer = {
   readonly addressFile: string;
   readonly credentialsFile: string;
   readonly credentials: AllCredentials;
-  /** Starts the server, or finds the live one. Returns its address. */
+  /** Starts the server, or finds the live one. Returns its address. Calls at the same time share it. */
   ensure(): Promise<Address>;
   /** Ends it, and waits until it is gone. */
   stop(): Promise<void>;
@@ -27,12 +24,17 @@ export type BusServerOptions = {
   dir: string;
   yard: string;
   binary: string;
-  /** Below the free disk: a stream on a full disk stays dead until the server restarts. */
+  /**
+   * Below the free disk: a stream on a full disk stays dead until the server restarts. Never lowered once
+   * set: streams have reserved their shares, and would be refused at the next start.
+   */
   maxFileBytes: number;
   log: Logger;
 };
 
 const readyMs = 15_000;
+/** How long a live but silent server may take to answer before it is replaced. */
+const answerMs = 10_000;
 const stopMs = 5_000;
 
 export function createBusServer(options: BusServerOptions): BusServer {
@@ -42,6 +44,7 @@ export function createBusServer(options: BusServerOptions): BusServer {
   const credentialsFile = path.join(dir, 'credentials.json');
   const credentials = loadCredentials(credentialsFile);
   const configFile = path.join(dir, 'nats.conf');
+  let ensuring: Promise<Address> | null = null;
 
   const known = (): Address | null => {
     try {
@@ -52,8 +55,11 @@ export function createBusServer(options: BusServerOptions): BusServer {
   };
 
   const start = async (wanted: number): Promise<Address> => {
+    await endStray(dir, configFile, log);
     const port = (await isFree(wanted)) ? wanted : await freePort();
-    writeAtomic(configFile, configOf({ ...options, port, credentials }), { mode: 0o600 });
+    const maxFileBytes = Math.max(options.maxFileBytes, keptLimit(configFile));
+    const config = configText({ ...options, maxFileBytes, port, credentials });
+    writeAtomic(configFile, config, { mode: 0o600 });
     const child = execa(binary, ['-c', configFile], {
       detached: true,
       cleanup: false,
@@ -69,115 +75,99 @@ export function createBusServer(options: BusServerOptions): BusServer {
       ended = true;
     });
     const identity = child.pid === undefined ? null : identityOf(child.pid);
-    const deadline = Date.now() + readyMs;
-    while (identity !== null && !ended && Date.now() < deadline) {
-      if (await accepts(port)) {
-        const address = { url: `nats://127.0.0.1:${port}`, port, identity };
-        writeAtomic(addressFile, JSON.stringify(address), { mode: 0o600 });
+    if (identity !== null) {
+      const address = { url: `nats://127.0.0.1:${port}`, port, identity };
+      // Before it is ready: a daemon that dies now leaves a server that the next one finds.
+      writeAtomic(addressFile, JSON.stringify(address), { mode: 0o600 });
+      if (await ready(port, readyMs, () => !ended)) {
         log.info({ pid: identity.pid, port, yard }, 'bus started');
         return address;
       }
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await end(identity);
     }
     throw new RunyardError('bus_unavailable', `nats-server did not start; see ${dir}/nats.log`);
+  };
+
+  const findOrStart = async (): Promise<Address> => {
+    const address = known();
+    if (address !== null && isAlive(address.identity)) {
+      const alive = (): boolean => isAlive(address.identity);
+      if (await ready(address.port, answerMs, alive)) return address;
+      log.warn({ pid: address.identity.pid }, 'bus does not answer: replaced');
+      await end(address.identity);
+    }
+    return start(address?.port ?? 0);
   };
 
   return {
     addressFile,
     credentialsFile,
     credentials,
-    async ensure() {
-      const address = known();
-      if (address !== null && isAlive(address.identity)) return address;
-      return start(address?.port ?? 0);
+    ensure() {
+      ensuring ??= findOrStart().finally(() => {
+        ensuring = null;
+      });
+      return ensuring;
     },
     async stop() {
+      await ensuring?.catch(() => undefined);
       const address = known();
-      if (address === null || !isAlive(address.identity)) return;
-      process.kill(address.identity.pid, 'SIGTERM');
-      const deadline = Date.now() + stopMs;
-      while (isAlive(address.identity)) {
-        if (Date.now() > deadline) process.kill(address.identity.pid, 'SIGKILL');
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
+      if (address !== null) await end(address.identity);
+      await endStray(dir, configFile, log);
     },
   };
 }
 
-function loadCredentials(file: string): AllCredentials {
-  if (fs.existsSync(file)) return JSON.parse(fs.readFileSync(file, 'utf8')) as AllCredentials;
-  const make = (user: string): BusCredentials => ({
-    user,
-    password: crypto.randomBytes(24).toString('hex'),
-  });
-  const made = { daemon: make('daemon'), worker: make('worker'), reader: make('reader') };
-  writeAtomic(file, JSON.stringify(made), { mode: 0o600 });
-  return made;
+/** Whether a nats-server greets on the port before the time is over; `going` false ends the wait. */
+async function ready(port: number, withinMs: number, going: () => boolean): Promise<boolean> {
+  const deadline = Date.now() + withinMs;
+  while (going() && Date.now() < deadline) {
+    if (await accepts(port, deadline - Date.now())) return going();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return false;
+}
+
+async function end(identity: Identity): Promise<void> {
+  const killAt = Date.now() + stopMs;
+  let signal: NodeJS.Signals | null = null;
+  while (isAlive(identity)) {
+    const wanted = Date.now() < killAt ? 'SIGTERM' : 'SIGKILL';
+    try {
+      if (signal !== wanted) process.kill(identity.pid, wanted);
+    } catch {
+      // It ended by itself meanwhile.
+    }
+    signal = wanted;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /**
- * Two accounts: a publisher's reply subject is not checked against its permissions, and JetStream sends
- * its acknowledgement there with the power of its own account. So workers live in another account, which
- * imports just the subjects they write and the look-up of their own last message.
+ * Ends a server of this directory that no address file tells of, before another one starts: two on one
+ * store would destroy it. Known by the pid that it wrote itself and by its command line.
  */
-function configOf(input: BusServerOptions & { port: number; credentials: AllCredentials }): string {
-  const { yard, port, dir, credentials, maxFileBytes } = input;
-  const streams = streamNames(yard);
-  const written = ['facts', 'metrics', 'logs', 'artifacts', 'beat'].map((kind) => `${yard}.runs.*.${kind}`);
-  const lookups = (['logs', 'metrics'] as const).map(
-    (kind) => `$JS.API.DIRECT.GET.${streams[kind]}.${yard}.runs.*.${kind}`,
-  );
-  const services = [...written, ...lookups];
-  const list = (items: readonly string[]): string => items.map((item) => JSON.stringify(item)).join(', ');
-  const user = ({ user, password }: BusCredentials): string => `user: ${user}, password: "${password}"`;
-  const read = Object.values(streams).flatMap((stream) => [
-    `$JS.API.STREAM.INFO.${stream}`,
-    `$JS.API.CONSUMER.CREATE.${stream}`,
-    `$JS.API.CONSUMER.CREATE.${stream}.>`,
-    `$JS.API.CONSUMER.INFO.${stream}.*`,
-    `$JS.API.CONSUMER.DELETE.${stream}.*`,
-    `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
-    `$JS.API.DIRECT.GET.${stream}.>`,
-    `$JS.ACK.${stream}.>`,
-    `$JS.FC.${stream}.>`,
-  ]);
-  return `# Written by the daemon at each start of the server: edits are lost.
-listen: "127.0.0.1:${port}"
-server_name: "runyard-${yard}"
-pid_file: ${JSON.stringify(path.join(dir, 'nats.pid'))}
-log_file: ${JSON.stringify(path.join(dir, 'nats.log'))}
-logfile_size_limit: 16MB
-max_payload: 1MB
-jetstream {
-  store_dir: ${JSON.stringify(path.join(dir, 'store'))}
-  max_mem: 16MB
-  max_file: ${Math.floor(maxFileBytes)}
-  # An acknowledged message survives a power loss.
-  sync_interval: always
-}
-accounts {
-  YARD {
-    jetstream: enabled
-    users: [
-      { ${user(credentials.daemon)} }
-      { ${user(credentials.reader)}, permissions: {
-          publish: [${list(['$JS.API.INFO', '$JS.API.STREAM.NAMES', '$JS.API.STREAM.LIST', ...read])}]
-          subscribe: ["_INBOX.>", ${list([`${yard}.runs.>`])}]
-      } }
-    ]
-    exports: [${services.map((service) => `{ service: "${service}" }`).join(', ')}]
+async function endStray(dir: string, configFile: string, log: Logger): Promise<void> {
+  try {
+    const pid = Number(fs.readFileSync(path.join(dir, 'nats.pid'), 'utf8'));
+    const identity = identityOf(pid);
+    if (identity === null || !isAlive(identity)) return;
+    const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    if (!command.includes(configFile)) return;
+    log.warn({ pid }, 'a bus that no address file tells of is ended');
+    await end(identity);
+  } catch {
+    // No pid file, or no such process.
   }
-  WORKERS {
-    users: [ { ${user(credentials.worker)}, permissions: {
-        publish: [${list(services)}]
-        subscribe: ["_INBOX.>"]
-    } } ]
-    imports: [${services.map((s) => `{ service: { account: YARD, subject: "${s}" } }`).join(', ')}]
-  }
-  SYS {}
 }
-system_account: SYS
-`;
+
+/** The storage limit of the last start, or 0. */
+function keptLimit(configFile: string): number {
+  try {
+    return Number(/^ *max_file: (\d+)$/m.exec(fs.readFileSync(configFile, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -201,13 +191,18 @@ function freePort(): Promise<number> {
   });
 }
 
-function accepts(port: number): Promise<boolean> {
+/** A stopped server's kernel accepts too, so its greeting counts. */
+function accepts(port: number, withinMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
-    socket.once('error', () => resolve(false));
-    socket.once('data', () => {
+    const finish = (accepted: boolean): void => {
+      clearTimeout(timer);
       socket.destroy();
-      resolve(true);
-    });
+      resolve(accepted);
+    };
+    const timer = setTimeout(() => finish(false), Math.max(1, withinMs));
+    socket.once('error', () => finish(false));
+    socket.once('close', () => finish(false));
+    socket.once('data', (data) => finish(data.toString('latin1').startsWith('INFO ')));
   });
 }

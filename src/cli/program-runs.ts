@@ -1,0 +1,159 @@
+/** The commands about runs. */
+import type { Command } from 'commander';
+import type { ListFlags } from './commands/runs.ts';
+import type { LogsFlags } from './commands/streams.ts';
+import type { SubmitFlags } from './compose.ts';
+import type { Running } from './program.ts';
+import { examples } from './program-yard.ts';
+
+export function addRunCommands(program: Command, running: Running): void {
+  withRunOptions(program.command('submit'))
+    .description('queue a run; prints its id')
+    .option('--follow', 'stay, show the output, and end with its exit code')
+    .addHelpText('after', submitHelp)
+    .action((words: string[], flags: SubmitFlags & { follow?: boolean }) =>
+      running(
+        async (context) => (await import('./commands/submit.ts')).submit(context, words, flags),
+        { passing: flags.follow === true },
+      ),
+    );
+  withRunOptions(program.command('run'))
+    .description('submit and follow; ^C detaches, twice stops the run')
+    .addHelpText('after', examples('runyard run -- python train.py --lr 3e-4'))
+    .action((words: string[], flags: SubmitFlags) =>
+      running(
+        async (context) =>
+          (await import('./commands/submit.ts')).submit(context, words, { ...flags, follow: true }),
+        { passing: true },
+      ),
+    );
+  addLooking(program, running);
+  addStreams(program, running);
+  program
+    .command('wait')
+    .description('wait until runs are done; ends with the exit code of the one, or 0 or 1')
+    .argument('<run...>')
+    .option('--timeout <time>', 'give up after, such as 30m')
+    .addHelpText('after', examples('runyard wait @last && python plot.py'))
+    .action((refs: string[], flags: { timeout?: string }) =>
+      running(async (context) => (await import('./commands/runs.ts')).wait(context, refs, flags), {
+        passing: refs.length === 1,
+      }),
+    );
+  program
+    .command('stop')
+    .description('stop runs: the stop signal, a grace period, then SIGKILL')
+    .argument('<run...>')
+    .option('-m, --message <why>', 'kept with the run')
+    .option('--now', 'without the grace period')
+    .option('--no-wait', 'do not wait for the end')
+    .addHelpText('after', examples('runyard stop k3f9 -m "wrong lr"', 'runyard stop --now @last'))
+    .action((refs: string[], flags: { message?: string; now?: boolean; wait?: boolean }) =>
+      running(async (context) => (await import('./commands/runs.ts')).stop(context, refs, flags)),
+    );
+}
+
+function addLooking(program: Command, running: Running): void {
+  program
+    .command('ls')
+    .description('list runs, newest first')
+    .option('-a, --all', 'finished ones too')
+    .option('--mine', 'only mine')
+    .option('--failed', 'only those that failed')
+    .option('--status <status>', 'only this status')
+    .option('--group <group>', 'only this group')
+    .option('-n, --limit <n>', 'at most so many')
+    .addHelpText('after', examples('runyard ls', 'runyard ls -a --failed', 'runyard ls -a --json'))
+    .action((flags: ListFlags) =>
+      running(async (context) => (await import('./commands/runs.ts')).ls(context, flags)),
+    );
+  program
+    .command('show')
+    .description('one run: its states and how long they lasted, why, code, paths')
+    .argument('<run>')
+    .addHelpText('after', examples('runyard show k3f9', 'runyard show @last --json'))
+    .action((ref: string) =>
+      running(async (context) => (await import('./commands/runs.ts')).show(context, ref)),
+    );
+}
+
+function addStreams(program: Command, running: Running): void {
+  program
+    .command('logs')
+    .description("a run's output")
+    .argument('<run>')
+    .option('-f, --follow', 'until it ends')
+    .option('--tail <n>', 'only the last lines')
+    .option('--stderr', 'only standard error')
+    .option('-t, --times', 'when each line came')
+    .option('--attempt <n>', 'of this attempt; default: the latest')
+    .addHelpText('after', examples('runyard logs -f @last', 'runyard logs k3f9 --tail 50'))
+    .action((ref: string, flags: LogsFlags) =>
+      running(async (context) => (await import('./commands/streams.ts')).logs(context, ref, flags)),
+    );
+  program
+    .command('events')
+    .description("a run's events, gapless and in order")
+    .argument('<run>')
+    .option('-f, --follow', 'until it is done')
+    .option('--from <seq>', 'from this sequence number')
+    .addHelpText('after', examples('runyard events -f @last --json'))
+    .action((ref: string, flags: { follow?: boolean; from?: string }) =>
+      running(async (context) =>
+        (await import('./commands/streams.ts')).events(context, ref, flags),
+      ),
+    );
+  program
+    .command('metrics')
+    .description("a run's metric points")
+    .argument('<run>')
+    .option('-k, --key <key>', 'only this metric')
+    .option('-f, --follow', 'until it is done')
+    .addHelpText('after', examples('runyard metrics @last --key charts/episodic_return'))
+    .action((ref: string, flags: { follow?: boolean; key?: string }) =>
+      running(async (context) =>
+        (await import('./commands/streams.ts')).metrics(context, ref, flags),
+      ),
+    );
+}
+
+function withRunOptions(command: Command): Command {
+  return command
+    .argument('[command...]', 'program and arguments, after --')
+    .passThroughOptions()
+    .option('-f, --file <path>', 'a configuration in YAML or JSON; options win over it')
+    .option('--name <name>', 'for people; need not be unique')
+    .option('--project <name>')
+    .option('--group <name>')
+    .option('--tag <tag>', 'may be given several times', collect)
+    .option('--note <text>')
+    .option('--gpus <n>', 'whole GPUs')
+    .option('--cwd <dir>', 'working directory; default: this one')
+    .option('--env <NAME=VALUE>', 'set a variable; may be given several times', collect)
+    .option('--env-file <path>', 'set variables from a file', collect)
+    .option('--clean-env', 'pass on nothing of this shell')
+    .option('--key <key>', 'same key and configuration: same run, submitted once')
+    .option('--stop-signal <signal>', 'default: SIGTERM')
+    .option('--grace <time>', 'between the stop signal and SIGKILL')
+    .option('--time-limit <time>', 'of one attempt, such as 12h')
+    .option('--output-limit <MiB>', 'output kept on disk')
+    .option('--isolate', 'give each attempt a working directory of its own')
+    .option('--artifact <glob>', 'keep these files at the end', collect);
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+const submitHelp = `${examples(
+  'runyard submit --gpus 1 -- python train.py --lr 3e-4',
+  'runyard submit -f run.yaml',
+  'runyard submit --key nightly-$(date +%F) -- python train.py',
+  'id=$(runyard submit -- python train.py)',
+)}
+
+run.yaml:
+  command: [python, train.py, --lr, "3e-4"]
+  name: dqn-s1
+  gpus: 1
+  time_limit_s: 7200`;

@@ -1,0 +1,84 @@
+/** The commands, their options and their help. What a command does is loaded when it is called. */
+import { Command, CommanderError, Option } from 'commander';
+import { type Context, createContext, versionOf } from './context.ts';
+import { exitCodeOfError, exitCodes } from './exit-codes.ts';
+import { errorJson, errorLines } from './failure.ts';
+import { addRunCommands } from './program-runs.ts';
+import { addYardCommands } from './program-yard.ts';
+import { createTerminal } from './terminal.ts';
+
+/** What a command's action does, given its context. */
+export type Act = (context: Context) => Promise<number>;
+/** Registers what an action returns as the exit code. */
+export type Running = (act: Act, options?: { passing?: boolean }) => Promise<void>;
+
+/** Runs one command line; resolves with the exit code. Prints errors, never throws. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const { env, stdin, stdout, stderr } = process;
+  // Whoever read our output has gone: end as SIGPIPE would end us.
+  stdout.on('error', () => process.exit(141));
+  stderr.on('error', () => undefined);
+  const terminal = createTerminal({ stdin, stdout, stderr, env });
+  let code: number = exitCodes.ok;
+  let json = false;
+  const program = new Command('runyard');
+  const running: Running = async (act, { passing = false } = {}) => {
+    const context = createContext({ env, cwd: process.cwd(), terminal, json });
+    try {
+      code = await act(context);
+    } catch (error) {
+      if (json) stderr.write(`${JSON.stringify(errorJson(error))}\n`);
+      else for (const line of errorLines(error, terminal.paint)) terminal.note(line);
+      code = exitCodeOfError(error, passing);
+    } finally {
+      context.close();
+    }
+  };
+  build(program, running);
+  program.hook('preAction', (_, command) => {
+    json = command.opts<{ json?: boolean }>().json === true;
+  });
+  if (argv.length === 0) {
+    program.outputHelp();
+    return exitCodes.ok;
+  }
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  }
+  return code;
+}
+
+function build(program: Command, running: Running): void {
+  program
+    .description('Training runs that outlive everything but themselves.')
+    .enablePositionalOptions()
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: false })
+    .version(versionOf(), '-V, --version', 'print the version')
+    .addHelpText('after', topHelp);
+  addYardCommands(program, running);
+  addRunCommands(program, running);
+  for (const command of program.commands) {
+    command.exitOverride().addOption(new Option('--json', 'for programs: JSON, one object a line'));
+    for (const inner of command.commands) {
+      inner.exitOverride().addOption(new Option('--json', 'for programs: JSON, one object a line'));
+    }
+  }
+}
+
+const topHelp = `
+A run is named by its id, a unique prefix of it, its name, or @last.
+
+Examples:
+  $ runyard up
+  $ runyard run -- python train.py --lr 3e-4      submit and follow; ^C detaches
+  $ runyard submit --gpus 1 -- python train.py
+  $ runyard ls
+  $ runyard logs -f @last
+
+Exit codes: 0 ok, 1 error, 2 usage, 3 no daemon, 4 rejected. run, wait and submit --follow end with the
+trainer's own code, 128+n for a signal; there our own errors are 125.`;

@@ -1,0 +1,17 @@
+/** Lengths of time as people write them: `90`, `90s`, `30m`, `1h30m`, `2d`. */
+import { usage } from './context.ts';
+
+const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** Seconds. Throws usage. */
+export function parseSeconds(text: string, option: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  if (!/^(\d+(\.\d+)?[smhd])+$/.test(text)) {
+    throw usage(option, `must be a length of time, not "${text}"`, 'such as 90s, 30m, 1h30m, 2d');
+  }
+  let seconds = 0;
+  for (const [, count = '', unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)([smhd])/g)) {
+    seconds += Number(count) * (units[unit] ?? 0);
+  }
+  return seconds;
+}

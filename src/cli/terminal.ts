@@ -1,0 +1,73 @@
+/** Where the command line writes: knows whether somebody looks, and what they can see. */
+import readline from 'node:readline/promises';
+import type { Readable, Writable } from 'node:stream';
+import { stripVTControlCharacters, styleText } from 'node:util';
+
+export type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow' | 'cyan';
+export type Terminal = {
+  /** Whether stdout, and whether stderr, is a terminal. */
+  readonly tty: boolean;
+  readonly errTty: boolean;
+  readonly columns: number;
+  /** Lines for the caller, on stdout. */
+  print(text: string): void;
+  /** Lines for the person, on stderr. */
+  note(text: string): void;
+  json(value: unknown): void;
+  /** A line at the bottom of a terminal that is rewritten; null takes it away. */
+  live(text: string | null): void;
+  paint(style: Style, text: string): string;
+  /** A question whose default is yes; false when nobody is there to answer. */
+  ask(question: string): Promise<boolean>;
+};
+
+type Stream = Writable & { isTTY?: boolean; columns?: number };
+
+export function createTerminal(io: {
+  stdin: Readable & { isTTY?: boolean };
+  stdout: Stream;
+  stderr: Stream;
+  env: Readonly<Record<string, string | undefined>>;
+}): Terminal {
+  const { stdin, stdout, stderr, env } = io;
+  const tty = stdout.isTTY === true;
+  const errTty = stderr.isTTY === true;
+  const color = tty && !env.NO_COLOR && env.TERM !== 'dumb';
+  let shown: string | null = null;
+  const over = (write: () => void): void => {
+    if (shown !== null) stderr.write('\r\x1b[K');
+    write();
+    if (shown !== null) stderr.write(shown);
+  };
+  return {
+    tty,
+    errTty,
+    columns: stdout.columns ?? 120,
+    print: (text) => over(() => stdout.write(`${text}\n`)),
+    note: (text) => over(() => stderr.write(`${text}\n`)),
+    json: (value) => stdout.write(`${JSON.stringify(value)}\n`),
+    live(text) {
+      if (!errTty || env.TERM === 'dumb') return;
+      const line = text === null ? null : cutTo(text, (stderr.columns ?? 80) - 1);
+      if (shown !== null || line !== null) stderr.write(`\r\x1b[K${line ?? ''}`);
+      shown = line;
+    },
+    paint: (style, text) => (color ? styleText(style, text, { validateStream: false }) : text),
+    async ask(question) {
+      if (stdin.isTTY !== true || !errTty) return false;
+      const reader = readline.createInterface({ input: stdin, output: stderr });
+      try {
+        const answer = await reader.question(`${question} [Y/n] `);
+        return /^(y|yes|)$/i.test(answer.trim());
+      } finally {
+        reader.close();
+      }
+    },
+  };
+}
+
+/** Cuts what is seen to `width`; a line that had to be cut loses its colours. */
+function cutTo(text: string, width: number): string {
+  const plain = stripVTControlCharacters(text);
+  return plain.length <= width ? text : `${plain.slice(0, width - 1)}…`;
+}

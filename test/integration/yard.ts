@@ -1,0 +1,111 @@
+/** A yard of its own for a test: a real daemon, bus, workers and recorders in a temporary home. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import readline from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { connect, type TrainerClient } from '../../src/client/index.ts';
+import type { RunEvent, RunSummary } from '../../src/contracts/index.ts';
+import { attemptDir } from '../../src/rundir/index.ts';
+
+const daemonScript = path.resolve(import.meta.dirname, '../fixtures/daemon.ts');
+
+export type Yard = {
+  home: string;
+  client: TrainerClient;
+  daemonPid(): number;
+  /** Starts a daemon and waits until it serves. */
+  up(): Promise<void>;
+  /** kill -9, and waits until it is gone. */
+  crash(): Promise<void>;
+  events(run: string): Promise<RunEvent[]>;
+  attemptFile(run: string, name: string): string;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export async function startYard(env: Record<string, string> = {}): Promise<Yard> {
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-yard-'));
+  let daemon: { pid: number; ended: Promise<unknown> } | null = null;
+  const up = async (): Promise<void> => {
+    const child = execa(process.execPath, [daemonScript], {
+      env: {
+        RUNYARD_HOME: home,
+        XDG_CONFIG_HOME: home,
+        RUNYARD_YARD: 'test',
+        RUNYARD_GPUS: 'none',
+        ...env,
+      },
+      stdout: 'pipe',
+      stderr: 'inherit',
+      buffer: false,
+      reject: false,
+    });
+    daemon = { pid: child.pid ?? 0, ended: child.then(() => undefined) };
+    const log = fs.createWriteStream(path.join(home, 'daemon.test.log'), { flags: 'a' });
+    await new Promise<void>((resolve, reject) => {
+      const lines = readline.createInterface({ input: child.stdout });
+      lines.on('line', (line) => {
+        log.write(`${line}\n`);
+        if (line === 'ready') resolve();
+      });
+      lines.on('close', () => reject(new Error('the daemon ended before it served')));
+    });
+  };
+  await up();
+  const client = await connect({ home });
+  return {
+    home,
+    client,
+    up,
+    daemonPid: () => daemon?.pid ?? 0,
+    async crash() {
+      process.kill(daemon?.pid ?? 0, 'SIGKILL');
+      await daemon?.ended;
+    },
+    async events(run) {
+      const events: RunEvent[] = [];
+      for await (const event of client.events(run, { untilDone: true })) events.push(event);
+      return events;
+    },
+    attemptFile: (run, name) => path.join(attemptDir(home, run, 1), name),
+    async [Symbol.asyncDispose]() {
+      for await (const run of client.list()) await client.stop(run.run_id, { now: true });
+      await until(async () => (await client.health()).runs_live === 0, 'live runs to end');
+      await client.shutdown();
+      await daemon?.ended;
+      client.close();
+      const address = path.join(home, 'bus', 'address.json');
+      if (fs.existsSync(address)) {
+        const { identity } = JSON.parse(fs.readFileSync(address, 'utf8'));
+        await until(() => !fs.existsSync(`/proc/${identity.pid}`), 'the bus to end');
+      }
+      fs.rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    },
+  };
+}
+
+/** Polls a condition; fails loudly when it does not come. */
+export async function until<T>(
+  look: () => T | Promise<T>,
+  what: string,
+  deadlineMs = 20_000,
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + deadlineMs;
+  for (;;) {
+    const found = await look();
+    if (found) return found as NonNullable<T>;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await sleep(20);
+  }
+}
+
+/** A trainer that writes its own journal: each start, then numbered lines, then its end. */
+export function journalTrainer(journal: string, lines: number, exitCode: number): string[] {
+  const script = `echo start >> "$0"; i=0; while [ $i -lt ${lines} ]; do i=$((i+1)); echo "line $i"; sleep 0.02; done; echo end >> "$0"; exit ${exitCode}`;
+  return ['sh', '-c', script, journal];
+}
+
+export function finished(run: RunSummary): boolean {
+  return run.finished_at !== '';
+}
