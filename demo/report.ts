@@ -32,11 +32,14 @@ export function report(options: {
   show.line(`  output   ${attempt}/out.*    ${runyard} logs ${run.run_id}`);
   show.line(`  events   ${daemon.home}/registry.db    ${runyard} events ${run.run_id}`);
   show.line(`  metrics  on the bus    ${runyard} metrics ${run.run_id}`);
+  show.line('what to try next:');
   if (temporary) {
+    show.line('  bin/runyard up');
+    show.line(`  bin/runyard run -- python3 -c 'print("hello")'`);
+    show.line('  npm run demo, on a terminal: there the daemon and its runs stay');
     show.line('Without a terminal all of it is taken down again now.');
     return;
   }
-  show.line('what to try next:');
   show.line(`  ${runyard} ls -a`);
   show.line(`  ${runyard} show ${run.run_id}`);
   show.line(`  ${runyard} submit -- python3 -c 'print("hello")'`);

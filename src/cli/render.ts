@@ -30,9 +30,10 @@ export function statusText(status: string, paint: Paint): string {
   return paint(style, `${glyph} ${status}`);
 }
 
-/** Two units at most: `0.3 s`, `41 s`, `12m`, `3h05`, `2d4h`. */
+/** Two units at most: `12 ms`, `2.3 s`, `41 s`, `12m`, `3h05`, `2d4h`. */
 export function duration(ms: number): string {
   if (!Number.isFinite(ms) || ms < 0) return '–';
+  if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.floor(seconds)} s`;
@@ -101,7 +102,8 @@ export function endLine(run: RunSummary, paint: Paint, nowMs: number): string {
   else if (run.exited) parts.push(`exit ${run.exit_code}`);
   if (run.last_metric !== '') parts.push(run.last_metric);
   const why = run.failure_reason?.text || (run.status === 'completed' ? '' : run.why);
-  if (why !== '') parts.push(why);
+  // The code was just said.
+  if (why !== '' && run.failure_reason?.code !== 'exit_nonzero') parts.push(why);
   return `${statusText(run.status, paint)}  ${parts.join(' · ')}`;
 }
 

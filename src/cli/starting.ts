@@ -137,12 +137,15 @@ async function spawnDaemon(context: Context, file: string, flags: readonly strin
 
 /** The daemon's own last word, for the progress line. */
 function last(file: string, from: number): string {
-  const line = tail(file, from).split('\n').at(-1) ?? '';
-  const text = /"msg":"([^"]*)"/.exec(line)?.[1] ?? '';
+  const log = fs.readFileSync(file).subarray(from).subarray(-4000).toString('utf8');
+  const text = [...log.matchAll(/"msg":"([^"]*)"/g)].at(-1)?.[1] ?? '';
   return text === '' ? '' : ` · ${text}`;
 }
 
 function tail(file: string, from: number): string {
   const text = fs.readFileSync(file).subarray(from).subarray(-4000).toString('utf8').trim();
-  return text.split('\n').slice(-8).join('\n');
+  // Its last words to people say it best; the log is for when there are none.
+  const lines = text.split('\n');
+  const words = lines.filter((line) => !line.startsWith('{'));
+  return (words.length > 0 ? words : lines).slice(-8).join('\n');
 }

@@ -42,13 +42,13 @@ export function createTerminal(io: {
   return {
     tty,
     errTty,
-    columns: stdout.columns ?? 120,
+    columns: stdout.columns || 120,
     print: (text) => over(() => stdout.write(`${text}\n`)),
     note: (text) => over(() => stderr.write(`${text}\n`)),
     json: (value) => stdout.write(`${JSON.stringify(value)}\n`),
     live(text) {
       if (!errTty || env.TERM === 'dumb') return;
-      const line = text === null ? null : cutTo(text, (stderr.columns ?? 80) - 1);
+      const line = text === null ? null : cutTo(text, (stderr.columns || 80) - 1);
       if (shown !== null || line !== null) stderr.write(`\r\x1b[K${line ?? ''}`);
       shown = line;
     },

@@ -86,7 +86,7 @@ function* chunks(attempt: number, pieces: readonly Piece[]): Generator<LogChunk>
       bytes = 0;
     }
     if ('gap' in piece) {
-      chunk.gaps.push({ ...piece.gap, reason: 'recorder_limit' });
+      chunk.gaps.push(piece.gap);
       continue;
     }
     const { seq, stream, atMs, text, offset } = piece.line;

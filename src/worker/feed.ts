@@ -123,7 +123,7 @@ export function createFeed(options: FeedOptions): Feed {
   const add = (batch: Batch, pieces: ReturnType<LineSplitter['push']>): void => {
     for (const piece of pieces) {
       if ('gap' in piece) {
-        batch.gaps.push({ ...piece.gap, reason: 'recorder_limit' });
+        batch.gaps.push(piece.gap);
         continue;
       }
       const { seq, stream, atMs, offset, text } = piece.line;

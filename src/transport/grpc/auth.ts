@@ -1,12 +1,22 @@
 /** On TCP every method but health needs the token: this API runs commands. */
 import crypto from 'node:crypto';
-import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import type { PackageDefinition } from '@grpc/proto-loader';
+import { toStatus } from '../../contracts/index.ts';
+import { RunyardError } from '../../errors.ts';
 
 const open = '/grpc.health.v1.Health/';
 
 /** Denies by default, before any handler sees the call. */
-export function requireToken(token: string): ServerInterceptor {
+export function requireToken(definition: PackageDefinition, token: string): ServerInterceptor {
   const expected = digest(`Bearer ${token}`);
+  const refused = toStatus(
+    definition,
+    new RunyardError(
+      'unauthenticated',
+      'this call needs the metadata `authorization: Bearer <token>`; see the file `token` in the state directory',
+    ),
+  );
   return (method, call) =>
     new ServerInterceptingCall(call, {
       start(next) {
@@ -16,12 +26,7 @@ export function requireToken(token: string): ServerInterceptor {
             const right = crypto.timingSafeEqual(digest(given), expected);
             if (right || method.path.startsWith(open)) forward(metadata);
             else {
-              call.sendStatus({
-                code: status.UNAUTHENTICATED,
-                details:
-                  'this call needs the metadata `authorization: Bearer <token>`; see the file `token` in the state directory',
-                metadata: new Metadata(),
-              });
+              call.sendStatus(refused);
             }
           },
         });

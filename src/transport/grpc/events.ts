@@ -1,6 +1,6 @@
 /** StreamStatus: a run's events from a sequence on, as many as the client has granted credit for. */
 import type { ServerDuplexStream, StatusObject } from '@grpc/grpc-js';
-import type { OrchestratorPort, RunEvent } from '../../contracts/index.ts';
+import { finalStatuses, type OrchestratorPort, type RunEvent } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
 import { refOf, type StatusMessage } from './handlers.ts';
 
@@ -18,6 +18,7 @@ export function streamEvents(
   let untilDone = false;
   let ended = false;
   let blocked = false;
+  let halfClosed = false;
   let unsubscribe: () => void = () => undefined;
 
   const end = (error?: unknown): void => {
@@ -27,18 +28,29 @@ export function streamEvents(
     if (error === undefined) call.end();
     else call.emit('error', statusOf(error));
   };
+  /** No event or no credit can come any more. */
+  const nothingMore = (): boolean => {
+    if (halfClosed && (runId === null || credit === 0)) return true;
+    if (!untilDone || runId === null) return false;
+    const { status, last_seq } = port.get(runId);
+    return finalStatuses.includes(status) && next > last_seq;
+  };
   const push = (): void => {
     try {
       while (!ended && !blocked && runId !== null && credit > 0) {
         const page = port.events(runId, next, Math.min(credit, pageRows));
-        if (page.length === 0) return;
+        if (page.length === 0) break;
         for (const event of page) {
           credit -= 1;
           next = event.seq + 1;
           blocked = !call.write(event) || blocked;
-          if (untilDone && event.to.startsWith('done.')) return end();
+          if (untilDone && event.to.startsWith('done.')) {
+            end();
+            return;
+          }
         }
       }
+      if (!ended && !blocked && nothingMore()) end();
     } catch (error) {
       end(error);
     }
@@ -64,7 +76,11 @@ export function streamEvents(
       end(error);
     }
   });
-  call.on('end', () => end());
+  call.on('end', () => {
+    // The client grants nothing more; what it has granted is still served.
+    halfClosed = true;
+    push();
+  });
   call.on('cancelled', () => end());
   call.on('error', () => end());
 }

@@ -13,6 +13,7 @@ import {
 import { RunyardError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { requireToken } from './auth.ts';
+import { fitting } from './fit.ts';
 import { createHandlers, limited } from './handlers.ts';
 import { reflectable } from './reflection.ts';
 
@@ -36,7 +37,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const { port, socketPath, listen, token, log } = options;
   const definition = loadProto();
   const local = build(definition, port, log, {});
-  const remote = build(definition, port, log, { interceptors: [requireToken(token)] });
+  const remote = build(definition, port, log, { interceptors: [requireToken(definition, token)] });
   fs.rmSync(socketPath, { force: true });
   await bind(local, `unix:${socketPath}`);
   fs.chmodSync(socketPath, 0o600);
@@ -65,7 +66,7 @@ function build(
   options: ServerOptions,
 ): Server {
   const server = new Server({ 'grpc.max_receive_message_length': receiveMaxBytes, ...options });
-  const service = limited(orchestratorService(definition));
+  const service = fitting(limited(orchestratorService(definition)));
   server.addService(service, createHandlers(definition, port, log));
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);
