@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,6 +50,9 @@ func main() {
 	record(plan)
 }
 
+// aloneWait is how long the last orphan may take to be reaped before it counts as left behind.
+const aloneWait = 2 * time.Millisecond
+
 // record takes the claimed attempt to its end.
 func record(plan *launch) {
 	trainer := newTrainer(plan)
@@ -60,7 +64,9 @@ func record(plan *launch) {
 	detachStdio()
 	if refusal != nil {
 		writeExit(refusal)
-		writeDrained(newDrained(true))
+		drained := newDrained(true)
+		drained.Alone = true
+		writeDrained(drained)
 		return
 	}
 
@@ -69,17 +75,26 @@ func record(plan *launch) {
 	debug.SetMemoryLimit(memoryBytes)
 	pump := newPump(plan, trainer.readEnds)
 	exitWritten := make(chan struct{})
-	go reap(trainer, func(end *exitRecord) {
-		// Syncing takes its time and waits on a full disk; meanwhile pipes are drained, orphans reaped.
-		go func() {
-			writeExit(end)
-			close(exitWritten)
-		}()
-		pump.trainerEnded()
-	})
+	reaped := make(chan struct{})
+	go func() {
+		reap(trainer, func(end *exitRecord) {
+			// Syncing takes its time and waits on a full disk; meanwhile pipes are drained, orphans reaped.
+			go func() {
+				writeExit(end)
+				close(exitWritten)
+			}()
+			pump.trainerEnded()
+		})
+		close(reaped)
+	}()
 	drained := pump.run()
 	trainer.releaseLocks()
 	<-exitWritten
+	select {
+	case <-reaped:
+		drained.Alone = true
+	case <-time.After(aloneWait):
+	}
 	writeDrained(drained)
 }
 

@@ -68,7 +68,9 @@ type drainedRecord struct {
 	Stderr   streamTotals `json:"stderr"`
 	Segments segmentRange `json:"segments"`
 	EOF      bool         `json:"eof"`
-	At       string       `json:"at"`
+	// Every descendant of the trainer was reaped: orphans come to us, the subreaper.
+	Alone bool   `json:"alone"`
+	At    string `json:"at"`
 }
 
 func newDrained(eof bool) *drainedRecord {

@@ -18,7 +18,10 @@ const checks: readonly Check[] = [
     name: 'generated types are those of the schemas',
     command: [node, 'scripts/gen.ts', '--check'],
   },
-  { name: 'format and lint', command: ['node_modules/@biomejs/cli-linux-x64/biome', 'ci', '--colors=off', '.'] },
+  {
+    name: 'format and lint',
+    command: ['node_modules/@biomejs/cli-linux-x64/biome', 'ci', '--colors=off', '.'],
+  },
   { name: 'types', command: [bin('tsc'), '--noEmit'] },
   { name: 'go vet', command: ['go', 'vet', './...'], cwd: recorder },
   // It prints what it would change, and exits 0.

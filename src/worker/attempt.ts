@@ -27,6 +27,8 @@ const pollMs = 250;
 const beatMs = 1000;
 /** How long an ended run waits for a bus that is away before it is reported without it. */
 const busPatienceMs = 5000;
+/** How long the recorder may take to say that nothing of the trainer is left, before we look ourselves. */
+const aloneMs = 100;
 /** How long unacknowledged facts wait while no daemon is connected. */
 const lonelyMs = 15_000;
 /** What the bus has not taken this long after the end stays in the recorder's files alone. */
@@ -193,7 +195,9 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
     });
 
   const drain = async (signal: AbortSignal): Promise<WorkerEvent | null> => {
-    if (trainer !== null && trainer.boot_id === bootId()) {
+    const briefly = AbortSignal.any([signal, AbortSignal.timeout(aloneMs)]);
+    const alone = await until(dir, briefly, () => saysAlone(dir));
+    if (trainer !== null && trainer.boot_id === bootId() && alone === null) {
       const tree = createTree(trainer, { runId, attempt });
       // What the trainer left behind ends with it; nothing of a run outlives it.
       await until(dir, signal, () => (tree.killAll() === 0 ? true : null));
@@ -301,6 +305,13 @@ function startRecorder(config: WorkerConfig): void {
   child.nodeChildProcess.unref();
 }
 
+/** True when the recorder, to which orphans come, has reaped every descendant; else null. */
+function saysAlone(dir: string): true | null {
+  const file = path.join(dir, attemptFiles.drained);
+  if (!fs.existsSync(file)) return null;
+  return (JSON.parse(fs.readFileSync(file, 'utf8')) as { alone?: boolean }).alone === true || null;
+}
+
 /** Looks again whenever the directory changes, and from time to time, until `look` finds something. */
 async function until<T>(dir: string, signal: AbortSignal, look: () => T | null): Promise<T | null> {
   const first = look();
@@ -309,6 +320,7 @@ async function until<T>(dir: string, signal: AbortSignal, look: () => T | null):
     const end = (): void => {
       watcher.close();
       clearInterval(timer);
+      signal.removeEventListener('abort', again);
     };
     const again = (): void => {
       if (signal.aborted) {
@@ -332,6 +344,7 @@ async function until<T>(dir: string, signal: AbortSignal, look: () => T | null):
     });
     watcher.on('error', () => undefined);
     const timer = setInterval(again, pollMs);
+    signal.addEventListener('abort', again);
     // What happened between the first look and the watch.
     again();
   });
