@@ -68,6 +68,6 @@ async function buildProbe(dir: string): Promise<string> {
   const program = path.join(dir, 'probe');
   const text = 'package main\nimport ("net"; "os")\nfunc main() { net.Dial("unix", os.Args[1]) }\n';
   fs.writeFileSync(source, text);
-  await execa('go', ['build', '-o', program, source]);
+  await execa('go', ['build', '-o', program, source], { env: { CGO_ENABLED: '0' } });
   return program;
 }

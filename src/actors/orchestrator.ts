@@ -223,14 +223,15 @@ async function writeRunFiles(
 ): Promise<void> {
   const dir = runDir(root, runId);
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const files = [path.join(dir, runFiles.config), path.join(dir, runFiles.env)];
-  const [configFile = '', envFile = ''] = files;
+  const configFile = path.join(dir, runFiles.config);
+  const envFile = path.join(dir, runFiles.env);
   const { user, key } = request;
   writeAtomic(configFile, JSON.stringify({ v: 1, run_id: runId, user, key, config }), {
     mode: 0o600,
   });
   writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
-  await Promise.all([...files, dir, path.dirname(dir)].map(syncFile));
+  // The configuration is in the registry too; the environment is nowhere else.
+  if (env !== null) await Promise.all([envFile, dir, path.dirname(dir)].map(syncFile));
 }
 
 async function syncFile(file: string): Promise<void> {

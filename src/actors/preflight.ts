@@ -32,14 +32,18 @@ export async function findProgram(
   const candidates = program.includes('/')
     ? [path.resolve(cwd, program)]
     : searchPath.split(':').map((dir) => path.resolve(cwd, dir, program));
-  for (const candidate of candidates) {
-    const runnable = await fs.access(candidate, fs.constants.X_OK).then(
-      async () => (await fs.stat(candidate)).isFile(),
-      () => false,
-    );
-    if (runnable) return candidate;
+  // All at once: one after another, a long PATH would cost a turn of the thread pool each.
+  const runnable = await Promise.all(candidates.map(isRunnable));
+  return candidates.find((_, index) => runnable[index]) ?? null;
+}
+
+async function isRunnable(file: string): Promise<boolean> {
+  try {
+    await fs.access(file, fs.constants.X_OK);
+    return (await fs.stat(file)).isFile();
+  } catch {
+    return false;
   }
-  return null;
 }
 
 async function cwdReason(cwd: string): Promise<string | null> {

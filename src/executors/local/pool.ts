@@ -49,6 +49,8 @@ type Member = {
 export function createPool(options: PoolOptions): Pool {
   const free: Member[] = [];
   let closed = false;
+  /** Workers that live, idle or not. */
+  let alive = 0;
   let shrink: NodeJS.Timeout | null = null;
 
   const rest = (member: Member): void => {
@@ -81,6 +83,7 @@ export function createPool(options: PoolOptions): Pool {
       extendEnv: false,
     });
     child.stdin.on('error', () => undefined);
+    alive += 1;
     const member: Member = {
       pid: child.pid ?? 0,
       send: (line) => child.stdin.write(`${line}\n`),
@@ -94,6 +97,7 @@ export function createPool(options: PoolOptions): Pool {
       if (word.type === 'idle') rest(member);
     });
     void child.then((result) => {
+      alive -= 1;
       const index = free.indexOf(member);
       if (index >= 0) free.splice(index, 1);
       const { exitCode, signal } = result;
@@ -105,7 +109,8 @@ export function createPool(options: PoolOptions): Pool {
   };
 
   const refill = (): void => {
-    while (!closed && free.length < options.warm) free.push(spawn());
+    // A busy worker comes back: beyond what may be busy at once, none is started in advance.
+    while (!closed && free.length < options.warm && alive < options.most) free.push(spawn());
   };
   refill();
 
