@@ -55,6 +55,9 @@ export function judge(dir: string): Verdict {
   const recorderAlive = claim !== null && isAlive(claim);
   const record = readExit(dir);
   const start = readStart(dir);
+  // A claim always comes before its start: it was made between the two looks, so look again. Taken as
+  // it stands, a recorder that has just begun would count as dead.
+  if (claim === null && start?.voided === false && readClaim(dir) !== null) return judge(dir);
   const trainer = start === null || start.voided ? null : identityIn(start, claim);
   if (record !== null) return { kind: 'exited', trainer, record };
   if (start?.voided) return { kind: 'voided' };

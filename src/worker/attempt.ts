@@ -179,6 +179,9 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
   const follow = (signal: AbortSignal): Promise<WorkerEvent | null> =>
     until(dir, signal, () => {
       const verdict = judge(dir);
+      // Its pid is written down a moment after the start.
+      const written = 'trainer' in verdict ? verdict.trainer : null;
+      if (trainer === null && written !== null) found(written);
       if (verdict.kind === 'exited') return ended(verdict.record);
       if (verdict.kind !== 'started' || verdict.recorderAlive) return null;
       // The recorder died: once the trainer is gone too, how it ended is unknown for good.
