@@ -19,6 +19,7 @@ import { createBusLink } from './daemon/bus-link.ts';
 import { findGpus, type Gpu } from './daemon/gpus.ts';
 import { createHealth } from './daemon/health.ts';
 import { streamLogs, streamMetrics } from './daemon/output.ts';
+import { createSecretKeeper } from './daemon/secrets.ts';
 import { messageOf, RunyardError } from './errors.ts';
 import { type AttemptSpec, createLocalExecutor, type Executor } from './executors/index.ts';
 import { type AttemptInput, type DaemonEvent, daemonMachine } from './machines/index.ts';
@@ -27,7 +28,6 @@ import {
   createInputStore,
   createRunStore,
   createSyncer,
-  type DaemonLock,
   type Home,
   openDatabase,
   openHome,
@@ -65,18 +65,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   if (lock === null) throw await alreadyRunning(home);
   const log = createLogger('runyard', { level: options.env.RUNYARD_LOG ?? 'info' });
   try {
-    await live(options, home, lock, log);
+    await live(options, home, log);
   } finally {
     lock.release();
   }
 }
 
-async function live(
-  options: DaemonOptions,
-  home: Home,
-  lock: DaemonLock,
-  log: Logger,
-): Promise<void> {
+async function live(options: DaemonOptions, home: Home, log: Logger): Promise<void> {
   let parts: Parts | null = null;
   let keepBus = false;
   const step = (act: () => Promise<DaemonEvent>) =>
@@ -124,7 +119,6 @@ async function live(
   }
   actor.start();
   const error = await closed;
-  void lock;
   if (error !== null && error !== undefined) throw error;
 }
 
@@ -152,6 +146,7 @@ async function openParts(
   const store = createRunStore(db);
   const syncer = createSyncer(home.registry);
   const inputs = createInputStore(home.inputs);
+  const secrets = createSecretKeeper(home, inputs, log);
   const checkpointer = createCheckpointer({
     db,
     file: home.registry,
@@ -241,6 +236,7 @@ async function openParts(
       orchestrator.committed(runId, pos);
       if (done) {
         beats.delete(runId);
+        secrets.forget(runId);
         checkpointer.ask('termination');
       }
       synced().catch((error) => log.error({ err: error }, 'sync failed'));
@@ -321,7 +317,11 @@ async function openParts(
   }, heartbeatStoreMs);
 
   return {
-    recover: () => supervisor.recover(),
+    recover() {
+      const runs = supervisor.recover();
+      secrets.sweep((runId) => supervisor.stateOf(runId) === null);
+      return runs;
+    },
     async serve() {
       const { listen } = settings;
       const kept = readTcp(home.daemonFile);

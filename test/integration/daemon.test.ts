@@ -50,6 +50,8 @@ test('a run goes from submit to done, and a plain NATS client reads its events',
   assert.deepEqual(done.failure_reason, { code: 'exit_nonzero', text: 'exited 3' });
   assert.deepEqual(await linesOf(yard, run), numbered(5));
   await assertWhole(yard, run, 'failed');
+  const envFile = path.join(done.run_dir, 'env');
+  await until(() => !fs.existsSync(envFile), 'the submitted environment to be deleted');
 
   const credentials = JSON.parse(
     fs.readFileSync(path.join(yard.home, 'bus/credentials.json'), 'utf8'),

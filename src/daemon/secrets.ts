@@ -1,0 +1,28 @@
+/** Submitted environments may hold secrets: they go when no attempt can need them any more. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Home, InputStore } from '../persistence/index.ts';
+import { runDir, runFiles } from '../rundir/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+
+/** An upload that no run took within a day never will be taken. */
+const uploadKeptMs = 24 * 3600 * 1000;
+
+export function createSecretKeeper(home: Home, inputs: InputStore, log: Logger) {
+  const forget = async (runId: string): Promise<void> => {
+    await fs.promises.rm(path.join(runDir(home.root, runId), runFiles.env), { force: true });
+  };
+  const tell = (error: unknown): void => log.error({ err: error }, 'environment was not deleted');
+  return {
+    forget: (runId: string): void => void forget(runId).catch(tell),
+    /** What a crash left behind. The runs are listed at once, so that none of later is touched. */
+    sweep(isOver: (runId: string) => boolean): void {
+      const over = fs.readdirSync(home.runs).filter(isOver);
+      const all = async (): Promise<void> => {
+        for (const runId of over) await forget(runId);
+        await inputs.prune(uploadKeptMs, Date.now());
+      };
+      all().catch(tell);
+    },
+  };
+}
