@@ -19,6 +19,7 @@ const (
 	codeClaimed   = 3 // another recorder owns the attempt
 	codeVoided    = 4 // the attempt was declared never started
 	codeOtherBoot = 5 // launch.json was written before the machine restarted
+	codeHeld      = 6 // --try-lock: somebody holds one of the files
 )
 
 // memoryBytes is where the garbage collector begins to work, well above what a recorder needs.
@@ -27,8 +28,11 @@ const memoryBytes = 16 << 20
 func main() {
 	// The trainer inherits the signal mask of the thread that forks it; see settleSignals.
 	runtime.LockOSThread()
+	if len(os.Args) > 2 && os.Args[1] == "--try-lock" {
+		os.Exit(tryLocks(os.Args[2:]))
+	}
 	if len(os.Args) != 2 {
-		fail(codeUsage, "usage: recorder <attempt-dir>")
+		fail(codeUsage, "usage: recorder <attempt-dir> | recorder --try-lock <file>...")
 	}
 	settleProcess()
 	settleSignals()

@@ -52,6 +52,8 @@ export const errorCodes = {
   bus_missing: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
   bus_unavailable: { grpc: 'UNAVAILABLE', retryable: true, who: 'operator' },
   recorder_missing: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
+  rundir_lost: { grpc: 'DATA_LOSS', retryable: false, who: 'operator' },
+  run_not_running: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'user' },
   rundir_corrupt: { grpc: 'DATA_LOSS', retryable: false, who: 'operator' },
   internal: { grpc: 'INTERNAL', retryable: false, who: 'developer' },
 } as const satisfies Record<string, Entry>;

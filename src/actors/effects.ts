@@ -3,8 +3,10 @@
  * a restored chart starts it again, and it finds what was done already.
  */
 import { fromCallback } from 'xstate';
-import type { AttemptSpec, Executor } from '../executors/index.ts';
+import { RunyardError } from '../errors.ts';
+import type { AttemptSpec, Executor, Wish } from '../executors/index.ts';
 import {
+  type Alarm,
   type AttemptInput,
   type Instant,
   msUntil,
@@ -21,8 +23,10 @@ export type EffectDeps = {
   /** All or none; false when a slot is held by somebody else. */
   lease: (input: AttemptInput, slots: readonly string[]) => boolean;
   spec: (input: AttemptInput) => Promise<AttemptSpec>;
-  /** Frees slots, directories and locks of the attempt. Throws when it has to be tried again. */
-  release: (input: AttemptInput) => Promise<void>;
+  /** True when no process holds a GPU of the attempt any more. */
+  locksFree: (input: AttemptInput) => Promise<boolean>;
+  /** Frees the attempt's slots, or sets them aside. Throws when it has to be tried again. */
+  release: (input: AttemptInput & { quarantine: boolean }) => Promise<void>;
 };
 
 /** Longest delay of one timer: longer ones would overflow and fire at once. */
@@ -30,6 +34,9 @@ const timerMaxMs = 2 ** 30;
 /** For alarms whose cause had no clock at hand. */
 const defaultAlarmMs = 10_000;
 const releaseRetryMs = 500;
+/** How long what is left of an attempt may take to die before its slots are set aside. */
+const leftoversMs = 10_000;
+const leftoversRetryMs = 20;
 
 /** The run chart with real effects. */
 export function provideRun(deps: EffectDeps): typeof runMachine {
@@ -56,36 +63,61 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
         executor.attachLaunched(runId, attempt);
         return null;
       }),
+      pause: effect('pause', wish(executor, { kind: 'pause' })),
+      resume: effect('resume', wish(executor, { kind: 'resume' })),
       terminate: effect('terminate', async (input: AttemptInput & { signal: string }) => {
-        executor.wish(input.runId, input.attempt, { kind: 'terminate', signal: input.signal });
+        const { runId, attempt, signal } = input;
+        // Where no worker has come so far none is needed: what was not started is not going to be.
+        if (executor.voidUnlaunched(runId, attempt)) return { type: 'attempt.voided' };
+        executor.wish(runId, attempt, { kind: 'terminate', signal });
         return null;
       }),
-      kill: effect('kill', async ({ runId, attempt }: AttemptInput) => {
-        executor.wish(runId, attempt, { kind: 'kill' });
-        return null;
-      }),
+      kill: effect('kill', wish(executor, { kind: 'kill' })),
       collect: effect('collect', async ({ runId, attempt }: AttemptInput) => {
         executor.attach(runId, attempt);
         return null;
       }),
-      release: effect('release', async (input: AttemptInput, signal) => {
-        for (;;) {
-          try {
-            executor.detach(input.runId, input.attempt);
-            await deps.release(input);
-            return { type: 'slots.released' };
-          } catch (error) {
-            if (signal.aborted) throw error;
-            await new Promise((resolve) => setTimeout(resolve, releaseRetryMs));
-          }
-        }
-      }),
-      alarm: fromCallback<
-        RunEvent,
-        { at: Instant | null; ring: 'limit.reached' | 'grace.ended' | 'kill.timed_out' }
-      >(({ input, sendBack }) => alarm(clock, input, sendBack)),
+      release: effect('release', (input: AttemptInput & { quarantine: boolean }, signal) =>
+        release(deps, input, signal),
+      ),
+      alarm: fromCallback<RunEvent, { at: Instant | null; ring: Alarm }>(({ input, sendBack }) =>
+        alarm(clock, input, sendBack),
+      ),
     },
   });
+}
+
+function wish(executor: Executor, wanted: Wish) {
+  return async ({ runId, attempt }: AttemptInput): Promise<null> => {
+    executor.wish(runId, attempt, wanted);
+    return null;
+  };
+}
+
+/** Frees what the attempt held once nothing of it is left; what does not die keeps its slots. */
+async function release(
+  deps: EffectDeps,
+  input: AttemptInput & { quarantine: boolean },
+  signal: AbortSignal,
+): Promise<RunEvent> {
+  const { clock, executor } = deps;
+  const { runId, attempt, quarantine } = input;
+  const began = clock.now();
+  for (;;) {
+    try {
+      executor.detach(runId, attempt);
+      if (!quarantine && !(executor.swept(runId, attempt) && (await deps.locksFree(input)))) {
+        if (msUntil(began, clock.now()) < -leftoversMs) return { type: 'leftovers.survived' };
+        await pause(clock, leftoversRetryMs);
+        continue;
+      }
+      await deps.release(input);
+      return { type: 'slots.released' };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      await pause(clock, releaseRetryMs);
+    }
+  }
 }
 
 /** An effect as an invoked actor: its fact is sent back unless the state was left meanwhile. */
@@ -101,9 +133,10 @@ function effect<TInput>(
         if (fact !== null && !signal.aborted) sendBack(fact);
       },
       (error: unknown) => {
-        if (!signal.aborted) {
-          sendBack({ type: 'effect.failed', effect: name, text: textOf(error) });
-        }
+        if (signal.aborted) return;
+        const lost = error instanceof RunyardError && error.code === 'rundir_lost';
+        if (lost) sendBack({ type: 'attempt.lost', text: error.message });
+        else sendBack({ type: 'effect.failed', effect: name, text: textOf(error) });
       },
     );
     return () => controller.abort();
@@ -112,21 +145,27 @@ function effect<TInput>(
 
 function alarm(
   clock: Clock,
-  input: { at: Instant | null; ring: 'limit.reached' | 'grace.ended' | 'kill.timed_out' },
+  input: { at: Instant | null; ring: Alarm },
   sendBack: (event: RunEvent) => void,
 ): () => void {
   const { at, ring } = input;
-  if (at === null && ring === 'limit.reached') return () => undefined;
+  // No limit, or a snapshot of a time when there was none.
+  if (at === null && (ring === 'limit.reached' || ring === 'start.timed_out'))
+    return () => undefined;
   const due = at ?? { ...clock.now(), mono_ms: clock.now().mono_ms + defaultAlarmMs };
-  let timer: NodeJS.Timeout;
+  let callOff: () => void = () => undefined;
   const wait = (): void => {
     const left = msUntil(due, clock.now());
-    if (left > 0) timer = setTimeout(wait, Math.min(left, timerMaxMs));
+    if (left > 0) callOff = clock.after(Math.min(left, timerMaxMs), wait);
     else if (ring === 'kill.timed_out') sendBack({ type: ring });
     else sendBack({ type: ring, now: clock.now() });
   };
-  timer = setTimeout(wait, 0);
-  return () => clearTimeout(timer);
+  callOff = clock.after(0, wait);
+  return () => callOff();
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve));
 }
 
 /** The message of an error with those of its causes. */

@@ -19,7 +19,17 @@ export function eventOfFact(fact: Fact, now: Instant): RunEvent | null {
     case 'attempt.voided':
       return { type: 'attempt.voided' };
     case 'launch.failed':
-      return { type: 'launch.failed', code: 'launch_failed', text: String(data.text ?? '') };
+      return { type: 'launch.failed', code: 'launch_failed', text: String(data.text ?? ''), now };
+    case 'trainer.paused':
+      return { type: 'trainer.paused' };
+    case 'trainer.resumed':
+      return { type: 'trainer.resumed' };
+    case 'trainer.stalled':
+      return { type: 'trainer.stalled', text: String(data.text ?? ''), now };
+    case 'leftovers.survived':
+      return { type: 'leftovers.survived' };
+    case 'attempt.lost':
+      return { type: 'attempt.lost', text: String(data.text ?? '') };
     case 'output.collected':
       return {
         type: 'output.collected',

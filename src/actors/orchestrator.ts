@@ -1,30 +1,21 @@
 /** The daemon's answers to its API: validation, durability and look-ups round the supervisor. */
-import crypto from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import fs from 'node:fs';
-import path from 'node:path';
 import {
-  canonicalJson,
-  configDigest,
   type DaemonStatus,
-  type InputRef,
   type LogChunk,
   type LogsRequest,
   type MetricBatch,
   type MetricsRequest,
   type OrchestratorPort,
   type RunSummary,
-  type SubmitRequest,
-  type TrainRunConfig,
   validateConfig,
 } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
-import { runMachineVersion } from '../machines/index.ts';
 import type { InputStore, RunRow, RunStore } from '../persistence/index.ts';
-import { runDir, runFiles, writeAtomic } from '../rundir/index.ts';
+import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
-import { defaultSearchPath, envOf } from './environment.ts';
-import { findProgram } from './preflight.ts';
+import { attemptOf, refOf } from './lookup.ts';
+import { newRow, refuseMissingProgram, submitDigest, writeRunFiles } from './submission.ts';
 import { summaryOf } from './summary.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -88,6 +79,27 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     });
   };
 
+  /** A wish that only some states take: refused, with the reason, in all others. */
+  const ask = async (
+    type: 'run.pause' | 'run.resume',
+    { run, reason, user }: { run: string; reason: string; user: string },
+  ): Promise<RunSummary> => {
+    const runId = resolve(run);
+    const before = rowOf(runId);
+    supervisor.send(runId, { type, user, reason, at: clock.iso() });
+    const after = rowOf(runId);
+    const wanted = type === 'run.pause' ? 'running.paused' : 'running.resuming';
+    const already = type === 'run.pause' ? after.state.startsWith(wanted) : isRunning(after.state);
+    if (!after.state.startsWith(wanted) && !already) {
+      throw new RunyardError(
+        'run_not_running',
+        `run ${runId} is ${before.state}: ${type === 'run.pause' ? 'only a run whose trainer runs can be paused' : 'only a paused run can be resumed'}`,
+      );
+    }
+    await deps.synced();
+    return summary(after);
+  };
+
   return {
     async submit(request) {
       const known = request.key === '' ? undefined : store.runByKey(request.key);
@@ -132,6 +144,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       return summary(rowOf(runId));
     },
 
+    pause: (request) => ask('run.pause', request),
+    resume: (request) => ask('run.resume', request),
+
     resolve,
     get: (ref) => summary(rowOf(ref)),
     *list(filter) {
@@ -169,114 +184,6 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   };
 }
 
-function refOf(store: RunStore, ref: string): string | undefined {
-  if (ref === '') return undefined;
-  if (ref === '@last') return store.newest();
-  if (/^[a-z2-7]{1,8}$/.test(ref)) {
-    const ids = store.idsByPrefix(ref);
-    if (ids.length === 1) return ids[0];
-    if (ids.length > 1 && store.newestByName(ref) === undefined) {
-      throw new RunyardError(
-        'run_ambiguous',
-        `"${ref}" could be ${ids.join(', ')}; give more of it`,
-      );
-    }
-  }
-  return store.newestByName(ref);
-}
-
-function attemptOf(row: RunRow, asked: number): { runId: string; attempt: number } {
-  if (asked > row.attempt) {
-    throw new RunyardError('run_not_found', `run ${row.run_id} has no attempt ${asked}`);
-  }
-  return { runId: row.run_id, attempt: asked === 0 ? row.attempt : asked };
-}
-
-function submitDigest(config: TrainRunConfig, env: InputRef | null): string {
-  const data = canonicalJson({ config, env: env?.sha256 ?? null });
-  return crypto.createHash('sha256').update(data).digest('hex');
-}
-
-/** A missing program is told at once, not from a queue hours later. */
-async function refuseMissingProgram(config: TrainRunConfig, env: Buffer | null): Promise<void> {
-  const [program = ''] = config.command;
-  const searchPath = config.env?.PATH ?? envOf(env).PATH ?? defaultSearchPath();
-  if ((await findProgram(program, config.cwd ?? '/', searchPath)) !== null) return;
-  throw new RunyardError('config_invalid', `the program "${program}" cannot be run`, {
-    violations: [
-      {
-        field: '/command/0',
-        rule: `"${program}" must be an executable file on the PATH of the run or relative to its directory`,
-        hint: 'check the spelling, activate the environment that has it, or give its whole path',
-      },
-    ],
-  });
-}
-
-/** Writes what the run needs that is not in the registry; resolves when it is on the disk. */
-async function writeRunFiles(
-  root: string,
-  runId: string,
-  config: TrainRunConfig,
-  request: SubmitRequest,
-  env: Buffer | null,
-): Promise<void> {
-  const dir = runDir(root, runId);
-  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const configFile = path.join(dir, runFiles.config);
-  const envFile = path.join(dir, runFiles.env);
-  const { user, key } = request;
-  writeAtomic(configFile, JSON.stringify({ v: 1, run_id: runId, user, key, config }), {
-    mode: 0o600,
-  });
-  writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
-  // The configuration is in the registry too; the environment is nowhere else.
-  if (env !== null) await Promise.all([envFile, dir, path.dirname(dir)].map(syncFile));
-}
-
-async function syncFile(file: string): Promise<void> {
-  const handle = await fs.promises.open(file, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function newRow(
-  runId: string,
-  config: TrainRunConfig,
-  digest: string,
-  request: SubmitRequest,
-  at: string,
-): Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'> {
-  const traceId = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(request.traceparent)?.[1];
-  return {
-    run_id: runId,
-    submit_key: request.key === '' ? null : request.key,
-    submit_digest: digest,
-    name: config.name ?? path.basename(config.command[0] ?? ''),
-    user: request.user,
-    project: config.project ?? '',
-    grp: config.group ?? '',
-    tags: JSON.stringify(config.tags ?? []),
-    attempt: 1,
-    config: JSON.stringify(config),
-    config_digest: configDigest(config),
-    gpus: config.gpus ?? 0,
-    submitted_at: at,
-    started_at: null,
-    finished_at: null,
-    last_heartbeat: null,
-    artifact_manifest: null,
-    failure_reason: null,
-    gpu_slot: '[]',
-    exit: null,
-    stop: null,
-    pid: null,
-    last_metric: null,
-    trace_id: traceId ?? crypto.randomBytes(16).toString('hex'),
-    retry_of: null,
-    machine_version: runMachineVersion,
-  };
+function isRunning(state: string): boolean {
+  return ['running.live', 'running.silent', 'running.resuming'].includes(state);
 }

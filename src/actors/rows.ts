@@ -1,6 +1,6 @@
 /** What a transition of the chart means for a run's row and its event. */
 import type { SnapshotFrom } from 'xstate';
-import type { RunContext, runMachine } from '../machines/index.ts';
+import { type RunContext, type runMachine, runMachineVersion } from '../machines/index.ts';
 import type { RunPatch } from '../persistence/index.ts';
 
 type Snapshot = SnapshotFrom<typeof runMachine>;
@@ -64,6 +64,8 @@ export function rowOf(transition: {
     gpu_slot: JSON.stringify(context.slots),
     exit: json(context.exit),
     stop: json(context.stop),
+    pause: json(context.pause),
+    machine_version: runMachineVersion,
     snapshot,
   };
   if (event.type === 'trainer.started' && 'pid' in event) {

@@ -34,7 +34,7 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     artifact_manifest: row.artifact_manifest ?? '',
     failure_reason: reason === null ? null : { code: reason.code, text: cut(reason.text) },
     gpu_slots: JSON.parse(row.gpu_slot) as string[],
-    why: cut(reason?.text ?? live.why),
+    why: cut(reason?.text ?? (live.why || whyHeld(row))),
     command: cut(config.command.map(quoted).join(' ')),
     exit_code: exit?.code ?? 0,
     exit_signal: exit?.signal ?? '',
@@ -50,6 +50,13 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     code: codeOf(config.code),
     retry_of: row.retry_of ?? '',
   };
+}
+
+/** Why a run that is not over makes no progress, as far as a person or a signal holds it. */
+function whyHeld(row: RunRow): string {
+  const pause = parse<{ user: string; reason: string }>(row.pause);
+  if (pause === null || !row.state.startsWith('running.paused')) return '';
+  return `paused by ${pause.user}${pause.reason === '' ? '' : `: ${pause.reason}`}`;
 }
 
 function codeOf(code: { commit?: string; dirty?: boolean; script?: string } | undefined): string {

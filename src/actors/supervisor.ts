@@ -4,7 +4,6 @@
  * them when they are done. It decides nothing: the chart does, and the allocator.
  */
 import { type Actor, createActor } from 'xstate';
-import { type AllocatorState, decide, type Slot, whyWaiting } from '../allocator/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { Fact } from '../executors/index.ts';
 import {
@@ -17,7 +16,9 @@ import type { FactMark, RunRow, RunStore } from '../persistence/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
 import { durable } from './durable.ts';
 import { eventOfFact } from './facts.ts';
+import { createQueue } from './queue.ts';
 import { detailOf, eventName, rowOf, stateOf } from './rows.ts';
+import { upgraded } from './snapshots.ts';
 
 type Machine = typeof runMachine;
 type Entry = {
@@ -50,30 +51,14 @@ const rebuildMs = 1000;
 export function createSupervisor(options: SupervisorOptions) {
   const { store, clock, log } = options;
   const entries = new Map<string, Entry>();
-  /** Runs that wait for a grant, in order, with the GPUs that they ask for. */
-  const waiting = new Map<string, { runId: string; gpus: number }>();
-  /** Slots promised by a grant, until the run is done: lease rows alone would come too late. */
-  const promised = new Map<string, string>();
-  let scheduled = false;
   let closed = false;
-
-  const allocatorState = (): AllocatorState => ({
-    queue: [...waiting.values()],
-    slots: options.slots().map(({ id }): Slot => ({ id, heldBy: promised.get(id) ?? null })),
-    live: entries.size - waiting.size,
+  const queue = createQueue({
+    slots: options.slots,
     parallel: options.parallel,
+    live: () => entries.size - queue.waiting(),
+    grant: (runId, slots) => send(runId, { type: 'run.grant', slots }),
+    later: clock.later,
   });
-
-  const schedule = (): void => {
-    if (scheduled || closed) return;
-    scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      if (closed || waiting.size === 0) return;
-      for (const { runId, slots } of decide(allocatorState()))
-        send(runId, { type: 'run.grant', slots });
-    });
-  };
 
   const enter = (row: RunRow, make: (machine: Machine) => Actor<Machine>): Entry => {
     const machine = durable(
@@ -91,8 +76,8 @@ export function createSupervisor(options: SupervisorOptions) {
       refused: null,
     };
     entries.set(row.run_id, entry);
-    for (const slot of JSON.parse(row.gpu_slot) as string[]) promised.set(slot, row.run_id);
-    if (row.state === 'queued') waiting.set(row.run_id, { runId: row.run_id, gpus: row.gpus });
+    queue.promise(JSON.parse(row.gpu_slot) as string[], row.run_id);
+    if (row.state === 'queued') queue.wait(row.run_id, row.gpus);
     entry.actor.subscribe({ error: (error) => refuse(entry, { type: 'chart' }, error) });
     return entry;
   };
@@ -134,28 +119,33 @@ export function createSupervisor(options: SupervisorOptions) {
   /** Brings the supervisor's own view in line with a state that was just committed. */
   const settle = (entry: Entry, to: string, slots: readonly string[]): void => {
     const { runId } = entry;
-    if (to !== 'queued') waiting.delete(runId);
+    if (to !== 'queued') queue.leave(runId);
     if (to === 'queued' || to.startsWith('done.')) {
-      for (const [slot, holder] of promised) if (holder === runId) promised.delete(slot);
-      schedule();
+      queue.takeBack(runId);
+      setAside();
+      queue.schedule();
     } else {
-      for (const slot of slots) promised.set(slot, runId);
+      queue.promise(slots, runId);
     }
-    if (to === 'queued') {
-      waiting.set(runId, { runId, gpus: store.run(runId)?.gpus ?? 0 });
-    }
+    if (to === 'queued') queue.wait(runId, store.run(runId)?.gpus ?? 0);
     if (to.startsWith('done.')) {
       entries.delete(runId);
       // Not within its own transition.
-      setImmediate(() => entry.actor.stop());
+      clock.later(() => entry.actor.stop());
     }
+  };
+
+  /** Slots whose holders do not die are nobody's, although their runs are done. */
+  const setAside = (): void => {
+    for (const { slot, run_id } of store.quarantined())
+      queue.promise([slot], `${run_id} (unkillable)`);
   };
 
   const refuse = (entry: Entry, event: { type: string }, error: unknown): void => {
     const { runId } = entry;
     entry.refused = error;
     log.error({ runId, event: event.type, err: error }, 'transition could not be committed');
-    setTimeout(() => rebuild(entry), rebuildMs).unref();
+    clock.after(rebuildMs, () => rebuild(entry));
   };
 
   /** Starts over from the last commit: effects begin again and find what was done. */
@@ -164,17 +154,17 @@ export function createSupervisor(options: SupervisorOptions) {
     const row = store.run(entry.runId);
     entry.actor.stop();
     entries.delete(entry.runId);
-    waiting.delete(entry.runId);
+    queue.leave(entry.runId);
     if (row !== undefined && row.snapshot !== null) restore(row);
-    schedule();
+    queue.schedule();
   };
 
   const restore = (row: RunRow): void => {
     // Through JSON: restoring mutates what it is given.
-    const snapshot = JSON.parse(row.snapshot ?? 'null');
+    const snapshot = upgraded(row.run_id, row.machine_version, JSON.parse(row.snapshot ?? 'null'));
     const expected = Object.keys(snapshot.children);
     const entry = enter(row, (machine) =>
-      createActor(machine, { snapshot, input: undefined as never }),
+      createActor(machine, { snapshot: snapshot as never, input: undefined as never }),
     );
     const found = Object.keys(entry.actor.getSnapshot().children);
     if (found.length !== expected.length) {
@@ -230,17 +220,18 @@ export function createSupervisor(options: SupervisorOptions) {
         options.committed({ runId: row.run_id, pos, done: false });
       } catch (error) {
         entries.delete(row.run_id);
-        waiting.delete(row.run_id);
+        queue.leave(row.run_id);
         throw error;
       }
-      schedule();
+      queue.schedule();
     },
 
     /** Takes up every unfinished run of the registry. */
     recover(): number {
       const rows = store.unfinished();
+      setAside();
       for (const row of rows) restore(row);
-      schedule();
+      queue.schedule();
       return rows.length;
     },
 
@@ -278,20 +269,22 @@ export function createSupervisor(options: SupervisorOptions) {
       }
     },
 
-    why: (runId: string) => whyWaiting(allocatorState(), runId),
+    why: (runId: string) => queue.why(runId),
     stateOf: (runId: string) => {
       const entry = entries.get(runId);
       return entry === undefined ? null : stateOf(entry.actor.getSnapshot());
     },
     attemptOf: (runId: string) => entries.get(runId)?.attempt ?? null,
     counts: () => ({
-      queued: waiting.size,
-      live: entries.size - waiting.size,
-      slotsHeld: promised.size,
+      queued: queue.waiting(),
+      live: entries.size - queue.waiting(),
+      slotsHeld: queue.held(),
     }),
-    schedule,
+    /** Gives slots back to everybody: what held them is gone at last. */
+    readmit: (slots: readonly string[]) => queue.readmit(slots),
     close(): void {
       closed = true;
+      queue.close();
       for (const { actor } of entries.values()) actor.stop();
       entries.clear();
     },

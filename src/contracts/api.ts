@@ -172,6 +172,9 @@ export interface OrchestratorPort {
   submit(request: SubmitRequest): Promise<{ run_id: string; created: boolean }>;
   /** Resolves after the stop is synced to disk. */
   stop(request: { run: string; reason: string; user: string; now: boolean }): Promise<RunSummary>;
+  /** Asks for a pause, or for its end. Idempotent; throws `run_not_running` in other states. */
+  pause(request: { run: string; reason: string; user: string }): Promise<RunSummary>;
+  resume(request: { run: string; reason: string; user: string }): Promise<RunSummary>;
   /** Full run id of an id, a unique prefix, a name (its newest run) or `@last`. */
   resolve(ref: string): string;
   get(ref: string): RunSummary;

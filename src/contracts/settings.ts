@@ -46,6 +46,7 @@ export function loadSettings(
     disk_floor_mib: 256,
     bus_limit_mib: 1024,
     warm_workers: 1,
+    cgroup: 'auto',
   };
   const names = Object.keys(values) as (keyof Settings)[];
   const origins = Object.fromEntries(names.map((name) => [name, 'default'])) as Origins;

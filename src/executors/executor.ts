@@ -16,6 +16,8 @@ export type AttemptSpec = {
   readonly isolate: boolean;
   readonly artifacts: readonly string[];
   readonly outputLimitBytes: number;
+  /** Without output and metrics for this long it counts as stalled; null: never. */
+  readonly stallMs: number | null;
   readonly gpuLocks: readonly string[];
 };
 
@@ -37,7 +39,11 @@ export type Beat = {
   readonly lastMetric: string | null;
 };
 
-export type Wish = { kind: 'terminate'; signal: string } | { kind: 'kill' };
+export type Wish =
+  | { kind: 'pause' }
+  | { kind: 'resume' }
+  | { kind: 'terminate'; signal: string }
+  | { kind: 'kill' };
 
 export type ExecutorEvents = {
   /** Applies a fact. True when it is durable or known already and may be acknowledged. */
@@ -49,14 +55,23 @@ export type ExecutorEvents = {
 };
 
 export interface Executor {
-  /** Starts the attempt, or finds it started. Idempotent; resolves when a worker has it. */
+  /**
+   * Starts the attempt, or finds it started. Idempotent; resolves when a worker has it. Throws
+   * `rundir_lost` when it may have been started and its directory is gone.
+   */
   launch(spec: AttemptSpec, signal: AbortSignal): Promise<void>;
-  /** Makes sure a worker looks after an attempt that was launched before. */
+  /** Makes sure a worker looks after an attempt that was launched before. Throws `rundir_lost`. */
   attach(runId: string, attempt: number): void;
   /** The same, unless nothing was ever prepared for it. */
   attachLaunched(runId: string, attempt: number): void;
   /** Passes a wish on, again and again, until the attempt ends. */
   wish(runId: string, attempt: number, wish: Wish): void;
+  /** True when nothing of the attempt was started, and from now on nothing can be. */
+  voidUnlaunched(runId: string, attempt: number): boolean;
+  /** Ends whatever still lives of the attempt; true when nothing does. For after its worker is done. */
+  swept(runId: string, attempt: number): boolean;
+  /** Ends what is of this yard and of no attempt that is to live. Returns how many it found. */
+  sweep(isLive: (runId: string, attempt: number) => boolean): number;
   /** Forgets the attempt: its worker is done with it. */
   detach(runId: string, attempt: number): void;
   /** Free workers that wait warm. */

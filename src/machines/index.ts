@@ -1,7 +1,9 @@
 export { type DaemonEvent, daemonMachine } from './daemon.machine.ts';
 export { after, type Instant, msUntil } from './instant.ts';
-export { outcomeOf, runMachine } from './run.machine.ts';
+export { runMachine } from './run.machine.ts';
+export { outcomeOf } from './run.outcomes.ts';
 export {
+  type Alarm,
   type AttemptInput,
   type FinalStatus,
   type Outcome,

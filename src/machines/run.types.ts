@@ -1,7 +1,7 @@
 import type { Instant } from './instant.ts';
 
 /** Bumped whenever a persisted snapshot of an older chart could behave differently. */
-export const runMachineVersion = '1';
+export const runMachineVersion = '2';
 
 export type FinalStatus = 'completed' | 'failed' | 'cancelled' | 'rejected' | 'lost';
 
@@ -39,10 +39,14 @@ export type RunContext = RunInput & {
   readonly voids: number;
   readonly slots: readonly string[];
   readonly timeLimitAt: Instant | null;
+  /** When a trainer that is still not there counts as not launched. */
+  readonly startBy: Instant | null;
   /** When `terminating` becomes `killing`, and when `killing` gives up. */
   readonly killAt: Instant | null;
   readonly giveUpAt: Instant | null;
   readonly stop: StopRequest | null;
+  /** Who paused it and why, until it goes on. */
+  readonly pause: StopRequest | null;
   readonly exit: TrainerExit | null;
   readonly outcome: Outcome | null;
 };
@@ -57,7 +61,9 @@ export type RunCommand =
       at: string;
       skipGrace: boolean;
       now: Instant;
-    };
+    }
+  | { type: 'run.pause'; user: string; reason: string; at: string }
+  | { type: 'run.resume'; user: string; reason: string; at: string };
 
 /** What happened: past tense. */
 export type RunFact =
@@ -66,11 +72,19 @@ export type RunFact =
   | { type: 'slots.leased'; slots: readonly string[]; now: Instant }
   | { type: 'slots.refused'; text: string }
   | { type: 'slots.released' }
-  | { type: 'launch.failed'; code: string; text: string }
+  /** Processes of the attempt outlived SIGKILL although its trainer is gone. */
+  | { type: 'leftovers.survived' }
+  | { type: 'launch.failed'; code: string; text: string; now: Instant }
+  | { type: 'start.timed_out'; now: Instant }
   | { type: 'attempt.voided' }
+  /** What was written about it before the launch is gone: nothing can be said or done about it. */
+  | { type: 'attempt.lost'; text: string }
   | { type: 'trainer.started'; pid: number; at: string }
   | { type: 'trainer.exited'; exit: TrainerExit; at: string }
   | { type: 'trainer.vanished'; text: string }
+  | { type: 'trainer.paused' }
+  | { type: 'trainer.resumed' }
+  | { type: 'trainer.stalled'; text: string; now: Instant }
   | { type: 'recorder.lost'; now: Instant }
   | { type: 'machine.rebooted' }
   | { type: 'worker.silent' }
@@ -82,5 +96,8 @@ export type RunFact =
   | { type: 'effect.failed'; effect: string; text: string };
 
 export type RunEvent = RunCommand | RunFact;
+
+/** What an alarm says when it rings. */
+export type Alarm = 'limit.reached' | 'start.timed_out' | 'grace.ended' | 'kill.timed_out';
 
 export type AttemptInput = { readonly runId: string; readonly attempt: number };

@@ -86,4 +86,9 @@ export const migrations: readonly string[] = [
     moved     INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE runs ADD COLUMN pause TEXT;            -- JSON {user, reason, at} while it is paused
+  -- Not null: what holds the slot did not die of SIGKILL; nobody gets it until that is gone.
+  ALTER TABLE leases ADD COLUMN quarantined_at TEXT;
+  `,
 ];

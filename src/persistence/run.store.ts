@@ -29,6 +29,7 @@ export type RunRow = {
   gpu_slot: string;
   exit: string | null;
   stop: string | null;
+  pause: string | null;
   pid: number | null;
   last_metric: string | null;
   last_seq: number;
@@ -53,7 +54,13 @@ export type RunPatch = Partial<Omit<RunRow, 'run_id' | 'last_seq'>>;
 /** The fact that caused the transition: stored with it, so that it is applied once. */
 export type FactMark = { attempt: number; generation: number; n: number };
 export type AttemptRow = { boot_id: string; generation: number; fact_n: number };
-export type LeaseRow = { slot: string; run_id: string; attempt: number; since: string };
+export type LeaseRow = {
+  slot: string;
+  run_id: string;
+  attempt: number;
+  since: string;
+  quarantined_at: string | null;
+};
 
 export type RunStore = ReturnType<typeof createRunStore>;
 
@@ -213,6 +220,16 @@ export function createRunStore(db: Db) {
         return true;
       },
     ),
+    quarantined: () => all<LeaseRow>('SELECT * FROM leases WHERE quarantined_at IS NOT NULL'),
+    /** Keeps the slots of an attempt from everybody: something that holds them does not die. */
+    quarantine: (runId: string, attempt: number, at: string) =>
+      run(
+        'UPDATE leases SET quarantined_at = ? WHERE run_id = ? AND attempt = ?',
+        at,
+        runId,
+        attempt,
+      ),
+    releaseLease: (slot: string) => run('DELETE FROM leases WHERE slot = ?', slot),
     releaseLeases: (runId: string, attempt: number) =>
       run('DELETE FROM leases WHERE run_id = ? AND attempt = ?', runId, attempt),
 

@@ -24,7 +24,13 @@ export function isAlive(identity: Identity): boolean {
   return stat !== null && !stat.dead && stat.startTime === String(identity.start_time);
 }
 
-export type ProcessStat = { dead: boolean; session: number; startTime: string };
+export type ProcessStat = {
+  dead: boolean;
+  /** By a signal, or by a tracer. */
+  stopped: boolean;
+  session: number;
+  startTime: string;
+};
 
 /** Some fields of /proc/PID/stat, or null when there is no such process. */
 export function processStat(pid: number): ProcessStat | null {
@@ -41,6 +47,7 @@ export function processStat(pid: number): ProcessStat | null {
   const threads = Number(fields[17]);
   return {
     dead: state === 'X' || state === 'x' || (state === 'Z' && threads <= 1),
+    stopped: state === 'T' || state === 't',
     session: Number(fields[3]),
     startTime: fields[19] ?? '0',
   };

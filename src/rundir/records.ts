@@ -47,7 +47,7 @@ export type Drained = {
 };
 
 /** What of launch.json others than the recorder need. */
-export type Launch = { boot_id: string; cwd: string; argv: string[] };
+export type Launch = { boot_id: string; cwd: string; argv: string[]; cgroup: string | null };
 
 const exitKinds = ['exited', 'signaled', 'noexec', 'notstarted'] as const;
 
@@ -113,7 +113,8 @@ export function readLaunch(dir: string): Launch | null {
   if (!Array.isArray(argv) || !argv.every((word) => typeof word === 'string')) {
     throw fields.wrong('argv');
   }
-  return { boot_id: fields.text('boot_id'), cwd: fields.text('cwd'), argv };
+  const cgroup = typeof fields.all.cgroup === 'string' ? fields.all.cgroup : null;
+  return { boot_id: fields.text('boot_id'), cwd: fields.text('cwd'), argv, cgroup };
 }
 
 /** Typed access to a JSON object; each getter throws `rundir_corrupt` for anything else. */

@@ -1,4 +1,4 @@
-/** The daemon's clock: instants that a deadline can be made of. */
+/** The daemon's clock: instants that a deadline can be made of, and calls at a later time. */
 import fs from 'node:fs';
 import type { Instant } from '../machines/index.ts';
 
@@ -7,6 +7,10 @@ export type Clock = {
   now(): Instant;
   /** RFC 3339 UTC. */
   iso(): string;
+  /** Calls back in a later turn of the event loop. */
+  later(act: () => void): void;
+  /** Calls back once after so many milliseconds; what it returns calls that off. Keeps no process alive. */
+  after(ms: number, act: () => void): () => void;
 };
 
 /** The machine's clock. CLOCK_MONOTONIC counts from boot, so it compares between processes. */
@@ -19,5 +23,10 @@ export function systemClock(): Clock {
       wall_ms: Date.now(),
     }),
     iso: () => new Date().toISOString(),
+    later: (act) => void setImmediate(act),
+    after(ms, act) {
+      const timer = setTimeout(act, ms).unref();
+      return () => clearTimeout(timer);
+    },
   };
 }

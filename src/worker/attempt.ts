@@ -1,10 +1,10 @@
 /** The effects of the worker chart, for one attempt. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { execa } from 'execa';
 import { createActor, fromCallback } from 'xstate';
 import { messageOf } from '../errors.ts';
 import { type WorkerEvent, workerMachine } from '../machines/index.ts';
+import { createTree, type Tree } from '../processes/index.ts';
 import {
   attemptFiles,
   bootId,
@@ -20,21 +20,22 @@ import type { WorkerBus } from './bus.ts';
 import type { WorkerConfig } from './config.ts';
 import { type Control, openControl, type Wish } from './control.ts';
 import { createFeed, type Feed } from './feed.ts';
-import { createTree } from './tree.ts';
+import { startPump } from './pump.ts';
+import { readSpec, saysAlone, startRecorder } from './recorder.ts';
+import { createStallWatch, type StallWatch, silentFor } from './stall.ts';
+import { until } from './until.ts';
 
-/** How often files are looked at when no change is told. */
-const pollMs = 250;
 const beatMs = 1000;
 /** How long an ended run waits for a bus that is away before it is reported without it. */
 const busPatienceMs = 5000;
 /** How long the recorder may take to say that nothing of the trainer is left, before we look ourselves. */
 const aloneMs = 100;
+/** How long what is left of an attempt may take to die before it is reported instead of waited for. */
+const leftoversMs = 30_000;
+/** Stopping a tree is tried again at first and at most after this long: some of it may be forking. */
+const pauseRetryMs = { first: 10, most: 500 };
 /** How long unacknowledged facts wait while no daemon is connected. */
 const lonelyMs = 15_000;
-/** What the bus has not taken this long after the end stays in the recorder's files alone. */
-const publishPatienceMs = 600_000;
-/** Output files are read this often while output comes. */
-const pumpMs = 20;
 
 export type AttemptDone = { refused: string | null; feedDone: Promise<void> };
 
@@ -76,21 +77,44 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
       if (key === 'charts/episodic_return') lastMetric = `return ${Number(value.toPrecision(5))}`;
     },
   });
-  const pumping = startPump(feed, dir);
+  const pumping = startPump(feed, dir, () => stall?.heard());
+  let stall: StallWatch | null = null;
   let beats: NodeJS.Timeout | null = null;
 
   const fact = (name: string, data: Record<string, unknown> = {}): void =>
     control?.fact(name, data);
 
+  const endWished = (): boolean => wish?.kind === 'terminate' || wish?.kind === 'kill';
+  const treeOf = (of: Identity): Tree => createTree(of, dir, readLaunch(dir)?.cgroup ?? null);
+
   /** Acts on a wish as far as the attempt is by now. */
   const obey = (): void => {
     if (wish === null || trainer === null || seenEnd) return;
-    const tree = createTree(trainer, { runId, attempt });
+    const tree = treeOf(trainer);
+    stall?.pause(wish.kind === 'pause');
     if (wish.kind === 'kill') tree.killAll();
-    else if (!termed) {
+    else if (wish.kind === 'pause') void pauseTree(tree);
+    else if (wish.kind === 'resume') {
+      tree.resumeAll();
+      fact('trainer.resumed');
+    } else if (!termed) {
       termed = true;
       // A group that is gone already, with members that left it: only a kill reaches those.
       tree.signal(wish.signal);
+      // A stopped process would not see the signal before it goes on.
+      tree.resumeAll();
+    }
+  };
+
+  const pauseTree = async (tree: Tree): Promise<void> => {
+    let wait = pauseRetryMs.first;
+    while (wish?.kind === 'pause' && !seenEnd) {
+      if (tree.pauseAll()) {
+        fact('trainer.paused');
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      wait = Math.min(pauseRetryMs.most, wait * 2);
     }
   };
 
@@ -133,7 +157,7 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
       fact('machine.rebooted');
       return { type: 'trainer.ended' };
     }
-    if (launchFile === null || (wish !== null && judge(dir).kind === 'unclaimed')) {
+    if (launchFile === null || (endWished() && judge(dir).kind === 'unclaimed')) {
       if (voidStart(dir) === 'voided') {
         fact('attempt.voided');
         return { type: 'attempt.voided' };
@@ -166,6 +190,12 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
     trainer = identity;
     if (identity !== null)
       fact('trainer.started', { pid: identity.pid, start_time: identity.start_time });
+    const { stall_ms: limitMs } = readSpec(dir);
+    stall ??= createStallWatch({
+      limitMs,
+      silentMs: silentFor(dir, Date.now()),
+      onStall: (text) => fact('trainer.stalled', { text }),
+    });
     obey();
     return { type: 'trainer.found' };
   };
@@ -201,9 +231,11 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
     const briefly = AbortSignal.any([signal, AbortSignal.timeout(aloneMs)]);
     const alone = await until(dir, briefly, () => saysAlone(dir));
     if (trainer !== null && trainer.boot_id === bootId() && alone === null) {
-      const tree = createTree(trainer, { runId, attempt });
+      const tree = treeOf(trainer);
       // What the trainer left behind ends with it; nothing of a run outlives it.
-      await until(dir, signal, () => (tree.killAll() === 0 ? true : null));
+      const patience = AbortSignal.any([signal, AbortSignal.timeout(leftoversMs)]);
+      const gone = await until(dir, patience, () => (tree.killAll() === 0 ? true : null));
+      if (gone === null && !signal.aborted) fact('leftovers.survived');
     }
     await until(dir, signal, () => {
       const claim = readClaim(dir);
@@ -222,18 +254,14 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
   };
 
   const collect = async (): Promise<WorkerEvent> => {
-    const specFile = path.join(dir, attemptFiles.spec);
-    const { cwd, artifacts } = JSON.parse(fs.readFileSync(specFile, 'utf8')) as {
-      cwd: string;
-      artifacts: string[];
-    };
+    const { cwd, artifacts } = readSpec(dir);
     const taken =
       artifacts.length === 0
         ? { manifest: '', artifacts: 0 }
         : await takeArtifacts({
             cwd,
             globs: artifacts,
-            sinceMs: Math.floor(fs.statSync(specFile).mtimeMs) - 1,
+            sinceMs: Math.floor(fs.statSync(path.join(dir, attemptFiles.spec)).mtimeMs) - 1,
             store: config.store,
           });
     fact('output.collected', {
@@ -271,6 +299,7 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
     /** Lets go of the attempt; what the bus has not taken yet goes on being published. */
     close(): Promise<void> {
       if (beats !== null) clearInterval(beats);
+      stall?.close();
       control?.close();
       pumping.finish();
       return pumping.done;
@@ -292,104 +321,4 @@ function effect(act: (signal: AbortSignal) => Promise<WorkerEvent | null>) {
     );
     return () => controller.abort();
   });
-}
-
-/** The recorder is in a session of its own and knows nothing of us: it outlives us all. */
-function startRecorder(config: WorkerConfig): void {
-  const child = execa(config.recorder, [config.dir], {
-    detached: true,
-    cleanup: false,
-    stdio: 'ignore',
-    reject: false,
-    buffer: false,
-    env: {},
-    extendEnv: false,
-  });
-  child.nodeChildProcess.unref();
-}
-
-/** True when the recorder, to which orphans come, has reaped every descendant; else null. */
-function saysAlone(dir: string): true | null {
-  const file = path.join(dir, attemptFiles.drained);
-  if (!fs.existsSync(file)) return null;
-  return (JSON.parse(fs.readFileSync(file, 'utf8')) as { alone?: boolean }).alone === true || null;
-}
-
-/** Looks again whenever the directory changes, and from time to time, until `look` finds something. */
-async function until<T>(dir: string, signal: AbortSignal, look: () => T | null): Promise<T | null> {
-  const first = look();
-  if (first !== null) return first;
-  return new Promise((resolve, reject) => {
-    const end = (): void => {
-      watcher.close();
-      clearInterval(timer);
-      signal.removeEventListener('abort', again);
-    };
-    const again = (): void => {
-      if (signal.aborted) {
-        end();
-        resolve(null);
-        return;
-      }
-      try {
-        const found = look();
-        if (found === null) return;
-        end();
-        resolve(found);
-      } catch (error) {
-        end();
-        reject(error);
-      }
-    };
-    const watcher = fs.watch(dir, (_, name) => {
-      // Output is the pump's business, and there may be a lot of it.
-      if (name?.startsWith('out.') !== true) again();
-    });
-    watcher.on('error', () => undefined);
-    const timer = setInterval(again, pollMs);
-    signal.addEventListener('abort', again);
-    // What happened between the first look and the watch.
-    again();
-  });
-}
-
-/** Pumps output until `finish` was called and everything is published. */
-function startPump(feed: Feed, dir: string): { finish(): void; done: Promise<void> } {
-  let finishing = false;
-  let giveUpAt = Number.POSITIVE_INFINITY;
-  let wake: () => void = () => undefined;
-  const loop = async (): Promise<void> => {
-    let wait = pumpMs;
-    for (;;) {
-      const last = finishing;
-      try {
-        if (fs.existsSync(dir) && (await feed.pump())) wait = pumpMs;
-        else if (last) {
-          await feed.finish();
-          feed.close();
-          return;
-        } else wait = Math.min(100, wait * 1.5);
-      } catch {
-        // The bus is away: the recorder's files keep what is not published.
-        wait = 500;
-        if (Date.now() > giveUpAt) return;
-      }
-      if (finishing && wait < 500) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, wait);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  };
-  return {
-    finish() {
-      finishing = true;
-      giveUpAt = Math.min(giveUpAt, Date.now() + publishPatienceMs);
-      wake();
-    },
-    done: loop(),
-  };
 }

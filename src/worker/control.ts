@@ -10,7 +10,11 @@ import readline from 'node:readline';
 import { attemptFiles, identityOf, writeAtomic } from '../rundir/index.ts';
 import type { WorkerConfig } from './config.ts';
 
-export type Wish = { kind: 'terminate'; signal: NodeJS.Signals } | { kind: 'kill' };
+export type Wish =
+  | { kind: 'pause' }
+  | { kind: 'resume' }
+  | { kind: 'terminate'; signal: NodeJS.Signals }
+  | { kind: 'kill' };
 
 export type Control = {
   /** States a fact; it is numbered, and kept until acknowledged. */

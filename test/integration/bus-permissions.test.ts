@@ -30,6 +30,9 @@ async function everything(nc: NatsConnection): Promise<string[]> {
   return lists.flat().map(({ subject }) => subject);
 }
 
+/** Every message is synced, and a disk may be busy: no test of how fast it is. */
+const unhurried = { timeout: 30_000 };
+
 test('a worker reads back its own last message, and a message after another one is refused', async () => {
   await using bus = await startBus();
   const daemon = await made(bus);
@@ -131,7 +134,7 @@ test('a plain client reads the events of a run from the start, in order', async 
   await using bus = await startBus();
   const daemon = await made(bus);
   for (let pos = 1; pos <= 600; pos += 1) {
-    await daemon.request(names.events(`run${pos % 2}`), JSON.stringify({ pos }));
+    await daemon.request(names.events(`run${pos % 2}`), JSON.stringify({ pos }), unhurried);
   }
   const reader = await plain(bus, bus.server.credentials.reader);
   const seen: number[] = [];
@@ -160,7 +163,8 @@ test('a plain client reads the events of a run from the start, in order', async 
 test('reading a subject ends at what is there, or follows until it is told to end', async () => {
   await using bus = await startBus();
   const nc = await made(bus);
-  for (let n = 1; n <= 5; n += 1) await nc.request(names.metrics('a'), JSON.stringify({ n }));
+  for (let n = 1; n <= 5; n += 1)
+    await nc.request(names.metrics('a'), JSON.stringify({ n }), unhurried);
   const ending = new AbortController();
   const options = { nc, stream: streams.metrics, subject: names.metrics('a') };
   const read = (follow: boolean) =>

@@ -34,5 +34,9 @@ export interface Settings {
    * Storage of the bus.
    */
   bus_limit_mib?: number;
+  /**
+   * Control groups: they end every process of a run; auto uses them where they can be made.
+   */
+  cgroup?: 'auto' | 'none';
   warm_workers?: number;
 }

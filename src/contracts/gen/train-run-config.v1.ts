@@ -57,6 +57,10 @@ export interface TrainRunConfig {
    */
   time_limit_s?: number;
   /**
+   * Seconds without output and metrics after which it counts as stalled and is stopped. Not counted while paused.
+   */
+  stall_limit_s?: number;
+  /**
    * Globs below the working directory, taken into the store at the end.
    *
    * @maxItems 64

@@ -1,9 +1,19 @@
 /** Executes attempts on this machine: directories, warm workers, links. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { attemptDir, attemptFiles, bootId, runDir, writeAtomic } from '../../rundir/index.ts';
+import { RunyardError } from '../../errors.ts';
+import {
+  attemptDir,
+  attemptFiles,
+  bootId,
+  judge,
+  runDir,
+  voidStart,
+  writeAtomic,
+} from '../../rundir/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { AttemptSpec, Executor, ExecutorEvents } from '../executor.ts';
+import { createGroups } from './groups.ts';
 import { createLink, type Link } from './link.ts';
 import { createPool } from './pool.ts';
 
@@ -17,6 +27,8 @@ export type LocalExecutorOptions = {
   bus: { addressFile: string; credentialsFile: string; url: string | null };
   warm: number;
   most: number;
+  /** Whether control groups are used where the system lets us make them. */
+  cgroup: 'auto' | 'none';
   /** Resolves when all that was committed before is on the disk. */
   synced: () => Promise<void>;
   socketPath: (wanted: string) => string;
@@ -42,6 +54,16 @@ export function createLocalExecutor(
     log,
   });
 
+  const groups = createGroups(home.root, options.cgroup);
+
+  /** Throws when an attempt that may have been launched has lost the directory that says how far it is. */
+  const refuseLost = (runId: string, attempt: number): void => {
+    const dir = attemptDir(home.root, runId, attempt);
+    if (fs.existsSync(path.join(dir, attemptFiles.launch))) return;
+    if (events.generation(runId, attempt) === 0) return;
+    throw new RunyardError('rundir_lost', `the directory ${dir} was removed while it ran`);
+  };
+
   const linkOf = (runId: string, attempt: number): Link => {
     const key = `${runId}/${attempt}`;
     const found = links.get(key);
@@ -64,19 +86,32 @@ export function createLocalExecutor(
   return {
     async launch(spec, signal) {
       const dir = attemptDir(home.root, spec.runId, spec.attempt);
+      refuseLost(spec.runId, spec.attempt);
       if (!fs.existsSync(path.join(dir, attemptFiles.launch))) {
-        prepare(dir, spec, yard);
+        prepare(dir, spec, yard, groups.path(spec.runId, spec.attempt));
         // Power loss after the start must not find an attempt that the registry knows nothing of.
         await options.synced();
       }
       if (!signal.aborted) linkOf(spec.runId, spec.attempt).ensure();
     },
     attachLaunched(runId, attempt) {
+      refuseLost(runId, attempt);
       const dir = attemptDir(home.root, runId, attempt);
       if (fs.existsSync(path.join(dir, attemptFiles.claim))) linkOf(runId, attempt).ensure();
     },
-    attach: (runId, attempt) => linkOf(runId, attempt).ensure(),
+    attach(runId, attempt) {
+      refuseLost(runId, attempt);
+      linkOf(runId, attempt).ensure();
+    },
+    voidUnlaunched(runId, attempt) {
+      const dir = attemptDir(home.root, runId, attempt);
+      // A recorder may begin while we look: only the exclusive link decides.
+      return judge(dir).kind === 'unclaimed' && voidStart(dir) === 'voided';
+    },
+    swept: (runId, attempt) => groups.swept(runId, attempt),
+    sweep: (isLive) => groups.sweep(isLive),
     wish(runId, attempt, wish) {
+      refuseLost(runId, attempt);
       const link = linkOf(runId, attempt);
       link.wish(wish);
       link.ensure();
@@ -96,13 +131,13 @@ export function createLocalExecutor(
 }
 
 /** Writes all that recorder and worker need; `launch.json` last, because it says that all is there. */
-function prepare(dir: string, spec: AttemptSpec, yard: string): void {
+function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | null): void {
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   const cwd = spec.isolate ? path.join(dir, 'work') : spec.cwd;
   if (spec.isolate) fs.mkdirSync(cwd, { recursive: true, mode: 0o700 });
   writeAtomic(
     path.join(dir, attemptFiles.spec),
-    JSON.stringify({ cwd, artifacts: spec.artifacts, yard }),
+    JSON.stringify({ cwd, artifacts: spec.artifacts, yard, stall_ms: spec.stallMs }),
     { mode: 0o600 },
   );
   const head = Math.max(segmentBytes, Math.floor(spec.outputLimitBytes * headShare));
@@ -127,7 +162,7 @@ function prepare(dir: string, spec: AttemptSpec, yard: string): void {
     head_bytes: head,
     tail_bytes: Math.max(segmentBytes, spec.outputLimitBytes - head),
     drain_grace_ms: 2000,
-    cgroup: null,
+    cgroup,
     gpu_locks: spec.gpuLocks,
     oom_score_adj: 500,
     boot_id: bootId(),

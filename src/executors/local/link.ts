@@ -36,6 +36,7 @@ type Incoming =
   | { type: 'beat'; at: string; last_metric: string | null };
 
 const retryMs = 100;
+const endings: readonly string[] = ['terminate', 'kill'];
 
 type WorkerFile = { identity: Identity; socket: string };
 
@@ -81,7 +82,7 @@ export function createLink(options: LinkOptions): Link {
     log.debug({ runId, attempt, generation, pid: worker.pid }, 'worker assigned');
     worker.assign(
       // Once its end is wished, nothing is started any more.
-      options.writeWorkerConfig(generation, wanted === null),
+      options.writeWorkerConfig(generation, wanted === null || !endings.includes(wanted.kind)),
       (word) => {
         if (word.type === 'attached') connect(word.socket);
         // Another worker reads this attempt: it is to be found by its file.

@@ -36,6 +36,7 @@ type SubmitMessage = {
   traceparent: string;
 };
 type StopMessage = { run: RunRef; reason: string; user: string; now: boolean };
+type PauseMessage = { run: RunRef; reason: string; user: string };
 export type StatusMessage = { run: RunRef; from_seq: number; credit: number; until_done: boolean };
 
 const inputMaxBytes = 16 * 2 ** 20;
@@ -123,6 +124,12 @@ export function createHandlers(
     ),
     StopRun: unary(({ run, reason, user, now }: StopMessage) =>
       port.stop({ run: refOf(run), reason, user, now }),
+    ),
+    PauseRun: unary(({ run, reason, user }: PauseMessage) =>
+      port.pause({ run: refOf(run), reason, user }),
+    ),
+    ResumeRun: unary(({ run, reason, user }: PauseMessage) =>
+      port.resume({ run: refOf(run), reason, user }),
     ),
     GetHealth: unary(() => port.health()),
     GetRun: unary(({ run }: { run: RunRef }) => port.get(refOf(run))),

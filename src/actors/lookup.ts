@@ -1,0 +1,28 @@
+/** What people may call a run: its id, a beginning of it, its name, or `@last`. */
+import { RunyardError } from '../errors.ts';
+import type { RunRow, RunStore } from '../persistence/index.ts';
+
+/** The run's id, or undefined. Throws `run_ambiguous`. */
+export function refOf(store: RunStore, ref: string): string | undefined {
+  if (ref === '') return undefined;
+  if (ref === '@last') return store.newest();
+  if (/^[a-z2-7]{1,8}$/.test(ref)) {
+    const ids = store.idsByPrefix(ref);
+    if (ids.length === 1) return ids[0];
+    if (ids.length > 1 && store.newestByName(ref) === undefined) {
+      throw new RunyardError(
+        'run_ambiguous',
+        `"${ref}" could be ${ids.join(', ')}; give more of it`,
+      );
+    }
+  }
+  return store.newestByName(ref);
+}
+
+/** The attempt asked for; 0 means the newest. Throws `run_not_found`. */
+export function attemptOf(row: RunRow, asked: number): { runId: string; attempt: number } {
+  if (asked > row.attempt) {
+    throw new RunyardError('run_not_found', `run ${row.run_id} has no attempt ${asked}`);
+  }
+  return { runId: row.run_id, attempt: asked === 0 ? row.attempt : asked };
+}

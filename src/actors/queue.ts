@@ -1,0 +1,79 @@
+/** Who waits for slots and who holds them, as the allocator has to see it; grants are sent from here. */
+import { type AllocatorState, decide, type Slot, whyWaiting } from '../allocator/index.ts';
+
+export type QueueOptions = {
+  slots: () => readonly { id: string }[];
+  parallel: number;
+  /** Runs under way, waiting ones left out. */
+  live: () => number;
+  grant: (runId: string, slots: readonly string[]) => void;
+  /** Calls back later, not within the present turn. */
+  later: (act: () => void) => void;
+};
+
+export type Queue = {
+  /** A run waits, asking for this many GPUs. Its place is that of its first call. */
+  wait(runId: string, gpus: number): void;
+  /** It waits no longer. */
+  leave(runId: string): void;
+  waiting(): number;
+  /** Notes who holds slots from now on. */
+  promise(slots: readonly string[], holder: string): void;
+  /** Takes back what was promised to a run. */
+  takeBack(runId: string): void;
+  /** Gives slots back to everybody. */
+  readmit(slots: readonly string[]): void;
+  held(): number;
+  why(runId: string): string;
+  /** Grants what can be granted, soon. */
+  schedule(): void;
+  close(): void;
+};
+
+export function createQueue(options: QueueOptions): Queue {
+  /** In order. */
+  const waiting = new Map<string, { runId: string; gpus: number }>();
+  /** Slots promised by a grant, until the run is done: lease rows alone would come too late. */
+  const promised = new Map<string, string>();
+  let scheduled = false;
+  let closed = false;
+
+  const state = (): AllocatorState => ({
+    queue: [...waiting.values()],
+    slots: options.slots().map(({ id }): Slot => ({ id, heldBy: promised.get(id) ?? null })),
+    live: options.live(),
+    parallel: options.parallel,
+  });
+
+  const schedule = (): void => {
+    if (scheduled || closed) return;
+    scheduled = true;
+    options.later(() => {
+      scheduled = false;
+      if (closed || waiting.size === 0) return;
+      for (const { runId, slots } of decide(state())) options.grant(runId, slots);
+    });
+  };
+
+  return {
+    wait: (runId, gpus) => waiting.set(runId, { runId, gpus }),
+    leave: (runId) => waiting.delete(runId),
+    waiting: () => waiting.size,
+    promise(slots, holder) {
+      for (const slot of slots) promised.set(slot, holder);
+    },
+    takeBack(runId) {
+      for (const [slot, holder] of promised) if (holder === runId) promised.delete(slot);
+    },
+    readmit(slots) {
+      for (const slot of slots) promised.delete(slot);
+      schedule();
+    },
+    held: () => promised.size,
+    why: (runId) => whyWaiting(state(), runId),
+    schedule,
+    close() {
+      closed = true;
+    },
+  };
+}

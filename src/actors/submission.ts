@@ -1,0 +1,110 @@
+/** What a submit writes down: the run's row, its files, and the digest that tells two submits apart. */
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import {
+  canonicalJson,
+  configDigest,
+  type InputRef,
+  type SubmitRequest,
+  type TrainRunConfig,
+} from '../contracts/index.ts';
+import { RunyardError } from '../errors.ts';
+import { runMachineVersion } from '../machines/index.ts';
+import type { RunRow } from '../persistence/index.ts';
+import { runDir, runFiles, writeAtomic } from '../rundir/index.ts';
+import { defaultSearchPath, envOf } from './environment.ts';
+import { findProgram } from './preflight.ts';
+
+export function submitDigest(config: TrainRunConfig, env: InputRef | null): string {
+  const data = canonicalJson({ config, env: env?.sha256 ?? null });
+  return crypto.createHash('sha256').update(data).digest('hex');
+}
+
+/** A missing program is told at once, not from a queue hours later. */
+export async function refuseMissingProgram(
+  config: TrainRunConfig,
+  env: Buffer | null,
+): Promise<void> {
+  const [program = ''] = config.command;
+  const searchPath = config.env?.PATH ?? envOf(env).PATH ?? defaultSearchPath();
+  if ((await findProgram(program, config.cwd ?? '/', searchPath)) !== null) return;
+  throw new RunyardError('config_invalid', `the program "${program}" cannot be run`, {
+    violations: [
+      {
+        field: '/command/0',
+        rule: `"${program}" must be an executable file on the PATH of the run or relative to its directory`,
+        hint: 'check the spelling, activate the environment that has it, or give its whole path',
+      },
+    ],
+  });
+}
+
+/** Writes what the run needs that is not in the registry; resolves when it is on the disk. */
+export async function writeRunFiles(
+  root: string,
+  runId: string,
+  config: TrainRunConfig,
+  request: SubmitRequest,
+  env: Buffer | null,
+): Promise<void> {
+  const dir = runDir(root, runId);
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const configFile = path.join(dir, runFiles.config);
+  const envFile = path.join(dir, runFiles.env);
+  const { user, key } = request;
+  writeAtomic(configFile, JSON.stringify({ v: 1, run_id: runId, user, key, config }), {
+    mode: 0o600,
+  });
+  writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
+  // The configuration is in the registry too; the environment is nowhere else.
+  if (env !== null) await Promise.all([envFile, dir, path.dirname(dir)].map(syncFile));
+}
+
+async function syncFile(file: string): Promise<void> {
+  const handle = await fs.promises.open(file, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+export function newRow(
+  runId: string,
+  config: TrainRunConfig,
+  digest: string,
+  request: SubmitRequest,
+  at: string,
+): Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'> {
+  const traceId = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(request.traceparent)?.[1];
+  return {
+    run_id: runId,
+    submit_key: request.key === '' ? null : request.key,
+    submit_digest: digest,
+    name: config.name ?? path.basename(config.command[0] ?? ''),
+    user: request.user,
+    project: config.project ?? '',
+    grp: config.group ?? '',
+    tags: JSON.stringify(config.tags ?? []),
+    attempt: 1,
+    config: JSON.stringify(config),
+    config_digest: configDigest(config),
+    gpus: config.gpus ?? 0,
+    submitted_at: at,
+    started_at: null,
+    finished_at: null,
+    last_heartbeat: null,
+    artifact_manifest: null,
+    failure_reason: null,
+    gpu_slot: '[]',
+    exit: null,
+    stop: null,
+    pause: null,
+    pid: null,
+    last_metric: null,
+    trace_id: traceId ?? crypto.randomBytes(16).toString('hex'),
+    retry_of: null,
+    machine_version: runMachineVersion,
+  };
+}

@@ -1,0 +1,49 @@
+/** Heartbeats of live runs: kept in memory, stored now and then, and missed when they stay away. */
+import type { Beat } from '../executors/index.ts';
+
+export type BeatsOptions = {
+  store: { setHeartbeat(runId: string, at: string, lastMetric: string | null): void };
+  /** Tells the run's chart that its worker went silent, or was heard again. */
+  tell: (runId: string, event: { type: 'worker.silent' | 'worker.heard' }) => void;
+  onError: (error: unknown) => void;
+};
+
+type Kept = { at: string; atMs: number; lastMetric: string | null; silent: boolean };
+
+const storeMs = 5000;
+const silentAfterMs = 10_000;
+
+export type Beats = ReturnType<typeof createBeats>;
+
+export function createBeats({ store, tell, onError }: BeatsOptions) {
+  const kept = new Map<string, Kept>();
+
+  const look = (runId: string, beat: Kept): void => {
+    store.setHeartbeat(runId, beat.at, beat.lastMetric);
+    if (beat.silent || performance.now() - beat.atMs < silentAfterMs) return;
+    beat.silent = true;
+    tell(runId, { type: 'worker.silent' });
+  };
+  const timer = setInterval(() => {
+    for (const [runId, beat] of kept) {
+      try {
+        look(runId, beat);
+      } catch (error) {
+        // A heartbeat that cannot be stored must not end the daemon: the next one is due soon.
+        onError(error);
+      }
+    }
+  }, storeMs);
+
+  return {
+    heard({ runId, at, lastMetric }: Beat): void {
+      const silent = kept.get(runId)?.silent === true;
+      kept.set(runId, { at, atMs: performance.now(), lastMetric, silent: false });
+      if (silent) tell(runId, { type: 'worker.heard' });
+    },
+    last: (runId: string): { at: string; lastMetric: string | null } | null =>
+      kept.get(runId) ?? null,
+    forget: (runId: string) => void kept.delete(runId),
+    close: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,314 @@
+/** Builds the parts of the daemon and wires them, in the order of a start. */
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import {
+  createOrchestrator,
+  createSupervisor,
+  type Orchestrator,
+  preflight,
+  provideRun,
+  type Supervisor,
+} from '../actors/index.ts';
+import type { Settings } from '../contracts/index.ts';
+import { createLocalExecutor, type Executor } from '../executors/index.ts';
+import type { AttemptInput, DaemonEvent } from '../machines/index.ts';
+import {
+  createCheckpointer,
+  createInputStore,
+  createRunStore,
+  createSyncer,
+  type Home,
+  openDatabase,
+  socketPath,
+} from '../persistence/index.ts';
+import { bootId } from '../rundir/index.ts';
+import { type Logger, systemClock } from '../telemetry/index.ts';
+import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
+import { createBusServer, findNatsServer } from '../transport/nats/index.ts';
+import { attemptSpec, runInputs } from './attempts.ts';
+import { createBeats } from './beats.ts';
+import { findRecorder } from './binaries.ts';
+import { createBusLink } from './bus-link.ts';
+import { firstOf, loadToken, readTcp, writeAddress } from './endpoint.ts';
+import { findGpus, locksFree } from './gpus.ts';
+import { createHealth } from './health.ts';
+import { streamLogs, streamMetrics } from './output.ts';
+import { createSecretKeeper } from './secrets.ts';
+import { createTidying } from './tidying.ts';
+
+export type DaemonOptions = {
+  settings: Settings;
+  env: NodeJS.ProcessEnv;
+  version: string;
+  /** The checkout or package that runs. */
+  checkout: string;
+  /** The command that runs `runyard`. */
+  command: readonly string[];
+  onReady?: (about: { socket: string; tcp: string }) => void;
+};
+
+const walCapBytes = 64 * 2 ** 20;
+const checkpointEveryMs = 30_000;
+const idAlphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+
+export type Parts = {
+  recover(): number;
+  serve(): Promise<void>;
+  watchHealth(tell: (event: DaemonEvent) => void): () => void;
+  noteState(state: string, error: unknown): void;
+  close(keepBus: boolean): Promise<void>;
+};
+
+export async function openParts(
+  options: DaemonOptions,
+  home: Home,
+  log: Logger,
+  stop: (how: { keepBus: boolean }) => void,
+): Promise<Parts> {
+  const { settings, env } = options;
+  const clock = systemClock();
+  const warmWorkers = settings.warm_workers;
+  const diskFloorBytes = settings.disk_floor_mib * 2 ** 20;
+  const recorder = findRecorder(options);
+  const gpus = await findGpus(settings.gpus);
+  const db = openDatabase(home.registry);
+  const store = createRunStore(db);
+  const syncer = createSyncer(home.registry);
+  const inputs = createInputStore(home.inputs);
+  const secrets = createSecretKeeper(home, inputs, log);
+  const checkpointer = createCheckpointer({
+    db,
+    file: home.registry,
+    now: () => new Date(),
+    everyMs: checkpointEveryMs,
+    capBytes: walCapBytes,
+    onError: (error) => log.error({ err: error }, 'checkpoint failed'),
+  });
+  let durablePos = store.lastPos();
+  let committedPos = durablePos;
+  const token = loadToken(home.tokenFile);
+  let server: GrpcServer | null = null;
+  let state = 'opening';
+
+  const natsUrl = env.RUNYARD_NATS_URL || null;
+  const maxFileBytes = busLimit(home.root, settings.bus_limit_mib);
+  const bus = createBusLink({
+    url: natsUrl,
+    yard: settings.yard,
+    store,
+    maxFileBytes,
+    durablePos: () => durablePos,
+    log,
+    server: async () => {
+      if (natsUrl !== null) return null;
+      const binary = await findNatsServer({
+        home: home.root,
+        checkout: options.checkout,
+        env,
+        progress: (text) => log.info({}, text),
+      });
+      return createBusServer({ dir: home.bus, yard: settings.yard, binary, maxFileBytes, log });
+    },
+  });
+
+  const synced = async (): Promise<void> => {
+    const pos = committedPos;
+    await syncer.synced();
+    if (pos <= durablePos) return;
+    durablePos = pos;
+    orchestrator.durable(pos);
+    bus.wake();
+  };
+
+  const executor: Executor = createLocalExecutor(
+    {
+      home,
+      yard: settings.yard,
+      command: options.command,
+      recorder,
+      bus: {
+        addressFile: path.join(home.bus, 'address.json'),
+        credentialsFile: path.join(home.bus, 'credentials.json'),
+        url: natsUrl,
+      },
+      warm: warmWorkers,
+      cgroup: settings.cgroup,
+      most: Math.max(warmWorkers, settings.parallel),
+      synced,
+      socketPath,
+      log,
+    },
+    {
+      onFact: (fact) => supervisor.applyFact(fact),
+      onBeat: (beat) => beats.heard(beat),
+      generation: (runId, attempt) => store.attempt(runId, attempt)?.generation ?? 0,
+      nextGeneration: (runId, attempt) => store.nextGeneration(runId, attempt, bootId()),
+    },
+  );
+
+  const supervisor: Supervisor = createSupervisor({
+    store,
+    clock,
+    log,
+    machine: () => machine,
+    slots: () => gpus,
+    parallel: settings.parallel,
+    committed: ({ runId, pos, done }) => {
+      committedPos = pos;
+      orchestrator.committed(runId, pos);
+      if (done) {
+        beats.forget(runId);
+        secrets.forget(runId);
+        checkpointer.ask('termination');
+      }
+      synced().catch((error) => log.error({ err: error }, 'sync failed'));
+    },
+  });
+
+  const lockFiles = ({ runId, attempt }: AttemptInput): string[] =>
+    store
+      .leases()
+      .filter((lease) => lease.run_id === runId && lease.attempt === attempt)
+      .map((lease) => path.join(home.gpuLocks, `${lease.slot}.lock`));
+
+  const machine = provideRun({
+    clock,
+    executor,
+    preflight: async (runId) => {
+      const { config, submitted } = await runInputs(store, home, runId);
+      return preflight({
+        program: config.command[0] ?? '',
+        cwd: config.cwd ?? '/',
+        searchPath: config.env?.PATH ?? submitted.PATH ?? env.PATH ?? '',
+        home: home.root,
+        diskFloorBytes,
+      });
+    },
+    lease: ({ runId, attempt }, slots) => store.lease(runId, attempt, slots, clock.iso()),
+    spec: (input) => attemptSpec({ input, store, home, settings }),
+    locksFree: (input) => locksFree(recorder, lockFiles(input)),
+    release: async ({ runId, attempt, quarantine }) => {
+      if (quarantine) store.quarantine(runId, attempt, clock.iso());
+      else store.releaseLeases(runId, attempt);
+    },
+  });
+
+  const health = createHealth({
+    settings,
+    diskFloorBytes,
+    home,
+    version: options.version,
+    startedAt: clock.iso(),
+    store,
+    supervisor: () => supervisor.counts(),
+    gpus,
+    bus,
+    checkpointer,
+    idleWorkers: () => executor.idle(),
+    tcp: () => server?.tcp ?? '',
+    state: () => state,
+  });
+
+  const over = (runId: string) => (): boolean => supervisor.stateOf(runId) === null;
+  const orchestrator: Orchestrator = createOrchestrator({
+    home,
+    store,
+    inputs,
+    supervisor,
+    clock,
+    synced,
+    newId: () => newRunId(store.run),
+    defaults: { graceS: settings.grace_s },
+    heartbeat: (runId) => beats.last(runId),
+    health: () => health.status(),
+    admit: () => health.admit(),
+    logs: (which, request, signal) =>
+      streamLogs({ home: home.root, which, request, over: over(which.runId), signal }),
+    metrics: (which, request, signal) =>
+      streamMetrics({
+        nc: bus.connection(),
+        yard: settings.yard,
+        which,
+        request,
+        over: over(which.runId),
+        signal,
+      }),
+    shutdown: stop,
+  });
+
+  const beats = createBeats({
+    store,
+    tell: (runId, event) => supervisor.send(runId, event),
+    onError: (error) => log.error({ err: error }, 'heartbeat could not be stored'),
+  });
+  const tidying = createTidying({
+    executor,
+    store,
+    attemptOf: supervisor.attemptOf,
+    readmit: supervisor.readmit,
+    locksFree: (files) => locksFree(recorder, files),
+    gpuLocks: home.gpuLocks,
+    log,
+  });
+
+  return {
+    recover() {
+      const runs = supervisor.recover();
+      secrets.sweep((runId) => supervisor.stateOf(runId) === null);
+      tidying.start();
+      return runs;
+    },
+    async serve() {
+      const { listen } = settings;
+      const kept = readTcp(home.daemonFile);
+      // An address that was not chosen stays the same over restarts while it can.
+      const wanted = listen.endsWith(':0') && kept !== null ? [kept, listen] : [listen];
+      server = await firstOf(wanted, (address) =>
+        startGrpcServer({
+          port: orchestrator,
+          socketPath: home.socket,
+          listen: address,
+          token,
+          log,
+        }),
+      );
+      writeAddress(home, { yard: settings.yard, version: options.version, tcp: server.tcp });
+      log.info({ socket: home.socket, tcp: server.tcp }, 'serving');
+      options.onReady?.({ socket: home.socket, tcp: server.tcp });
+    },
+    watchHealth: (tell) => health.watch(tell),
+    noteState(value, error) {
+      state = value.replaceAll(/[{}"]/g, '').replace(':', '.');
+      if (error !== null) log.error({ err: error }, 'daemon is closing');
+    },
+    async close(keepBus) {
+      beats.close();
+      tidying.close();
+      const { live } = supervisor.counts();
+      await server?.close();
+      supervisor.close();
+      await executor.close();
+      await syncer.synced().catch(() => undefined);
+      // Workers of live runs publish on.
+      await bus.close(!keepBus && live === 0);
+      checkpointer.close();
+      syncer.close();
+      db.close();
+      log.info({ live }, 'daemon stopped');
+    },
+  };
+}
+
+/** Below the free disk: a stream on a full disk stays dead until its server restarts. */
+function busLimit(root: string, limitMib: number): number {
+  const { bavail, bsize } = fs.statfsSync(root);
+  return Math.max(32 * 2 ** 20, Math.min(limitMib * 2 ** 20, (bavail * bsize) / 2));
+}
+
+function newRunId(exists: (runId: string) => unknown): string {
+  for (;;) {
+    const id = [...crypto.randomBytes(8)].map((byte) => idAlphabet[byte % 32]).join('');
+    if (exists(id) === undefined) return id;
+  }
+}

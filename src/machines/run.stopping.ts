@@ -1,0 +1,159 @@
+/** `stopping`: the attempt is ended, what it left is collected, and what it held is released. */
+import { requestOf, unkillable, unobserved, vanished, voided } from './run.outcomes.ts';
+import { attempt, effectFailed, runSetup } from './run.setup.ts';
+
+/** An effect that crashes must not keep a run from its end. */
+const toCollecting = {
+  target: 'collecting',
+  actions: { type: 'decide', params: effectFailed },
+} as const;
+
+const terminating = runSetup.createStateConfig({
+  invoke: [
+    {
+      id: 'terminate',
+      src: 'terminate',
+      input: ({ context }) => ({
+        runId: context.runId,
+        attempt: context.attempt,
+        signal: context.stopSignal,
+      }),
+      onError: 'killing',
+    },
+    {
+      id: 'grace',
+      src: 'alarm',
+      input: ({ context }) => ({ at: context.killAt, ring: 'grace.ended' as const }),
+      onError: 'killing',
+    },
+  ],
+  on: {
+    'run.stop': {
+      guard: ({ event }) => event.skipGrace,
+      target: 'killing',
+      actions: [
+        { type: 'recordStop', params: ({ event }) => requestOf(event) },
+        { type: 'beginKill', params: ({ event }) => ({ now: event.now }) },
+      ],
+    },
+    'grace.ended': {
+      target: 'killing',
+      actions: { type: 'beginKill', params: ({ event }) => ({ now: event.now }) },
+    },
+    'trainer.exited': {
+      target: 'collecting',
+      actions: { type: 'recordExit', params: ({ event }) => ({ exit: event.exit }) },
+    },
+    'trainer.vanished': {
+      target: 'collecting',
+      actions: { type: 'decide', params: ({ event }) => ({ outcome: unobserved(event.text) }) },
+    },
+    'machine.rebooted': 'collecting',
+    'attempt.lost': {
+      target: 'releasing',
+      actions: { type: 'decide', params: ({ event }) => ({ outcome: vanished(event.text) }) },
+    },
+    'attempt.voided': {
+      target: 'releasing',
+      actions: { type: 'decide', params: { outcome: voided } },
+    },
+    'effect.failed': 'killing',
+  },
+});
+
+const killing = runSetup.createStateConfig({
+  invoke: [
+    { id: 'kill', src: 'kill', input: attempt, onError: toCollecting },
+    {
+      id: 'patience',
+      src: 'alarm',
+      input: ({ context }) => ({ at: context.giveUpAt, ring: 'kill.timed_out' as const }),
+      onError: toCollecting,
+    },
+  ],
+  on: {
+    'trainer.exited': {
+      target: 'collecting',
+      actions: { type: 'recordExit', params: ({ event }) => ({ exit: event.exit }) },
+    },
+    'trainer.vanished': {
+      target: 'collecting',
+      actions: { type: 'decide', params: ({ event }) => ({ outcome: unobserved(event.text) }) },
+    },
+    'machine.rebooted': 'collecting',
+    'attempt.lost': {
+      target: 'releasing',
+      actions: { type: 'decide', params: ({ event }) => ({ outcome: vanished(event.text) }) },
+    },
+    'attempt.voided': {
+      target: 'releasing',
+      actions: { type: 'decide', params: { outcome: voided } },
+    },
+    // Not to `collecting`: what cannot be ended cannot be read to its end either.
+    'kill.timed_out': {
+      target: 'releasing',
+      actions: { type: 'overrule', params: { outcome: unkillable } },
+    },
+  },
+});
+
+const collecting = runSetup.createStateConfig({
+  invoke: {
+    id: 'collect',
+    src: 'collect',
+    input: attempt,
+    onError: { target: 'releasing', actions: { type: 'decide', params: effectFailed } },
+  },
+  on: {
+    'output.collected': 'releasing',
+    'effect.failed': 'releasing',
+    'attempt.lost': 'releasing',
+    'leftovers.survived': { actions: { type: 'overrule', params: { outcome: unkillable } } },
+    // Somebody does not want to wait for the copies.
+    'run.stop': { guard: ({ event }) => event.skipGrace, target: 'releasing' },
+    // A kill that was late: how it ended is known after all.
+    'trainer.exited': {
+      actions: { type: 'recordExit', params: ({ event }) => ({ exit: event.exit }) },
+    },
+  },
+});
+
+const releasing = runSetup.createStateConfig({
+  invoke: {
+    id: 'release',
+    src: 'release',
+    input: ({ context }) => ({
+      runId: context.runId,
+      attempt: context.attempt,
+      quarantine: context.outcome?.code === 'unkillable',
+    }),
+    onError: '#run.done.failed',
+  },
+  on: {
+    // The trainer's end was seen, and some other process of it does not die.
+    'leftovers.survived': {
+      target: 'releasing',
+      reenter: true,
+      actions: { type: 'overrule', params: { outcome: unkillable } },
+    },
+    'slots.released': [
+      { guard: 'mayTryAgain', target: '#run.queued', actions: 'nextAttempt' },
+      { guard: 'isUnkillable', target: '#run.done.failed' },
+      { guard: 'stopAsked', target: '#run.done.cancelled' },
+      ...(['completed', 'failed', 'rejected', 'lost'] as const).map((status) => ({
+        guard: { type: 'isStatus' as const, params: { status } },
+        target: `#run.done.${status}` as const,
+      })),
+      { target: '#run.done.failed' },
+    ],
+  },
+});
+
+export const stopping = runSetup.createStateConfig({
+  initial: 'terminating',
+  on: {
+    // Keeps who asked although another cause came first; it changes no state.
+    'run.stop': { actions: { type: 'recordStop', params: ({ event }) => requestOf(event) } },
+  },
+  states: { terminating, killing, collecting, releasing },
+});

@@ -1,0 +1,47 @@
+/** Waiting for something to be seen in an attempt's directory. */
+import fs from 'node:fs';
+
+/** How often files are looked at when no change is told. */
+const pollMs = 250;
+
+/** Looks again whenever the directory changes, and from time to time, until `look` finds something. */
+export async function until<T>(
+  dir: string,
+  signal: AbortSignal,
+  look: () => T | null,
+): Promise<T | null> {
+  const first = look();
+  if (first !== null) return first;
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      watcher.close();
+      clearInterval(timer);
+      signal.removeEventListener('abort', again);
+    };
+    const again = (): void => {
+      if (signal.aborted) {
+        end();
+        resolve(null);
+        return;
+      }
+      try {
+        const found = look();
+        if (found === null) return;
+        end();
+        resolve(found);
+      } catch (error) {
+        end();
+        reject(error);
+      }
+    };
+    const watcher = fs.watch(dir, (_, name) => {
+      // Output is the pump's business, and there may be a lot of it.
+      if (name?.startsWith('out.') !== true) again();
+    });
+    watcher.on('error', () => undefined);
+    const timer = setInterval(again, pollMs);
+    signal.addEventListener('abort', again);
+    // What happened between the first look and the watch.
+    again();
+  });
+}
