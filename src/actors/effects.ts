@@ -23,6 +23,8 @@ export type EffectDeps = {
   /** All or none; false when a slot is held by somebody else. */
   lease: (input: AttemptInput, slots: readonly string[]) => boolean;
   spec: (input: AttemptInput) => Promise<AttemptSpec>;
+  /** How long what is left of an attempt may take to die before its slots are set aside. */
+  leftoversMs: number;
   /** True when no process holds a GPU of the attempt any more. */
   locksFree: (input: AttemptInput) => Promise<boolean>;
   /** Frees the attempt's slots, or sets them aside. Throws when it has to be tried again. */
@@ -34,8 +36,6 @@ const timerMaxMs = 2 ** 30;
 /** For alarms whose cause had no clock at hand. */
 const defaultAlarmMs = 10_000;
 const releaseRetryMs = 500;
-/** How long what is left of an attempt may take to die before its slots are set aside. */
-const leftoversMs = 10_000;
 const leftoversRetryMs = 20;
 
 /** The run chart with real effects. */
@@ -107,7 +107,7 @@ async function release(
     try {
       executor.detach(runId, attempt);
       if (!quarantine && !(executor.swept(runId, attempt) && (await deps.locksFree(input)))) {
-        if (msUntil(began, clock.now()) < -leftoversMs) return { type: 'leftovers.survived' };
+        if (msUntil(began, clock.now()) < -deps.leftoversMs) return { type: 'leftovers.survived' };
         await pause(clock, leftoversRetryMs);
         continue;
       }

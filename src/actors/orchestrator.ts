@@ -28,7 +28,7 @@ export type OrchestratorDeps = {
   /** Resolves when all that was committed before is on the disk. */
   synced: () => Promise<void>;
   newId: () => string;
-  defaults: { graceS: number };
+  defaults: { graceS: number; killPatienceS: number };
   heartbeat: (runId: string) => { at: string; lastMetric: string | null } | null;
   health: () => DaemonStatus;
   /** Throws when new runs are refused for now. */
@@ -124,6 +124,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
         runId,
         stopSignal: config.stop?.signal ?? 'SIGTERM',
         graceMs: 1000 * (config.stop?.grace_s ?? deps.defaults.graceS),
+        killPatienceMs: 1000 * deps.defaults.killPatienceS,
         timeLimitMs: config.time_limit_s === undefined ? null : 1000 * config.time_limit_s,
       });
       await Promise.all([filesSynced, deps.synced()]);

@@ -10,8 +10,11 @@ type Snapshot = { context: Record<string, unknown>; children: object } & Record<
 
 /** Step `n` takes a snapshot of version `n` to version `n + 1`. */
 const steps: Readonly<Record<string, (old: Snapshot) => Snapshot>> = {
-  // Pausing came, and a deadline for the start; neither was under way then.
-  1: (old) => ({ ...old, context: { ...old.context, pause: null, startBy: null } }),
+  // Pausing came, and a deadline for the start; neither was under way then. The patience was fixed.
+  1: (old) => ({
+    ...old,
+    context: { ...old.context, pause: null, startBy: null, killPatienceMs: 30_000 },
+  }),
 };
 
 /** The snapshot as the chart of this version knows it. Throws `registry_from_future`. */

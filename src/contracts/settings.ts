@@ -42,6 +42,7 @@ export function loadSettings(
     parallel: os.availableParallelism(),
     gpus: 'auto',
     grace_s: 10,
+    kill_patience_s: 30,
     output_limit_mib: 64,
     disk_floor_mib: 256,
     bus_limit_mib: 1024,

@@ -43,6 +43,7 @@ export async function attemptSpec(from: {
     artifacts: config.artifacts ?? [],
     outputLimitBytes: (config.output_limit_mib ?? settings.output_limit_mib) * 2 ** 20,
     stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
+    killPatienceMs: 1000 * settings.kill_patience_s,
     gpuLocks: slots.map((slot) => path.join(home.gpuLocks, `${slot}.lock`)),
   };
 }

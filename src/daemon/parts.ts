@@ -187,6 +187,7 @@ export async function openParts(
     },
     lease: ({ runId, attempt }, slots) => store.lease(runId, attempt, slots, clock.iso()),
     spec: (input) => attemptSpec({ input, store, home, settings }),
+    leftoversMs: 1000 * settings.kill_patience_s,
     locksFree: (input) => locksFree(recorder, lockFiles(input)),
     release: async ({ runId, attempt, quarantine }) => {
       if (quarantine) store.quarantine(runId, attempt, clock.iso());
@@ -219,7 +220,7 @@ export async function openParts(
     clock,
     synced,
     newId: () => newRunId(store.run),
-    defaults: { graceS: settings.grace_s },
+    defaults: { graceS: settings.grace_s, killPatienceS: settings.kill_patience_s },
     heartbeat: (runId) => beats.last(runId),
     health: () => health.status(),
     admit: () => health.admit(),

@@ -18,6 +18,8 @@ export type AttemptSpec = {
   readonly outputLimitBytes: number;
   /** Without output and metrics for this long it counts as stalled; null: never. */
   readonly stallMs: number | null;
+  /** How long what is left of it may take to die of SIGKILL. */
+  readonly killPatienceMs: number;
   readonly gpuLocks: readonly string[];
 };
 

@@ -108,6 +108,7 @@ export const runMachine = runSetup.createMachine({
     runId: input.runId,
     stopSignal: input.stopSignal,
     graceMs: input.graceMs,
+    killPatienceMs: input.killPatienceMs,
     timeLimitMs: input.timeLimitMs,
     attempt: 1,
     voids: 0,

@@ -12,8 +12,6 @@ import type {
   TrainerExit,
 } from './run.types.ts';
 
-/** How long SIGKILL may take before the run is called unkillable. */
-const killPatienceMs = 30_000;
 /** How long it may take until a worker has started the trainer. */
 const startPatienceMs = 120_000;
 /** How often an attempt may be voided before the run fails: it never ran, so retrying is safe. */
@@ -79,7 +77,8 @@ export const runSetup = setup({
         after(params.now, params.skip ? 0 : context.graceMs),
     }),
     beginKill: assign({
-      giveUpAt: (_, params: { now: Instant }) => after(params.now, killPatienceMs),
+      giveUpAt: ({ context }, params: { now: Instant }) =>
+        after(params.now, context.killPatienceMs),
     }),
     recordExit: assign({ exit: (_, params: { exit: TrainerExit }) => params.exit }),
     // The first cause wins: a time limit stays one although the trainer then dies of SIGTERM.

@@ -140,10 +140,11 @@ const releasing = runSetup.createStateConfig({
       { guard: 'mayTryAgain', target: '#run.queued', actions: 'nextAttempt' },
       { guard: 'isUnkillable', target: '#run.done.failed' },
       { guard: 'stopAsked', target: '#run.done.cancelled' },
-      ...(['completed', 'failed', 'rejected', 'lost'] as const).map((status) => ({
-        guard: { type: 'isStatus' as const, params: { status } },
-        target: `#run.done.${status}` as const,
-      })),
+      {
+        guard: { type: 'isStatus', params: { status: 'completed' } },
+        target: '#run.done.completed',
+      },
+      { guard: { type: 'isStatus', params: { status: 'lost' } }, target: '#run.done.lost' },
       { target: '#run.done.failed' },
     ],
   },

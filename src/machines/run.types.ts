@@ -29,6 +29,8 @@ export type RunInput = {
   readonly runId: string;
   readonly stopSignal: string;
   readonly graceMs: number;
+  /** How long SIGKILL may take before the run is called unkillable. */
+  readonly killPatienceMs: number;
   /** Null: no limit. */
   readonly timeLimitMs: number | null;
 };

@@ -30,8 +30,6 @@ const beatMs = 1000;
 const busPatienceMs = 5000;
 /** How long the recorder may take to say that nothing of the trainer is left, before we look ourselves. */
 const aloneMs = 100;
-/** How long what is left of an attempt may take to die before it is reported instead of waited for. */
-const leftoversMs = 30_000;
 /** Stopping a tree is tried again at first and at most after this long: some of it may be forking. */
 const pauseRetryMs = { first: 10, most: 500 };
 /** How long unacknowledged facts wait while no daemon is connected. */
@@ -233,7 +231,10 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
     if (trainer !== null && trainer.boot_id === bootId() && alone === null) {
       const tree = treeOf(trainer);
       // What the trainer left behind ends with it; nothing of a run outlives it.
-      const patience = AbortSignal.any([signal, AbortSignal.timeout(leftoversMs)]);
+      const patience = AbortSignal.any([
+        signal,
+        AbortSignal.timeout(readSpec(dir).kill_patience_ms),
+      ]);
       const gone = await until(dir, patience, () => (tree.killAll() === 0 ? true : null));
       if (gone === null && !signal.aborted) fact('leftovers.survived');
     }

@@ -24,6 +24,7 @@ export function readSpec(dir: string): {
   cwd: string;
   artifacts: string[];
   stall_ms: number | null;
+  kill_patience_ms: number;
 } {
   return JSON.parse(fs.readFileSync(path.join(dir, attemptFiles.spec), 'utf8'));
 }

@@ -1,137 +1,143 @@
-/** Every path through the real run chart, with the invariants that hold on each. */
+/** Everything that the real run chart can do: each reachable state, each event in it, each arrow. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createActor, fromCallback, type SnapshotFrom } from 'xstate';
-import { getShortestPaths } from 'xstate/graph';
-import { type RunEvent, runMachine } from '../../src/machines/index.ts';
+import { createActor, type SnapshotFrom, transition } from 'xstate';
+import { adjacencyMapToArray, getAdjacencyMap } from 'xstate/graph';
+import type { RunEvent } from '../../src/machines/index.ts';
+import { chart, effects, events, input } from './chart.ts';
 
-const idle = fromCallback<RunEvent, never>(() => undefined);
-const machine = runMachine.provide({
-  actors: {
-    preflight: idle,
-    lease: idle,
-    launch: idle,
-    watch: idle,
-    pause: idle,
-    resume: idle,
-    terminate: idle,
-    kill: idle,
-    collect: idle,
-    release: idle,
-    alarm: idle,
-  } as never,
-});
-const now = { boot_id: 'b', mono_ms: 1, wall_ms: 1 };
-const at = '2026-01-01T00:00:00.000Z';
-const stop = { user: 'ana', reason: 'wrong lr', at, now };
-
-const events: RunEvent[] = [
-  { type: 'run.grant', slots: ['g0'] },
-  { type: 'run.stop', ...stop, skipGrace: false },
-  { type: 'run.stop', ...stop, skipGrace: true },
-  { type: 'preflight.passed' },
-  { type: 'preflight.failed', code: 'preflight_failed', text: 'no cwd' },
-  { type: 'slots.leased', slots: ['g0'], now },
-  { type: 'slots.refused', text: 'taken' },
-  { type: 'slots.released' },
-  { type: 'launch.failed', code: 'launch_failed', text: 'x', now },
-  { type: 'start.timed_out', now },
-  { type: 'run.pause', user: 'ana', reason: 'demo', at },
-  { type: 'run.resume', user: 'ana', reason: 'demo over', at },
-  { type: 'trainer.paused' },
-  { type: 'trainer.resumed' },
-  { type: 'trainer.stalled', text: 'silent', now },
-  { type: 'attempt.lost', text: 'removed' },
-  { type: 'leftovers.survived' },
-  { type: 'attempt.voided' },
-  { type: 'trainer.started', pid: 1, at },
-  { type: 'trainer.exited', exit: { kind: 'exited', code: 0 }, at },
-  { type: 'trainer.exited', exit: { kind: 'exited', code: 3 }, at },
-  { type: 'trainer.exited', exit: { kind: 'signaled', signal: 'SIGTERM' }, at },
-  { type: 'trainer.vanished', text: 'gone' },
-  { type: 'recorder.lost', now },
-  { type: 'machine.rebooted' },
-  { type: 'worker.silent' },
-  { type: 'worker.heard' },
-  { type: 'limit.reached', now },
-  { type: 'grace.ended', now },
-  { type: 'kill.timed_out' },
-  { type: 'output.collected', manifest: '', artifacts: 0, last_metric: '' },
-  { type: 'effect.failed', effect: 'x', text: 'y' },
-];
-const input = { runId: 'aaaaaaaa', stopSignal: 'SIGTERM', graceMs: 10, timeLimitMs: 100 };
-
+const machine = chart.idle;
 type Snapshot = SnapshotFrom<typeof machine>;
+
+/** What XState itself sends when an invoked effect crashes. */
+const crashes = ['startBy', 'timeLimit', 'grace', 'patience', ...effects].map(
+  (id) =>
+    ({
+      type: `xstate.error.actor.${id}`,
+      error: new Error('crashed'),
+      actorId: id,
+    }) as never as RunEvent & { actorId: string },
+);
+/** Only an effect that is under way can crash. */
+const eventsIn = (state: Snapshot): RunEvent[] => [
+  ...events,
+  ...crashes.filter(({ actorId }) => actorId in state.children),
+];
+
+const steps = adjacencyMapToArray(
+  getAdjacencyMap(machine, {
+    input,
+    events: eventsIn as never,
+    limit: 500_000,
+    serializeState: keyOf as never,
+  }),
+) as { state: Snapshot; event: RunEvent; nextState: Snapshot }[];
+const states = [...new Map(steps.map(({ state }) => [keyOf(state), state])).values()];
+
+/** Two snapshots with this in common behave alike; texts and instants in them may differ. */
+function keyOf({ value, context }: Snapshot): string {
+  const { attempt, stop, pause, outcome, exit } = context;
+  return JSON.stringify([value, attempt, stop !== null, pause !== null, outcome?.code, exit]);
+}
 const name = (snapshot: Snapshot): string => JSON.stringify(snapshot.value);
-const isDone = (snapshot: Snapshot): boolean => name(snapshot).startsWith('{"done"');
+const isDone = (snapshot: Snapshot): boolean => snapshot.matches('done');
 
-const paths = getShortestPaths(machine, {
-  input,
-  events,
-  limit: 200_000,
-  serializeState: ({ value, context }) =>
-    JSON.stringify([value, context.attempt, context.stop !== null, context.outcome, context.exit]),
+test('every state of the chart is reached, and every arrow of it is taken', (t) => {
+  const reached = new Set(states.map(name));
+  assert.deepEqual([...reached].sort(), [...chart.states].sort());
+  const taken = new Set<unknown>();
+  for (const { state, event } of steps) {
+    for (const arrow of machine.getTransitionData(state as never, event as never)) taken.add(arrow);
+  }
+  const missed = chart.transitions.filter(({ transition: arrow }) => !taken.has(arrow));
+  t.diagnostic(
+    `${reached.size} of ${chart.states.length} states, ` +
+      `${chart.transitions.length - missed.length} of ${chart.transitions.length} arrows, ` +
+      `${states.length} states with context, ${steps.length} steps`,
+  );
+  assert.deepEqual(
+    missed.map(({ id }) => id),
+    [],
+  );
 });
 
-test('every state of the chart is reached, and every final one', () => {
-  const reached = new Set(paths.map(({ state }) => name(state)));
-  const wanted = [
-    '"queued"',
-    ...['preflight', 'leasing'].map((s) => `{"allocating":"${s}"}`),
-    ...['starting', 'live', 'silent', 'resuming'].map((s) => `{"running":"${s}"}`),
-    ...['asked', 'confirmed'].map((s) => `{"running":{"paused":"${s}"}}`),
-    ...['terminating', 'killing', 'collecting', 'releasing'].map((s) => `{"stopping":"${s}"}`),
-    ...['completed', 'failed', 'cancelled', 'rejected', 'lost'].map((s) => `{"done":"${s}"}`),
-  ];
-  for (const state of wanted) assert.ok(reached.has(state), `${state} is not reached`);
-  assert.equal(reached.size, wanted.length);
-});
-
-test('on every path the invariants of the chart hold', () => {
-  for (const { steps, state } of paths) {
-    const states = [...steps.map((step) => step.state), state] as Snapshot[];
-    let launched = false;
-    for (const [index, snapshot] of states.entries()) {
-      const before = states[index - 1];
-      assert.equal(snapshot.status, 'active', 'no path leads into an error');
-      if (before === undefined) continue;
-      const stepName = `${name(before)} → ${name(snapshot)}`;
-      assert.ok(!isDone(before) || name(before) === name(snapshot), `done is left: ${stepName}`);
-      if (before.matches({ allocating: 'leasing' })) launched = true;
-      if (isDone(snapshot) && launched && !isDone(before)) {
-        assert.ok(before.matches({ stopping: 'releasing' }), `slots are kept: ${stepName}`);
-      }
-      if (before.context.stop !== null) {
-        assert.ok(snapshot.context.stop !== null, 'who asked for the stop is forgotten');
-        assert.ok(!snapshot.matches('running'), `a stopped run goes on: ${stepName}`);
-        assert.ok(!snapshot.matches({ done: 'completed' }), 'a stopped run is called completed');
-      }
-      assert.ok(snapshot.context.attempt - before.context.attempt <= 1);
-      if (snapshot.matches('queued')) launched = false;
+test('in every step the invariants of the chart hold', () => {
+  for (const { state: before, event, nextState: after } of steps) {
+    const step = `${name(before)} + ${event.type} → ${name(after)}`;
+    const moved = name(before) !== name(after);
+    assert.notEqual(after.status, 'error', step);
+    if (isDone(before)) assert.ok(!moved, `done is left: ${step}`);
+    const held = before.matches('running') || before.matches('stopping');
+    if (held && isDone(after) && !before.matches({ stopping: 'releasing' })) {
+      assert.fail(`slots are kept: ${step}`);
     }
+    if (held && after.matches('queued')) {
+      assert.equal(before.context.outcome?.code, 'voided', `what may have run again: ${step}`);
+      assert.equal(after.context.attempt, before.context.attempt + 1, step);
+    } else assert.equal(after.context.attempt, before.context.attempt, step);
+    assert.ok(!(before.matches('stopping') && after.matches('running')), `revived: ${step}`);
+    if (before.context.stop !== null) {
+      assert.deepEqual(after.context.stop, before.context.stop, `who stopped it: ${step}`);
+      assert.ok(!after.matches('running'), `a stopped run goes on: ${step}`);
+      assert.ok(!after.matches({ done: 'completed' }), `a stopped run completed: ${step}`);
+      assert.ok(!after.matches('queued'), `a stopped run is tried again: ${step}`);
+    }
+    const [was, is] = [before.context.outcome, after.context.outcome];
+    const unkillable = is?.code === 'unkillable';
+    const again = after.matches('queued');
+    if (was !== null && !unkillable && !again) assert.deepEqual(is, was, `first cause: ${step}`);
+    if (moved && isDone(after)) {
+      if (after.matches({ done: 'completed' })) assert.equal(is?.code, 'completed', step);
+      if (after.matches({ done: 'cancelled' })) assert.ok(after.context.stop !== null, step);
+      assert.ok(is !== null || after.context.stop !== null, `no reason: ${step}`);
+      if (unkillable) assert.ok(after.matches({ done: 'failed' }), step);
+    }
+    if (after.matches('running')) assert.deepEqual(after.context.slots, ['g0'], step);
+  }
+});
+
+test('waiting and finished runs invoke nothing, all others what leads them on', () => {
+  for (const state of states) {
+    const invoked = Object.keys(state.children);
+    const rests = state.matches('queued') || isDone(state);
+    assert.equal(invoked.length === 0, rests, `${name(state)}: ${invoked}`);
   }
 });
 
 test('from every state, a restored chart behaves as the one that was saved', () => {
-  const seen = new Set<string>();
-  for (const { state } of paths) {
-    const snapshot = state as Snapshot;
-    const key = `${name(snapshot)}${JSON.stringify(snapshot.context)}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
-    const saved = JSON.stringify(machine.getPersistedSnapshot(snapshot));
-    for (const event of events) {
-      const [a, b] = [0, 1].map(() => {
-        const actor = createActor(machine, { snapshot: JSON.parse(saved), input }).start();
-        actor.send(event);
-        const after = actor.getSnapshot();
-        actor.stop();
-        return JSON.stringify([after.value, after.context]);
+  for (const state of states) {
+    const saved = JSON.stringify(machine.getPersistedSnapshot(state));
+    const restored = createActor(machine, { snapshot: JSON.parse(saved), input });
+    const again = restored.getSnapshot() as Snapshot;
+    assert.equal(
+      JSON.stringify(machine.getPersistedSnapshot(again)),
+      saved,
+      'saving, restoring and saving again gives the same',
+    );
+    for (const event of eventsIn(state)) {
+      const [a, b] = [state, again].map((from) => {
+        const [next, actions] = transition(machine, from, event);
+        return JSON.stringify([next.value, next.context, actions.map(({ type }) => type)]);
       });
-      assert.equal(a, b);
-      const restored = createActor(machine, { snapshot: JSON.parse(saved), input });
-      const again = JSON.stringify(restored.getPersistedSnapshot());
-      assert.equal(again, saved, 'saving, restoring and saving again gives the same');
+      assert.equal(a, b, `${name(state)} + ${event.type}`);
     }
   }
+});
+
+test('from every state the run can still reach its end', () => {
+  const ends = new Set(states.filter(isDone).map(keyOf));
+  const into = new Map<string, string[]>();
+  for (const { state, nextState } of steps) {
+    const list = into.get(keyOf(nextState)) ?? [];
+    list.push(keyOf(state));
+    into.set(keyOf(nextState), list);
+  }
+  const waiting = [...ends];
+  for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) {
+    for (const before of into.get(key) ?? []) {
+      if (!ends.has(before)) waiting.push(before);
+      ends.add(before);
+    }
+  }
+  assert.deepEqual(states.filter((state) => !ends.has(keyOf(state))).map(name), []);
 });

@@ -25,6 +25,10 @@ export interface Settings {
    * Seconds between the stop signal and SIGKILL.
    */
   grace_s?: number;
+  /**
+   * Seconds that SIGKILL may take before a run counts as unkillable and its GPUs are set aside.
+   */
+  kill_patience_s?: number;
   output_limit_mib?: number;
   /**
    * New runs are refused below this much free disk.

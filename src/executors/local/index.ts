@@ -137,7 +137,13 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
   if (spec.isolate) fs.mkdirSync(cwd, { recursive: true, mode: 0o700 });
   writeAtomic(
     path.join(dir, attemptFiles.spec),
-    JSON.stringify({ cwd, artifacts: spec.artifacts, yard, stall_ms: spec.stallMs }),
+    JSON.stringify({
+      cwd,
+      artifacts: spec.artifacts,
+      yard,
+      stall_ms: spec.stallMs,
+      kill_patience_ms: spec.killPatienceMs,
+    }),
     { mode: 0o600 },
   );
   const head = Math.max(segmentBytes, Math.floor(spec.outputLimitBytes * headShare));
