@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -32,12 +33,18 @@ func main() {
 		os.Exit(tryLocks(os.Args[2:]))
 	}
 	if len(os.Args) != 2 {
-		fail(codeUsage, "usage: recorder <attempt-dir> | recorder --try-lock <file>...")
+		fail(codeUsage, "usage: recorder <attempt-dir> | --wait | --try-lock <file>...")
 	}
 	settleProcess()
 	settleSignals()
-	if err := unix.Chdir(os.Args[1]); err != nil {
-		fail(codeUsage, os.Args[1]+": "+err.Error())
+	directory := os.Args[1]
+	if directory == "--wait" {
+		if directory = awaitDirectory(); directory == "" {
+			return
+		}
+	}
+	if err := unix.Chdir(directory); err != nil {
+		fail(codeUsage, directory+": "+err.Error())
 	}
 	plan, err := readLaunch()
 	if err != nil {
@@ -100,6 +107,26 @@ func record(plan *launch) {
 	case <-time.After(aloneWait):
 	}
 	writeDrained(drained)
+}
+
+// awaitDirectory is the line that a launcher writes to a recorder started in advance: a process takes
+// milliseconds to start, a line takes none. Empty when the launcher went without one.
+func awaitDirectory() string {
+	line := make([]byte, 0, 4096)
+	for len(line) < cap(line) {
+		n, err := unix.Read(0, line[len(line):cap(line)])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return ""
+		}
+		line = line[:len(line)+n]
+		if end := bytes.IndexByte(line, '\n'); end >= 0 {
+			return string(line[:end])
+		}
+	}
+	return ""
 }
 
 // fail ends a recorder that owns nothing yet.

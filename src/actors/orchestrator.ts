@@ -8,6 +8,7 @@ import {
   type MetricsRequest,
   type OrchestratorPort,
   type RunSummary,
+  type TrainRunConfig,
   validateConfig,
 } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
@@ -15,7 +16,7 @@ import type { InputStore, RunRow, RunStore } from '../persistence/index.ts';
 import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import { attemptOf, refOf } from './lookup.ts';
-import { newRow, refuseMissingProgram, submitDigest, writeRunFiles } from './submission.ts';
+import { foundProgram, newRow, submitDigest, writeRunFiles } from './submission.ts';
 import { summaryOf } from './summary.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -30,6 +31,11 @@ export type OrchestratorDeps = {
   newId: () => string;
   defaults: { graceS: number; killPatienceS: number };
   heartbeat: (runId: string) => { at: string; lastMetric: string | null } | null;
+  /** Told what a new run was submitted with, and where its program was found. */
+  remember: (
+    runId: string,
+    submitted: { config: TrainRunConfig; env: Buffer | null; program: string },
+  ) => void;
   health: () => DaemonStatus;
   /** Throws when new runs are refused for now. */
   admit: () => void;
@@ -117,8 +123,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       }
       deps.admit();
       const env = request.env_ref === null ? null : await deps.inputs.read(request.env_ref);
-      await refuseMissingProgram(config, env);
+      const program = await foundProgram(config, env);
       const runId = deps.newId();
+      deps.remember(runId, { config, env, program });
       const filesSynced = writeRunFiles(deps.home.root, runId, config, request, env);
       supervisor.add(newRow(runId, config, digest, request, clock.iso()), {
         runId,

@@ -21,14 +21,12 @@ export function submitDigest(config: TrainRunConfig, env: InputRef | null): stri
   return crypto.createHash('sha256').update(data).digest('hex');
 }
 
-/** A missing program is told at once, not from a queue hours later. */
-export async function refuseMissingProgram(
-  config: TrainRunConfig,
-  env: Buffer | null,
-): Promise<void> {
+/** Where the program is. A missing one is told at once, not from a queue hours later. */
+export async function foundProgram(config: TrainRunConfig, env: Buffer | null): Promise<string> {
   const [program = ''] = config.command;
   const searchPath = config.env?.PATH ?? envOf(env).PATH ?? defaultSearchPath();
-  if ((await findProgram(program, config.cwd ?? '/', searchPath)) !== null) return;
+  const found = await findProgram(program, config.cwd ?? '/', searchPath);
+  if (found !== null) return found;
   throw new RunyardError('config_invalid', `the program "${program}" cannot be run`, {
     violations: [
       {

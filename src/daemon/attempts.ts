@@ -1,23 +1,23 @@
 /** What an attempt is launched with, gathered from the registry, the run's directory and the settings. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { envOf, envUnset, trainerEnv } from '../actors/index.ts';
-import type { Settings, TrainRunConfig } from '../contracts/index.ts';
-import { RunyardError } from '../errors.ts';
+import { envUnset, trainerEnv } from '../actors/index.ts';
+import type { Settings } from '../contracts/index.ts';
 import type { AttemptSpec } from '../executors/index.ts';
 import type { AttemptInput } from '../machines/index.ts';
 import type { createRunStore, Home } from '../persistence/index.ts';
-import { runDir, runFiles } from '../rundir/index.ts';
+import type { RunInputs } from './run-inputs.ts';
 
 export async function attemptSpec(from: {
   input: AttemptInput;
   store: ReturnType<typeof createRunStore>;
+  inputs: RunInputs;
   home: Home;
   settings: Settings;
 }): Promise<AttemptSpec> {
-  const { input, store, home, settings } = from;
+  const { input, store, inputs, home, settings } = from;
   const { runId, attempt } = input;
-  const { config, submitted, traceId } = await runInputs(store, home, runId);
+  const { config, submitted, traceId } = await inputs.of(runId);
   const slots = store
     .leases()
     .filter((lease) => lease.run_id === runId)
@@ -45,22 +45,5 @@ export async function attemptSpec(from: {
     stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
     killPatienceMs: 1000 * settings.kill_patience_s,
     gpuLocks: slots.map((slot) => path.join(home.gpuLocks, `${slot}.lock`)),
-  };
-}
-
-/** Throws `run_not_found`. */
-export async function runInputs(
-  store: ReturnType<typeof createRunStore>,
-  home: Home,
-  runId: string,
-) {
-  const row = store.run(runId);
-  if (row === undefined) throw new RunyardError('run_not_found', `there is no run ${runId}`);
-  const file = path.join(runDir(home.root, runId), runFiles.env);
-  const data = await fs.promises.readFile(file).catch(() => null);
-  return {
-    config: JSON.parse(row.config) as TrainRunConfig,
-    submitted: envOf(data),
-    traceId: row.trace_id,
   };
 }

@@ -26,7 +26,7 @@ import { bootId } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import { createBusServer, findNatsServer } from '../transport/nats/index.ts';
-import { attemptSpec, runInputs } from './attempts.ts';
+import { attemptSpec } from './attempts.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBusLink } from './bus-link.ts';
@@ -34,6 +34,7 @@ import { firstOf, loadToken, readTcp, writeAddress } from './endpoint.ts';
 import { findGpus, locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { streamLogs, streamMetrics } from './output.ts';
+import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
 import { createTidying } from './tidying.ts';
 
@@ -76,6 +77,7 @@ export async function openParts(
   const store = createRunStore(db);
   const syncer = createSyncer(home.registry);
   const inputs = createInputStore(home.inputs);
+  const runInputs = createRunInputs(store, home);
   const secrets = createSecretKeeper(home, inputs, log);
   const checkpointer = createCheckpointer({
     db,
@@ -176,9 +178,9 @@ export async function openParts(
     clock,
     executor,
     preflight: async (runId) => {
-      const { config, submitted } = await runInputs(store, home, runId);
+      const { config, submitted, program } = await runInputs.of(runId);
       return preflight({
-        program: config.command[0] ?? '',
+        program: program ?? config.command[0] ?? '',
         cwd: config.cwd ?? '/',
         searchPath: config.env?.PATH ?? submitted.PATH ?? env.PATH ?? '',
         home: home.root,
@@ -186,7 +188,7 @@ export async function openParts(
       });
     },
     lease: ({ runId, attempt }, slots) => store.lease(runId, attempt, slots, clock.iso()),
-    spec: (input) => attemptSpec({ input, store, home, settings }),
+    spec: (input) => attemptSpec({ input, store, inputs: runInputs, home, settings }),
     leftoversMs: 1000 * settings.kill_patience_s,
     locksFree: (input) => locksFree(recorder, lockFiles(input)),
     release: async ({ runId, attempt, quarantine }) => {
@@ -222,6 +224,7 @@ export async function openParts(
     newId: () => newRunId(store.run),
     defaults: { graceS: settings.grace_s, killPatienceS: settings.kill_patience_s },
     heartbeat: (runId) => beats.last(runId),
+    remember: runInputs.remember,
     health: () => health.status(),
     admit: () => health.admit(),
     logs: (which, request, signal) =>

@@ -20,8 +20,10 @@ import type { WorkerBus } from './bus.ts';
 import type { WorkerConfig } from './config.ts';
 import { type Control, openControl, type Wish } from './control.ts';
 import { createFeed, type Feed } from './feed.ts';
+import { createLaunching, type Launching } from './launching.ts';
 import { startPump } from './pump.ts';
-import { readSpec, saysAlone, startRecorder } from './recorder.ts';
+import type { Recorders } from './recorders.ts';
+import { readSpec, saysAlone } from './spec.ts';
 import { createStallWatch, type StallWatch, silentFor } from './stall.ts';
 import { until } from './until.ts';
 
@@ -37,13 +39,17 @@ const lonelyMs = 15_000;
 
 export type AttemptDone = { refused: string | null; feedDone: Promise<void> };
 
+export type AttemptMeans = {
+  bus: WorkerBus;
+  recorders: Recorders;
+  /** Resolves when a launch that was to be told is told. */
+  told: Promise<void>;
+  onAttached: () => void;
+};
+
 /** Looks after one attempt until its facts are acknowledged. */
-export async function runAttempt(
-  config: WorkerConfig,
-  bus: WorkerBus,
-  onAttached: () => void,
-): Promise<AttemptDone> {
-  const session = createSession(config, bus, onAttached);
+export async function runAttempt(config: WorkerConfig, means: AttemptMeans): Promise<AttemptDone> {
+  const session = createSession(config, means);
   const actor = createActor(workerMachine.provide({ actors: session.actors }));
   const failed = new Promise<void>((resolve) => {
     actor.subscribe({ error: () => resolve(), complete: () => resolve() });
@@ -54,11 +60,12 @@ export async function runAttempt(
   return { refused, feedDone: session.close() };
 }
 
-function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => void) {
+function createSession(config: WorkerConfig, means: AttemptMeans) {
   const { dir, run_id: runId, attempt } = config;
+  const { bus, onAttached } = means;
   let control: Control | null = null;
   let refused: string | null = null;
-  let wish: Wish | null = config.may_launch ? null : { kind: 'terminate', signal: 'SIGTERM' };
+  let wish: Wish | null = null;
   let trainer: Identity | null = null;
   let termed = false;
   let recorderLost = false;
@@ -81,6 +88,13 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
 
   const fact = (name: string, data: Record<string, unknown> = {}): void =>
     control?.fact(name, data);
+
+  const launching: Launching = createLaunching({
+    config,
+    recorders: means.recorders,
+    failed: (text) => fact('launch.failed', { text }),
+  });
+  void means.told.then(() => launching.permit());
 
   const endWished = (): boolean => wish?.kind === 'terminate' || wish?.kind === 'kill';
   const treeOf = (of: Identity): Tree => createTree(of, dir, readLaunch(dir)?.cgroup ?? null);
@@ -121,8 +135,10 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
       config,
       onWish: (wished) => {
         wish = wished;
+        if (endWished()) launching.refuse();
         obey();
       },
+      onGo: () => launching.permit(),
       onFact: (stated) => bus.fact(runId, stated),
     });
     if (control === null) {
@@ -155,13 +171,8 @@ function createSession(config: WorkerConfig, bus: WorkerBus, onAttached: () => v
       fact('machine.rebooted');
       return { type: 'trainer.ended' };
     }
-    if (launchFile === null || (endWished() && judge(dir).kind === 'unclaimed')) {
-      if (voidStart(dir) === 'voided') {
-        fact('attempt.voided');
-        return { type: 'attempt.voided' };
-      }
-    }
-    if (judge(dir).kind === 'unclaimed') startRecorder(config);
+    if (launchFile === null) voidStart(dir);
+    else await launching.begin(signal);
     return until(dir, signal, (): WorkerEvent | null => {
       const verdict = judge(dir);
       switch (verdict.kind) {

@@ -1,14 +1,17 @@
 /** What a worker is told about its attempt. Written by the executor, read once. */
 import fs from 'node:fs';
 
+/** `told`: once the daemon says that the launch is on the disk. `never`: it is voided instead. */
+export type Permission = 'now' | 'told' | 'never';
+
 export type WorkerConfig = {
   readonly v: 1;
   readonly yard: string;
   readonly run_id: string;
   readonly attempt: number;
   readonly generation: number;
-  /** False when the attempt's end was wished before it began. */
-  readonly may_launch: boolean;
+  /** Whether an attempt that no recorder has claimed may still be launched. */
+  readonly launch: Permission;
   readonly run_dir: string;
   readonly dir: string;
   readonly recorder: string;

@@ -28,6 +28,8 @@ export type Control = {
 export type ControlOptions = {
   config: WorkerConfig;
   onWish: (wish: Wish) => void;
+  /** The launch may happen. */
+  onGo: () => void;
   /** Every fact as stated, e.g. for the bus. */
   onFact: (fact: object) => void;
 };
@@ -73,6 +75,8 @@ export async function openControl(options: ControlOptions): Promise<Control | nu
       if (pending.length === 0) for (const done of waiters.splice(0)) done();
     } else if (message.type === 'wish') {
       options.onWish(message.wish as Wish);
+    } else if (message.type === 'go') {
+      options.onGo();
     }
   };
 

@@ -1,36 +1,56 @@
 /** The worker process: one attempt at a time, and, when started warm, one after another. */
+import { once } from 'node:events';
 import readline from 'node:readline';
 import { runAttempt } from './attempt.ts';
 import { createWorkerBus, type WorkerBus } from './bus.ts';
 import { readWorkerConfig } from './config.ts';
+import { createRecorders } from './recorders.ts';
 
-/** `--config PATH` looks after one attempt; `warm` waits for lines `{"config": PATH}` on standard input. */
+/** `--config PATH` looks after one attempt; `warm` waits for orders on standard input. */
 export async function runWorker(options: { config?: string; warm?: boolean }): Promise<void> {
   // The daemon that started us may be gone: its end of the pipes means nothing to a worker with work.
   process.stdout.on('error', () => undefined);
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => undefined);
   if (options.config !== undefined) {
-    await work(options.config, new Map());
+    await lookAfter(options.config, new Promise(() => undefined));
     process.exit(0);
   }
-  const buses = new Map<string, WorkerBus>();
-  for await (const line of readline.createInterface({ input: process.stdin })) {
-    const { config } = JSON.parse(line) as { config: string };
-    await work(config, buses);
-  }
+  const orders = readline.createInterface({ input: process.stdin });
+  let tell: () => void = () => undefined;
+  let work: Promise<void> = Promise.resolve();
+  orders.on('line', (line) => {
+    const order = JSON.parse(line) as Order;
+    if ('recorder' in order) recorders.prepare(order.recorder);
+    else if ('go' in order) tell();
+    else {
+      const { config } = order;
+      const told = new Promise<void>((resolve) => {
+        tell = resolve;
+      });
+      work = work.then(() => lookAfter(config, told));
+    }
+  });
+  await once(orders, 'close');
+  await work;
   process.exit(0);
 }
 
-async function work(file: string, buses: Map<string, WorkerBus>): Promise<void> {
+/** What the daemon writes on our standard input, a line each. */
+type Order = { recorder: string } | { config: string } | { go: true };
+
+const buses = new Map<string, WorkerBus>();
+const recorders = createRecorders();
+
+async function lookAfter(file: string, told: Promise<void>): Promise<void> {
   const config = readWorkerConfig(file);
   const key = JSON.stringify([config.yard, config.bus]);
   const bus = buses.get(key) ?? createWorkerBus(config.bus, config.yard);
   buses.set(key, bus);
-  const { refused, feedDone } = await runAttempt(config, bus, () => {
-    say({ type: 'attached', socket: config.socket });
-  });
+  const onAttached = (): void => say({ type: 'attached', socket: config.socket });
+  const { refused, feedDone } = await runAttempt(config, { bus, recorders, told, onAttached });
   if (refused !== null) say({ type: 'refused', text: refused });
+  recorders.prepare(config.recorder);
   await feedDone;
   say({ type: 'idle' });
 }

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { execa } from 'execa';
 import { identityOf, isAlive, judge, readExit, voidStart } from '../../src/rundir/index.ts';
-import { eventually, prepare, resultOf } from '../fixtures/trainers/recording.ts';
+import { eventually, prepare, recorderPath, resultOf } from '../fixtures/trainers/recording.ts';
 
 /** A trainer that leaves a mark for each time that it ran. */
 const leavesMark = ['sh', '-c', 'echo ran >>marks'];
@@ -135,4 +136,15 @@ test('nothing but the protocol’s files is left in the directory', async (t) =>
     'start',
   ]);
   assert.equal(resultOf(attempt.dir).stdout, 'hello\n');
+});
+
+test('a recorder that waits ends with its launcher, and one that is told runs the attempt', async (t) => {
+  const attempt = prepare(t, { argv: leavesMark });
+  const waiting = (input: string) =>
+    execa(recorderPath(), ['--wait'], { env: {}, extendEnv: false, reject: false, input });
+  assert.equal((await waiting('')).exitCode, 0);
+  assert.equal((await waiting(attempt.dir)).exitCode, 0, 'half a line is no order');
+  assert.equal(marksIn(attempt.cwd), '');
+  assert.equal((await waiting(`${attempt.dir}\n`)).exitCode, 0);
+  assert.equal(marksIn(attempt.cwd), 'ran\n');
 });

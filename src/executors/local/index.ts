@@ -14,7 +14,7 @@ import {
 import type { Logger } from '../../telemetry/index.ts';
 import type { AttemptSpec, Executor, ExecutorEvents } from '../executor.ts';
 import { createGroups } from './groups.ts';
-import { createLink, type Link } from './link.ts';
+import { createLink, type Link, type Permission } from './link.ts';
 import { createPool } from './pool.ts';
 
 export type LocalExecutorOptions = {
@@ -49,6 +49,7 @@ export function createLocalExecutor(
     command: [...options.command, 'worker', '--warm'],
     // Our own processes never carry the marker of a run, nor anything a run may have set.
     env: cleanEnv(process.env),
+    recorder: options.recorder,
     warm: options.warm,
     most: options.most,
     log,
@@ -76,8 +77,8 @@ export function createLocalExecutor(
       pool,
       events,
       log,
-      writeWorkerConfig: (generation, mayLaunch) =>
-        writeWorkerConfig(options, { runId, attempt, generation, mayLaunch }),
+      writeWorkerConfig: (generation, launch) =>
+        writeWorkerConfig(options, { runId, attempt, generation, launch }),
     });
     links.set(key, link);
     return link;
@@ -89,10 +90,13 @@ export function createLocalExecutor(
       refuseLost(spec.runId, spec.attempt);
       if (!fs.existsSync(path.join(dir, attemptFiles.launch))) {
         prepare(dir, spec, yard, groups.path(spec.runId, spec.attempt));
-        // Power loss after the start must not find an attempt that the registry knows nothing of.
-        await options.synced();
       }
-      if (!signal.aborted) linkOf(spec.runId, spec.attempt).ensure();
+      const link = linkOf(spec.runId, spec.attempt);
+      link.mayLaunch('told');
+      link.ensure();
+      // Power loss after the start must not find an attempt that the registry knows nothing of.
+      await options.synced();
+      if (!signal.aborted) link.mayLaunch('now');
     },
     attachLaunched(runId, attempt) {
       refuseLost(runId, attempt);
@@ -178,7 +182,7 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
 
 function writeWorkerConfig(
   options: LocalExecutorOptions,
-  which: { runId: string; attempt: number; generation: number; mayLaunch: boolean },
+  which: { runId: string; attempt: number; generation: number; launch: Permission },
 ): string {
   const { home } = options;
   const { runId, attempt, generation } = which;
@@ -191,7 +195,7 @@ function writeWorkerConfig(
     run_id: runId,
     attempt,
     generation,
-    may_launch: which.mayLaunch,
+    launch: which.launch,
     run_dir: runDir(home.root, runId),
     dir,
     recorder: options.recorder,

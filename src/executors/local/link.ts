@@ -9,7 +9,7 @@ import readline from 'node:readline';
 import { attemptFiles, type Identity, isAlive } from '../../rundir/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Beat, ExecutorEvents, Fact, Wish } from '../executor.ts';
-import type { Pool } from './pool.ts';
+import type { Pool, PoolWorker } from './pool.ts';
 
 export type LinkOptions = {
   runId: string;
@@ -19,7 +19,7 @@ export type LinkOptions = {
   pool: Pool;
   events: ExecutorEvents;
   /** Writes the configuration of a worker of this generation; returns its path. */
-  writeWorkerConfig: (generation: number, mayLaunch: boolean) => string;
+  writeWorkerConfig: (generation: number, launch: Permission) => string;
   log: Logger;
 };
 
@@ -27,6 +27,8 @@ export type Link = {
   /** Assigns a worker, unless one has the attempt already. */
   ensure(): void;
   wish(wish: Wish): void;
+  /** An attempt that was not started may be, from now on or as soon as that is permitted. */
+  mayLaunch(when: 'told' | 'now'): void;
   close(): void;
 };
 
@@ -34,6 +36,9 @@ export type Link = {
 type Incoming =
   | { type: 'fact'; fact: Fact }
   | { type: 'beat'; at: string; last_metric: string | null };
+
+/** As in the worker's configuration (src/worker/config.ts). */
+export type Permission = 'now' | 'told' | 'never';
 
 const retryMs = 100;
 const endings: readonly string[] = ['terminate', 'kill'];
@@ -49,6 +54,8 @@ export function createLink(options: LinkOptions): Link {
   /** True while a worker of our own pool has the attempt. */
   let assigned = false;
   let closed = false;
+  let launch: Permission = 'never';
+  let worker: PoolWorker | null = null;
 
   const later = (): void => {
     if (closed || timer !== null) return;
@@ -77,25 +84,32 @@ export function createLink(options: LinkOptions): Link {
 
   const assign = (): void => {
     const generation = events.nextGeneration(runId, attempt);
-    const worker = pool.acquire();
+    const acquired = pool.acquire();
+    worker = acquired;
     assigned = true;
-    log.debug({ runId, attempt, generation, pid: worker.pid }, 'worker assigned');
-    worker.assign(
-      // Once its end is wished, nothing is started any more.
-      options.writeWorkerConfig(generation, wanted === null || !endings.includes(wanted.kind)),
+    log.debug({ runId, attempt, generation, pid: acquired.pid }, 'worker assigned');
+    // Once its end is wished, nothing is started any more.
+    const ending = wanted !== null && endings.includes(wanted.kind);
+    acquired.assign(
+      options.writeWorkerConfig(generation, ending ? 'never' : launch),
       (word) => {
         if (word.type === 'attached') connect(word.socket);
         // Another worker reads this attempt: it is to be found by its file.
         if (word.type === 'refused' || word.type === 'idle') {
-          assigned = false;
+          forgetWorker();
           if (word.type === 'refused') later();
         }
       },
       () => {
-        assigned = false;
+        forgetWorker();
         later();
       },
     );
+  };
+
+  const forgetWorker = (): void => {
+    assigned = false;
+    worker = null;
   };
 
   const connect = (at: string): void => {
@@ -105,6 +119,7 @@ export function createLink(options: LinkOptions): Link {
     opened.on('connect', () => {
       write({ type: 'hello', generation: events.generation(runId, attempt) });
       if (wanted !== null) write({ type: 'wish', wish: wanted });
+      else if (launch === 'now') write({ type: 'go' });
     });
     opened.on('error', () => undefined);
     opened.on('close', () => {
@@ -138,6 +153,13 @@ export function createLink(options: LinkOptions): Link {
     wish(wish) {
       wanted = wish;
       write({ type: 'wish', wish });
+    },
+    mayLaunch(when) {
+      launch = when;
+      if (when === 'told') return;
+      // Our own worker hears it at once; another one by its socket.
+      worker?.go();
+      write({ type: 'go' });
     },
     close() {
       closed = true;

@@ -17,6 +17,8 @@ export type PoolWorker = {
   readonly pid: number;
   /** Hands over an attempt. `hear` gets every word until idle or gone; `gone` ends it. */
   assign(configPath: string, hear: (word: WorkerWord) => void, gone: () => void): void;
+  /** The launch of what was assigned may happen. */
+  go(): void;
 };
 
 export type Pool = {
@@ -28,6 +30,8 @@ export type Pool = {
 export type PoolOptions = {
   /** The command that starts a warm worker. */
   command: readonly string[];
+  /** The recorder that workers keep ready. */
+  recorder: string;
   env: NodeJS.ProcessEnv;
   /** Workers kept idle at rest, and at most. */
   warm: number;
@@ -96,6 +100,7 @@ export function createPool(options: PoolOptions): Pool {
       member.hear?.(word);
       if (word.type === 'idle') rest(member);
     });
+    member.send(JSON.stringify({ recorder: options.recorder }));
     void child.then((result) => {
       alive -= 1;
       const index = free.indexOf(member);
@@ -125,6 +130,7 @@ export function createPool(options: PoolOptions): Pool {
           member.gone = gone;
           member.send(JSON.stringify({ config: configPath }));
         },
+        go: () => member.send(JSON.stringify({ go: true })),
       };
     },
     idle: () => free.length,
