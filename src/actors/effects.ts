@@ -120,6 +120,9 @@ async function release(
   }
 }
 
+/** Why an effect is called off. Made once: an exception of its own for each would cost more than the call. */
+const left = new Error('the state was left');
+
 /** An effect as an invoked actor: its fact is sent back unless the state was left meanwhile. */
 function effect<TInput>(
   name: string,
@@ -139,7 +142,7 @@ function effect<TInput>(
         else sendBack({ type: 'effect.failed', effect: name, text: textOf(error) });
       },
     );
-    return () => controller.abort();
+    return () => controller.abort(left);
   });
 }
 

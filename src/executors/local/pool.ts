@@ -60,7 +60,9 @@ export function createPool(options: PoolOptions): Pool {
   const rest = (member: Member): void => {
     member.hear = null;
     member.gone = null;
-    if (closed || free.length >= options.most) {
+    // A worker that publishes its last output still works when the next run starts: twice as many as
+    // runs at once are no surplus. Too many end by themselves after a while.
+    if (closed || free.length >= 2 * options.most) {
       member.end();
       return;
     }
