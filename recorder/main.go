@@ -57,7 +57,9 @@ func main() {
 	if plan.BootID != boot {
 		fail(codeOtherBoot, "launch.json is of another boot")
 	}
+	failpoint("recorder.begun")
 	makeClaim(plan, boot)
+	failpoint("recorder.claimed")
 	record(plan)
 }
 
@@ -69,7 +71,9 @@ func record(plan *launch) {
 	trainer := newTrainer(plan)
 	refusal := trainer.prepare()
 	if refusal == nil {
+		failpoint("recorder.prepared")
 		trainer.start = makeStart(plan)
+		failpoint("recorder.start-made")
 		refusal = trainer.spawn()
 	}
 	detachStdio()
@@ -91,7 +95,9 @@ func record(plan *launch) {
 		reap(trainer, func(end *exitRecord) {
 			// Syncing takes its time and waits on a full disk; meanwhile pipes are drained, orphans reaped.
 			go func() {
+				failpoint("recorder.reaped")
 				writeExit(end)
+				failpoint("recorder.exit-written")
 				close(exitWritten)
 			}()
 			pump.trainerEnded()
@@ -106,7 +112,9 @@ func record(plan *launch) {
 		drained.Alone = true
 	case <-time.After(aloneWait):
 	}
+	failpoint("recorder.drained")
 	writeDrained(drained)
+	failpoint("recorder.done")
 }
 
 // awaitDirectory is the line that a launcher writes to a recorder started in advance: a process takes

@@ -165,6 +165,9 @@ func tryReplace(name string, data []byte, synced bool) error {
 	if closed := unix.Close(fd); err == nil {
 		err = closed
 	}
+	if err == nil && synced {
+		failpoint("recorder.exit-drafted")
+	}
 	if err == nil {
 		err = unix.Rename(temporary, name)
 	}

@@ -110,6 +110,7 @@ func (p *pump) move(stream int) {
 	binary.LittleEndian.PutUint64(header[16:], p.read[stream])
 	binary.LittleEndian.PutUint64(header[24:], uint64(now.UnixNano()))
 	p.read[stream] += uint64(n)
+	failpoint("recorder.output")
 	p.segments.append(stream, p.buffer[:headerBytes+n], now)
 }
 

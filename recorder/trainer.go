@@ -77,6 +77,7 @@ func (t *trainer) spawn() *exitRecord {
 	t.startedAt = time.Now()
 	t.pid, err = t.fork(files)
 	surviveSignals()
+	failpoint("recorder.forked")
 	unix.Umask(0o077)
 	restoreOom()
 	for _, fd := range files[:3] {
@@ -95,6 +96,7 @@ func (t *trainer) spawn() *exitRecord {
 		complain("second line of start: " + err.Error())
 	}
 	_ = unix.Close(t.start)
+	failpoint("recorder.start-written")
 	return nil
 }
 

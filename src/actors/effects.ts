@@ -5,6 +5,7 @@
 import { fromCallback } from 'xstate';
 import { RunyardError } from '../errors.ts';
 import type { AttemptSpec, Executor, Wish } from '../executors/index.ts';
+import { failpoint } from '../failpoints.ts';
 import {
   type Alarm,
   type AttemptInput,
@@ -50,11 +51,10 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
           : { type: 'preflight.failed', code: 'preflight_failed', text: reasons.join('; ') };
       }),
       lease: effect('lease', async (input: AttemptInput & { slots: readonly string[] }) =>
-        deps.lease(input, input.slots)
-          ? { type: 'slots.leased', slots: input.slots, now: clock.now() }
-          : { type: 'slots.refused', text: 'a slot was taken meanwhile' },
+        lease(deps, input),
       ),
       launch: effect('launch', async (input: AttemptInput, signal) => {
+        failpoint('launch.asked');
         await executor.launch(await deps.spec(input), signal);
         return null;
       }),
@@ -94,6 +94,15 @@ function wish(executor: Executor, wanted: Wish) {
   };
 }
 
+function lease(deps: EffectDeps, input: AttemptInput & { slots: readonly string[] }): RunEvent {
+  const { slots } = input;
+  const taken = deps.lease(input, slots);
+  failpoint('lease.taken');
+  return taken
+    ? { type: 'slots.leased', slots, now: deps.clock.now() }
+    : { type: 'slots.refused', text: 'a slot was taken meanwhile' };
+}
+
 /** Frees what the attempt held once nothing of it is left; what does not die keeps its slots. */
 async function release(
   deps: EffectDeps,
@@ -106,12 +115,14 @@ async function release(
   for (;;) {
     try {
       executor.detach(runId, attempt);
+      failpoint('release.begun');
       if (!quarantine && !(executor.swept(runId, attempt) && (await deps.locksFree(input)))) {
         if (msUntil(began, clock.now()) < -deps.leftoversMs) return { type: 'leftovers.survived' };
         await pause(clock, leftoversRetryMs);
         continue;
       }
       await deps.release(input);
+      failpoint('release.freed');
       return { type: 'slots.released' };
     } catch (error) {
       if (signal.aborted) throw error;

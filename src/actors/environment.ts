@@ -14,7 +14,12 @@ const threadVariables = [
 const gpuVariables = ['CUDA_VISIBLE_DEVICES', 'HIP_VISIBLE_DEVICES', 'ROCR_VISIBLE_DEVICES'];
 
 /** Set by us for the trainer; a submitted value would be somebody else's. */
-export const envUnset: readonly string[] = [...gpuVariables, 'CUDA_DEVICE_ORDER'];
+export const envUnset: readonly string[] = [
+  ...gpuVariables,
+  'CUDA_DEVICE_ORDER',
+  // Of our own tests: nothing that a trainer starts may die by it.
+  'RUNYARD_FAILPOINTS',
+];
 
 export function envOf(data: Buffer | null): Readonly<Record<string, string | undefined>> {
   return data === null ? {} : decodeEnv(data);

@@ -12,6 +12,7 @@ import {
   validateConfig,
 } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
+import { failpoint } from '../failpoints.ts';
 import type { InputStore, RunRow, RunStore } from '../persistence/index.ts';
 import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
@@ -127,6 +128,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       const runId = deps.newId();
       deps.remember(runId, { config, env, program });
       const filesSynced = writeRunFiles(deps.home.root, runId, config, request, env);
+      failpoint('submit.written');
       supervisor.add(newRow(runId, config, digest, request, clock.iso()), {
         runId,
         stopSignal: config.stop?.signal ?? 'SIGTERM',
@@ -134,7 +136,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
         killPatienceMs: 1000 * deps.defaults.killPatienceS,
         timeLimitMs: config.time_limit_s === undefined ? null : 1000 * config.time_limit_s,
       });
+      failpoint('submit.committed');
       await Promise.all([filesSynced, deps.synced()]);
+      failpoint('submit.synced');
       return { run_id: runId, created: true };
     },
 
@@ -148,7 +152,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
         skipGrace: now,
         now: clock.now(),
       });
+      failpoint('stop.committed');
       await deps.synced();
+      failpoint('stop.synced');
       return summary(rowOf(runId));
     },
 

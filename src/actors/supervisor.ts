@@ -6,6 +6,7 @@
 import { type Actor, createActor } from 'xstate';
 import { RunyardError } from '../errors.ts';
 import type { Fact } from '../executors/index.ts';
+import { failpoint } from '../failpoints.ts';
 import {
   type RunEvent,
   type RunInput,
@@ -93,6 +94,7 @@ export function createSupervisor(options: SupervisorOptions) {
     const [from, to] = [stateOf(before), stateOf(after)];
     const persisted = entry.actor.logic.getPersistedSnapshot(after);
     const done = to.startsWith('done.');
+    failpoint('commit.before');
     const pos = store.commit(
       runId,
       entry.seq + 1,
@@ -108,6 +110,7 @@ export function createSupervisor(options: SupervisorOptions) {
       rowOf({ before, after, event, at, snapshot: done ? null : JSON.stringify(persisted) }),
       entry.fact,
     );
+    failpoint('commit.after');
     entry.fact = null;
     entry.seq += 1;
     entry.attempt = after.context.attempt;

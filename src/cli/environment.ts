@@ -18,7 +18,7 @@ const denied: readonly RegExp[] = [
   /^(COLUMNS|LINES)$/,
   // Different in every call: with them no two submits under one key would ever be the same.
   /^(_|SHLVL|OLDPWD)$/,
-  /^RUNYARD_(RUN_ID|ATTEMPT|RUN_DIR|METRICS|AUTOSTART|TOKEN)$/,
+  /^RUNYARD_(RUN_ID|ATTEMPT|RUN_DIR|METRICS|AUTOSTART|TOKEN|FAILPOINTS)$/,
   /^TRACEPARENT$/,
 ];
 
@@ -46,9 +46,9 @@ export function runEnvironment(input: {
   return env;
 }
 
-/** Our own processes must not carry the marker of a run that called us. */
+/** Our own processes must not carry the marker of a run that called us, nor what would end them. */
 export function daemonEnvironment(shell: Env): Record<string, string> {
-  const marker = /^RUNYARD_(RUN_ID|ATTEMPT|RUN_DIR|METRICS)$/;
+  const marker = /^RUNYARD_(RUN_ID|ATTEMPT|RUN_DIR|METRICS|FAILPOINTS)$/;
   return Object.fromEntries(
     Object.entries(shell).filter(
       (entry): entry is [string, string] => entry[1] !== undefined && !marker.test(entry[0]),

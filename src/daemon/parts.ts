@@ -12,6 +12,7 @@ import {
 } from '../actors/index.ts';
 import type { Settings } from '../contracts/index.ts';
 import { createLocalExecutor, type Executor } from '../executors/index.ts';
+import { failpoint } from '../failpoints.ts';
 import type { AttemptInput, DaemonEvent } from '../machines/index.ts';
 import {
   createCheckpointer,
@@ -256,9 +257,11 @@ export async function openParts(
     log,
   });
 
+  failpoint('daemon.opened');
   return {
     recover() {
       const runs = supervisor.recover();
+      failpoint('daemon.recovered');
       secrets.sweep((runId) => supervisor.stateOf(runId) === null);
       tidying.start();
       return runs;
@@ -279,6 +282,7 @@ export async function openParts(
       );
       writeAddress(home, { yard: settings.yard, version: options.version, tcp: server.tcp });
       log.info({ socket: home.socket, tcp: server.tcp }, 'serving');
+      failpoint('daemon.served');
       options.onReady?.({ socket: home.socket, tcp: server.tcp });
     },
     watchHealth: (tell) => health.watch(tell),

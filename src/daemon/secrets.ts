@@ -1,6 +1,7 @@
 /** Submitted environments may hold secrets: they go when no attempt can need them any more. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { failpoint } from '../failpoints.ts';
 import type { Home, InputStore } from '../persistence/index.ts';
 import { runDir, runFiles } from '../rundir/index.ts';
 import type { Logger } from '../telemetry/index.ts';
@@ -11,6 +12,7 @@ const uploadKeptMs = 24 * 3600 * 1000;
 export function createSecretKeeper(home: Home, inputs: InputStore, log: Logger) {
   const forget = async (runId: string): Promise<void> => {
     await fs.promises.rm(path.join(runDir(home.root, runId), runFiles.env), { force: true });
+    failpoint('env.deleted');
   };
   const tell = (error: unknown): void => log.error({ err: error }, 'environment was not deleted');
   return {

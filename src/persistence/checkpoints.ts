@@ -1,5 +1,6 @@
 /** Keeps the WAL lean: a checkpoint by schedule, after terminations, and when it passes a size (G3). */
 import fs from 'node:fs';
+import { failpoint } from '../failpoints.ts';
 import type { Db } from './database.ts';
 
 export type Checkpointer = {
@@ -46,7 +47,9 @@ export function createCheckpointer(options: CheckpointOptions): Checkpointer {
       const size = walBytes();
       // TRUNCATE only when it grew: otherwise PASSIVE, which never waits for anybody.
       const mode = size > capBytes / 2 ? 'TRUNCATE' : 'PASSIVE';
+      failpoint('checkpoint.before');
       const [row] = db.pragma(`wal_checkpoint(${mode})`) as { log: number; checkpointed: number }[];
+      failpoint('checkpoint.after');
       lastAt = now().toISOString();
       const { lastInsertRowid } = insert.run(
         lastAt,

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { errnoOf, RunyardError } from '../errors.ts';
+import { failpoint } from '../failpoints.ts';
 import { migrations } from './migrations.ts';
 
 export type Db = Database.Database;
@@ -84,7 +85,9 @@ export function createSyncer(file: string): Syncer {
   let next: Promise<void> | null = null;
   const sync = async (): Promise<void> => {
     try {
+      failpoint('sync.before');
       await fdatasync(fd);
+      failpoint('sync.after');
     } catch (cause) {
       const full = errnoOf(cause) === 'ENOSPC';
       throw new RunyardError(

@@ -2,6 +2,7 @@
 import type { Statement } from 'better-sqlite3';
 import type { RunEvent } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
+import { failpoint } from '../failpoints.ts';
 import type { Db } from './database.ts';
 
 /** A row of `runs`, columns as in the schema. */
@@ -132,6 +133,7 @@ export function createRunStore(db: Db) {
       (runId: string, seq: number, t: NewTransition, changes: RunPatch, fact: FactMark | null) => {
         patch(runId, seq, changes);
         if (fact !== null) markFact(runId, fact);
+        failpoint('commit.within');
         return append(runId, seq, t);
       },
     ),

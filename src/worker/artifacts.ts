@@ -3,6 +3,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { failpoint } from '../failpoints.ts';
 
 export type Artifact = {
   name: string;
@@ -51,6 +52,7 @@ export async function takeArtifacts(input: {
   }
   const text = JSON.stringify({ v: 1, artifacts, problems }, null, 2);
   fs.writeFileSync(path.join(building, 'manifest.json'), `${text}\n`, { mode: 0o600 });
+  failpoint('worker.taking');
   fs.rmSync(store, { recursive: true, force: true });
   fs.renameSync(building, store);
   return summaryOf(manifest);

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { createActor, fromCallback } from 'xstate';
 import { messageOf } from '../errors.ts';
+import { failpoint } from '../failpoints.ts';
 import { type WorkerEvent, workerMachine } from '../machines/index.ts';
 import { createTree, type Tree } from '../processes/index.ts';
 import {
@@ -113,6 +114,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
       termed = true;
       // A group that is gone already, with members that left it: only a kill reaches those.
       tree.signal(wish.signal);
+      failpoint('worker.signalled');
       // A stopped process would not see the signal before it goes on.
       tree.resumeAll();
     }
@@ -146,6 +148,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
       return { type: 'attempt.refused', text: refused };
     }
     onAttached();
+    failpoint('worker.attached');
     const beat = (): void => {
       control?.beat(lastMetric);
       const { lines, points } = feed.counts();
@@ -171,8 +174,10 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
       fact('machine.rebooted');
       return { type: 'trainer.ended' };
     }
+    failpoint('worker.launching');
     if (launchFile === null) voidStart(dir);
     else await launching.begin(signal);
+    failpoint('worker.launched');
     return until(dir, signal, (): WorkerEvent | null => {
       const verdict = judge(dir);
       switch (verdict.kind) {
@@ -197,6 +202,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
 
   const found = (identity: Identity | null): WorkerEvent => {
     trainer = identity;
+    failpoint('worker.found');
     if (identity !== null)
       fact('trainer.started', { pid: identity.pid, start_time: identity.start_time });
     const { stall_ms: limitMs } = readSpec(dir);
@@ -211,6 +217,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
 
   const ended = (record: object): WorkerEvent => {
     seenEnd = true;
+    failpoint('worker.ended');
     fact('trainer.exited', { exit: record });
     return { type: 'trainer.ended' };
   };
@@ -262,6 +269,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
       pumping.done,
       new Promise((resolve) => setTimeout(resolve, busPatienceMs).unref()),
     ]);
+    failpoint('worker.drained');
     return { type: 'output.drained' };
   };
 
@@ -276,6 +284,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
             sinceMs: Math.floor(fs.statSync(path.join(dir, attemptFiles.spec)).mtimeMs) - 1,
             store: config.store,
           });
+    failpoint('worker.collected');
     fact('output.collected', {
       manifest: taken.manifest,
       artifacts: taken.artifacts,
@@ -288,6 +297,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
   const report = async (): Promise<WorkerEvent> => {
     // With no daemon there, whoever comes next finds the same facts in the directory.
     await control?.acknowledged(lonelyMs);
+    failpoint('worker.acked');
     return { type: 'facts.acknowledged' };
   };
 

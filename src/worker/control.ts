@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import readline from 'node:readline';
+import { failpoint } from '../failpoints.ts';
 import { attemptFiles, identityOf, writeAtomic } from '../rundir/index.ts';
 import type { WorkerConfig } from './config.ts';
 
@@ -44,6 +45,7 @@ export async function openControl(options: ControlOptions): Promise<Control | nu
   const { config } = options;
   const lock = await holdLock(config);
   if (lock === null) return null;
+  failpoint('worker.locked');
   let { generation } = config;
   let next = 1;
   let pending: Pending[] = [];
@@ -108,6 +110,7 @@ export async function openControl(options: ControlOptions): Promise<Control | nu
       next += 1;
       pending.push(entry);
       sendFact(entry);
+      failpoint('worker.stated');
       options.onFact({
         v: 1,
         run_id: config.run_id,

@@ -3,6 +3,7 @@
  * recorder's files are the spool: while the bus is away nothing is read, and nothing is lost within the
  * output's limit. A later worker goes on from the cursor in the last message that the stream holds.
  */
+import { failpoint } from '../failpoints.ts';
 import {
   createLineSplitter,
   createOutputReader,
@@ -162,7 +163,9 @@ export function createFeed(options: FeedOptions): Feed {
   };
 
   const send = async (output: Output, payload: object, seq: number): Promise<void> => {
+    failpoint('worker.publish');
     const stored = await output.subject.publish(payload, output.last);
+    failpoint('worker.published');
     if (stored === null) {
       // Somebody else's message, or our own whose answer was lost: start over from what is stored.
       unsent = null;

@@ -6,6 +6,7 @@
 import fs from 'node:fs';
 import type { Writable } from 'node:stream';
 import { execa } from 'execa';
+import { failpointEnvironment } from '../failpoints.ts';
 import { judge } from '../rundir/index.ts';
 
 export type Recorders = {
@@ -22,7 +23,7 @@ export function createRecorders(): Recorders {
 
   const prepare = (program: string): void => {
     if (waiting?.alive && waiting.program === program) return;
-    const child = execa(program, ['--wait'], { ...detached, stdin: 'pipe' });
+    const child = execa(program, ['--wait'], { ...detached(), stdin: 'pipe' });
     child.nodeChildProcess.unref();
     const { stdin } = child;
     stdin.on('error', () => undefined);
@@ -35,7 +36,7 @@ export function createRecorders(): Recorders {
   };
 
   const startAnew = (program: string, dir: string, failed: (text: string) => void): void => {
-    const child = execa(program, [dir], { ...detached, stdin: 'ignore' });
+    const child = execa(program, [dir], { ...detached(), stdin: 'ignore' });
     child.nodeChildProcess.unref();
     void child.then(({ shortMessage }) => {
       if (isUnclaimed(dir)) failed(`the recorder did not start: ${shortMessage ?? 'no reason'}`);
@@ -60,16 +61,18 @@ export function createRecorders(): Recorders {
   };
 }
 
-const detached = {
-  detached: true,
-  cleanup: false,
-  stdout: 'ignore',
-  stderr: 'ignore',
-  reject: false,
-  buffer: false,
-  env: {},
-  extendEnv: false,
-} as const;
+function detached() {
+  return {
+    detached: true,
+    cleanup: false,
+    stdout: 'ignore',
+    stderr: 'ignore',
+    reject: false,
+    buffer: false,
+    env: failpointEnvironment(),
+    extendEnv: false,
+  } as const;
+}
 
 /** An attempt that was taken away meanwhile is nobody's to start. */
 function isUnclaimed(dir: string): boolean {

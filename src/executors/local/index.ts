@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { RunyardError } from '../../errors.ts';
+import { failpoint } from '../../failpoints.ts';
 import {
   attemptDir,
   attemptFiles,
@@ -90,12 +91,14 @@ export function createLocalExecutor(
       refuseLost(spec.runId, spec.attempt);
       if (!fs.existsSync(path.join(dir, attemptFiles.launch))) {
         prepare(dir, spec, yard, groups.path(spec.runId, spec.attempt));
+        failpoint('launch.written');
       }
       const link = linkOf(spec.runId, spec.attempt);
       link.mayLaunch('told');
       link.ensure();
       // Power loss after the start must not find an attempt that the registry knows nothing of.
       await options.synced();
+      failpoint('launch.synced');
       if (!signal.aborted) link.mayLaunch('now');
     },
     attachLaunched(runId, attempt) {
@@ -110,7 +113,9 @@ export function createLocalExecutor(
     voidUnlaunched(runId, attempt) {
       const dir = attemptDir(home.root, runId, attempt);
       // A recorder may begin while we look: only the exclusive link decides.
-      return judge(dir).kind === 'unclaimed' && voidStart(dir) === 'voided';
+      const made = judge(dir).kind === 'unclaimed' && voidStart(dir) === 'voided';
+      if (made) failpoint('void.made');
+      return made;
     },
     swept: (runId, attempt) => groups.swept(runId, attempt),
     sweep: (isLive) => groups.sweep(isLive),
@@ -151,6 +156,7 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
     { mode: 0o600 },
   );
   const head = Math.max(segmentBytes, Math.floor(spec.outputLimitBytes * headShare));
+  failpoint('launch.prepared');
   const launch = {
     v: 1,
     run_id: spec.runId,

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import readline from 'node:readline';
+import { failpoint } from '../../failpoints.ts';
 import { attemptFiles, type Identity, isAlive } from '../../rundir/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Beat, ExecutorEvents, Fact, Wish } from '../executor.ts';
@@ -84,14 +85,17 @@ export function createLink(options: LinkOptions): Link {
 
   const assign = (): void => {
     const generation = events.nextGeneration(runId, attempt);
+    failpoint('assign.numbered');
     const acquired = pool.acquire();
     worker = acquired;
     assigned = true;
     log.debug({ runId, attempt, generation, pid: acquired.pid }, 'worker assigned');
     // Once its end is wished, nothing is started any more.
     const ending = wanted !== null && endings.includes(wanted.kind);
+    const config = options.writeWorkerConfig(generation, ending ? 'never' : launch);
+    failpoint('assign.written');
     acquired.assign(
-      options.writeWorkerConfig(generation, ending ? 'never' : launch),
+      config,
       (word) => {
         if (word.type === 'attached') connect(word.socket);
         // Another worker reads this attempt: it is to be found by its file.
@@ -105,6 +109,7 @@ export function createLink(options: LinkOptions): Link {
         later();
       },
     );
+    failpoint('assign.sent');
   };
 
   const forgetWorker = (): void => {
@@ -135,7 +140,11 @@ export function createLink(options: LinkOptions): Link {
   const receive = (message: Incoming): void => {
     if (closed) return;
     if (message.type === 'fact') {
-      if (events.onFact(message.fact)) write({ type: 'ack', n: message.fact.n });
+      failpoint('fact.received');
+      if (!events.onFact(message.fact)) return;
+      failpoint('fact.applied');
+      write({ type: 'ack', n: message.fact.n });
+      failpoint('fact.acked');
       return;
     }
     const beat: Beat = { runId, attempt, at: message.at, lastMetric: message.last_metric };

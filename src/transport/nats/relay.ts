@@ -5,6 +5,7 @@
  * message is read back, and what it holds already is skipped.
  */
 import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { failpoint } from '../../failpoints.ts';
 import type { Logger } from '../../telemetry/index.ts';
 
 export type OutboxRow = { pos: number; subject: string; payload: string };
@@ -95,11 +96,14 @@ export function createRelay(options: RelayOptions): Relay {
     last ??= await readBack();
     for (;;) {
       source.done(last.pos);
+      failpoint('relay.deleted');
       const rows = source.pending(pageRows, last.pos);
       if (rows.length === 0 || stopped) return;
       // Pipelined: each names the sequence that the one before it will have got.
       const before: number = last.seq;
+      failpoint('relay.publish');
       const acks: number[] = await Promise.all(rows.map((row, i) => publish(row, before + i)));
+      failpoint('relay.acked');
       last = { seq: acks.at(-1) ?? before, pos: rows.at(-1)?.pos ?? last.pos };
     }
   };

@@ -4,6 +4,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { execa } from 'execa';
 import { RunyardError } from '../../errors.ts';
+import { failpoint } from '../../failpoints.ts';
 import { type Identity, identityOf, isAlive, writeAtomic } from '../../rundir/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { type AllCredentials, configText, loadCredentials } from './server-config.ts';
@@ -75,11 +76,13 @@ export function createBusServer(options: BusServerOptions): BusServer {
       ended = true;
     });
     const identity = child.pid === undefined ? null : identityOf(child.pid);
+    failpoint('bus.spawned');
     if (identity !== null) {
       const address = { url: `nats://127.0.0.1:${port}`, port, identity };
       // Before it is ready: a daemon that dies now leaves a server that the next one finds.
       writeAtomic(addressFile, JSON.stringify(address), { mode: 0o600 });
       if (await ready(port, readyMs, () => !ended)) {
+        failpoint('bus.ready');
         log.info({ pid: identity.pid, port, yard }, 'bus started');
         return address;
       }
