@@ -51,6 +51,8 @@ export type OrchestratorDeps = {
     signal: AbortSignal,
   ) => AsyncIterable<MetricBatch>;
   shutdown: (options: { keepBus: boolean }) => void;
+  /** What a submit looks at and writes on the disk; a simulation has another one. */
+  disk?: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
 };
 
 export type Orchestrator = OrchestratorPort & {
@@ -62,6 +64,7 @@ export type Orchestrator = OrchestratorPort & {
 
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { store, supervisor, clock } = deps;
+  const disk = deps.disk ?? { foundProgram, writeRunFiles };
   const wakes = new EventEmitter().setMaxListeners(0);
   let durablePos = store.lastPos();
   /** Runs with transitions that are not known to be durable, and the newest position of each. */
@@ -124,10 +127,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       }
       deps.admit();
       const env = request.env_ref === null ? null : await deps.inputs.read(request.env_ref);
-      const program = await foundProgram(config, env);
+      const program = await disk.foundProgram(config, env);
       const runId = deps.newId();
       deps.remember(runId, { config, env, program });
-      const filesSynced = writeRunFiles(deps.home.root, runId, config, request, env);
+      const filesSynced = disk.writeRunFiles(deps.home.root, runId, config, request, env);
       failpoint('submit.written');
       supervisor.add(newRow(runId, config, digest, request, clock.iso()), {
         runId,
@@ -182,7 +185,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
 
     async shutdown(options) {
       const { live } = supervisor.counts();
-      setImmediate(() => deps.shutdown(options));
+      clock.later(() => deps.shutdown(options));
       return { live_runs: live };
     },
 

@@ -1,10 +1,12 @@
 /** Heartbeats of live runs: kept in memory, stored now and then, and missed when they stay away. */
 import type { Beat } from '../executors/index.ts';
+import { type Clock, every } from '../telemetry/index.ts';
 
 export type BeatsOptions = {
   store: { setHeartbeat(runId: string, at: string, lastMetric: string | null): void };
   /** Tells the run's chart that its worker went silent, or was heard again. */
   tell: (runId: string, event: { type: 'worker.silent' | 'worker.heard' }) => void;
+  clock: Clock;
   onError: (error: unknown) => void;
 };
 
@@ -15,16 +17,16 @@ const silentAfterMs = 10_000;
 
 export type Beats = ReturnType<typeof createBeats>;
 
-export function createBeats({ store, tell, onError }: BeatsOptions) {
+export function createBeats({ store, tell, clock, onError }: BeatsOptions) {
   const kept = new Map<string, Kept>();
 
   const look = (runId: string, beat: Kept): void => {
     store.setHeartbeat(runId, beat.at, beat.lastMetric);
-    if (beat.silent || performance.now() - beat.atMs < silentAfterMs) return;
+    if (beat.silent || clock.now().mono_ms - beat.atMs < silentAfterMs) return;
     beat.silent = true;
     tell(runId, { type: 'worker.silent' });
   };
-  const timer = setInterval(() => {
+  const stop = every(clock, storeMs, () => {
     for (const [runId, beat] of kept) {
       try {
         look(runId, beat);
@@ -33,17 +35,17 @@ export function createBeats({ store, tell, onError }: BeatsOptions) {
         onError(error);
       }
     }
-  }, storeMs);
+  });
 
   return {
     heard({ runId, at, lastMetric }: Beat): void {
       const silent = kept.get(runId)?.silent === true;
-      kept.set(runId, { at, atMs: performance.now(), lastMetric, silent: false });
+      kept.set(runId, { at, atMs: clock.now().mono_ms, lastMetric, silent: false });
       if (silent) tell(runId, { type: 'worker.heard' });
     },
     last: (runId: string): { at: string; lastMetric: string | null } | null =>
       kept.get(runId) ?? null,
     forget: (runId: string) => void kept.delete(runId),
-    close: () => clearInterval(timer),
+    close: stop,
   };
 }

@@ -2,7 +2,7 @@
 import crypto from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import type { RunStore } from '../persistence/index.ts';
-import type { Logger } from '../telemetry/index.ts';
+import type { Clock, Logger } from '../telemetry/index.ts';
 import {
   type BusServer,
   connectDaemon,
@@ -33,14 +33,18 @@ export type BusLinkOptions = {
   maxFileBytes: number;
   /** Position up to which transitions are on the disk. */
   durablePos: () => number;
+  clock: Clock;
   log: Logger;
+  /** How the bus is reached; a simulation has other ways. */
+  reach?: { connect: typeof connectDaemon; ensureStreams: typeof ensureStreams };
 };
 
 const retryMs = 500;
 const epochKey = 'bus.events.epoch';
 
 export function createBusLink(options: BusLinkOptions): BusLink {
-  const { yard, store, log } = options;
+  const { yard, store, clock, log } = options;
+  const reach = options.reach ?? { connect: connectDaemon, ensureStreams };
   const names = subjects(yard);
   let nc: NatsConnection | null = null;
   let relay: Relay | null = null;
@@ -69,16 +73,17 @@ export function createBusLink(options: BusLinkOptions): BusLink {
     const address = server === null ? null : await server.ensure();
     url = address?.url ?? url;
     const credentials = server === null ? null : server.credentials.daemon;
-    const joined = await connectDaemon({ url, credentials });
+    const joined = await reach.connect({ url, credentials });
     try {
       const newEpoch = (): string => crypto.randomUUID();
-      const { epoch } = await ensureStreams(joined, yard, options.maxFileBytes, newEpoch);
+      const { epoch } = await reach.ensureStreams(joined, yard, options.maxFileBytes, newEpoch);
       if (epoch !== store.meta(epochKey)) {
         // A stream that was made anew holds nothing of what an older one had acknowledged.
         store.outboxRebuild();
         store.setMeta(epochKey, epoch);
       }
-      relay = createRelay({ source, stream: streamNames(yard).events, epoch, nc: joined, log });
+      const stream = streamNames(yard).events;
+      relay = createRelay({ source, stream, epoch, nc: joined, clock, log });
       relay.wake();
     } catch (error) {
       await joined.close();
@@ -102,7 +107,7 @@ export function createBusLink(options: BusLinkOptions): BusLink {
       relay = null;
       nc = null;
       trouble ??= 'the connection to the bus was lost';
-      if (!closed) await new Promise((resolve) => setTimeout(resolve, retryMs));
+      if (!closed) await new Promise<void>((resolve) => clock.after(retryMs, resolve));
     }
   };
   void run();

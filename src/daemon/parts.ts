@@ -16,6 +16,7 @@ import { failpoint } from '../failpoints.ts';
 import type { AttemptInput, DaemonEvent } from '../machines/index.ts';
 import {
   createCheckpointer,
+  createDurability,
   createInputStore,
   createRunStore,
   createSyncer,
@@ -83,13 +84,16 @@ export async function openParts(
   const checkpointer = createCheckpointer({
     db,
     file: home.registry,
-    now: () => new Date(),
+    clock,
     everyMs: checkpointEveryMs,
     capBytes: walCapBytes,
     onError: (error) => log.error({ err: error }, 'checkpoint failed'),
   });
-  let durablePos = store.lastPos();
-  let committedPos = durablePos;
+  const durability = createDurability(syncer, store.lastPos(), (pos) => {
+    orchestrator.durable(pos);
+    bus.wake();
+  });
+  const { synced } = durability;
   const token = loadToken(home.tokenFile);
   let server: GrpcServer | null = null;
   let state = 'opening';
@@ -101,7 +105,8 @@ export async function openParts(
     yard: settings.yard,
     store,
     maxFileBytes,
-    durablePos: () => durablePos,
+    durablePos: durability.pos,
+    clock,
     log,
     server: async () => {
       if (natsUrl !== null) return null;
@@ -114,15 +119,6 @@ export async function openParts(
       return createBusServer({ dir: home.bus, yard: settings.yard, binary, maxFileBytes, log });
     },
   });
-
-  const synced = async (): Promise<void> => {
-    const pos = committedPos;
-    await syncer.synced();
-    if (pos <= durablePos) return;
-    durablePos = pos;
-    orchestrator.durable(pos);
-    bus.wake();
-  };
 
   const executor: Executor = createLocalExecutor(
     {
@@ -158,7 +154,7 @@ export async function openParts(
     slots: () => gpus,
     parallel: settings.parallel,
     committed: ({ runId, pos, done }) => {
-      committedPos = pos;
+      durability.committed(pos);
       orchestrator.committed(runId, pos);
       if (done) {
         beats.forget(runId);
@@ -245,6 +241,7 @@ export async function openParts(
   const beats = createBeats({
     store,
     tell: (runId, event) => supervisor.send(runId, event),
+    clock,
     onError: (error) => log.error({ err: error }, 'heartbeat could not be stored'),
   });
   const tidying = createTidying({
@@ -254,6 +251,7 @@ export async function openParts(
     readmit: supervisor.readmit,
     locksFree: (files) => locksFree(recorder, files),
     gpuLocks: home.gpuLocks,
+    clock,
     log,
   });
 

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Executor } from '../executors/index.ts';
 import type { RunStore } from '../persistence/index.ts';
-import type { Logger } from '../telemetry/index.ts';
+import { type Clock, every, type Logger } from '../telemetry/index.ts';
 
 export type TidyingOptions = {
   executor: Executor;
@@ -13,6 +13,7 @@ export type TidyingOptions = {
   readmit: (slots: readonly string[]) => void;
   locksFree: (files: readonly string[]) => Promise<boolean>;
   gpuLocks: string;
+  clock: Clock;
   log: Logger;
 };
 
@@ -24,7 +25,7 @@ export type Tidying = { start(): void; close(): void };
 
 export function createTidying(options: TidyingOptions): Tidying {
   const { executor, store, log } = options;
-  const timers: NodeJS.Timeout[] = [];
+  const stops: (() => void)[] = [];
 
   const endOrphans = (): void => {
     const ended = executor.sweep((runId, attempt) => options.attemptOf(runId) === attempt);
@@ -54,11 +55,11 @@ export function createTidying(options: TidyingOptions): Tidying {
         [guarded(readmitQuarantined), quarantinedMs],
       ] as const) {
         void act();
-        timers.push(setInterval(act, everyMs));
+        stops.push(every(options.clock, everyMs, () => void act()));
       }
     },
     close() {
-      for (const timer of timers) clearInterval(timer);
+      for (const stop of stops) stop();
     },
   };
 }

@@ -1,6 +1,7 @@
 /** Keeps the WAL lean: a checkpoint by schedule, after terminations, and when it passes a size (G3). */
 import fs from 'node:fs';
 import { failpoint } from '../failpoints.ts';
+import { type Clock, every } from '../telemetry/index.ts';
 import type { Db } from './database.ts';
 
 export type Checkpointer = {
@@ -14,7 +15,7 @@ export type Checkpointer = {
 export type CheckpointOptions = {
   db: Db;
   file: string;
-  now: () => Date;
+  clock: Clock;
   /** Milliseconds between scheduled checkpoints. */
   everyMs: number;
   /** WAL size in bytes above which none is put off. */
@@ -27,13 +28,13 @@ const pauseMs = 1000;
 const keptRows = 1000;
 
 export function createCheckpointer(options: CheckpointOptions): Checkpointer {
-  const { db, file, now, everyMs, capBytes } = options;
+  const { db, file, clock, everyMs, capBytes } = options;
   const insert = db.prepare(
     'INSERT INTO checkpoints (at, cause, wal_bytes, frames, moved) VALUES (?, ?, ?, ?, ?)',
   );
   const prune = db.prepare('DELETE FROM checkpoints WHERE id <= ?');
   let lastAt = '';
-  let pending: NodeJS.Timeout | null = null;
+  let callOff: (() => void) | null = null;
 
   const walBytes = (): number => {
     try {
@@ -50,7 +51,7 @@ export function createCheckpointer(options: CheckpointOptions): Checkpointer {
       failpoint('checkpoint.before');
       const [row] = db.pragma(`wal_checkpoint(${mode})`) as { log: number; checkpointed: number }[];
       failpoint('checkpoint.after');
-      lastAt = now().toISOString();
+      lastAt = clock.iso();
       const { lastInsertRowid } = insert.run(
         lastAt,
         cause,
@@ -63,23 +64,21 @@ export function createCheckpointer(options: CheckpointOptions): Checkpointer {
       options.onError(error);
     }
   };
-  const schedule = setInterval(() => checkpoint('schedule'), everyMs);
-  schedule.unref();
+  const stop = every(clock, everyMs, () => checkpoint('schedule'));
   return {
     ask(cause) {
-      if (pending !== null) return;
+      if (callOff !== null) return;
       const wait = walBytes() > capBytes / 2 ? 0 : pauseMs;
-      pending = setTimeout(() => {
-        pending = null;
+      callOff = clock.after(wait, () => {
+        callOff = null;
         checkpoint(cause);
-      }, wait);
-      pending.unref();
+      });
     },
     walBytes,
     lastAt: () => lastAt,
     close() {
-      clearInterval(schedule);
-      if (pending !== null) clearTimeout(pending);
+      stop();
+      callOff?.();
       checkpoint('close');
     },
   };

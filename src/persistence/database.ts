@@ -79,14 +79,20 @@ export type Syncer = {
  * Group commit for `synchronous = NORMAL`: one fdatasync of the WAL at a time, off the event loop, for
  * all that wait. Power loss takes back nothing that waited for it.
  */
-export function createSyncer(file: string): Syncer {
+export function createSyncer(
+  file: string,
+  disk: { sync: (fd: number) => Promise<void>; later: (act: () => void) => void } = {
+    sync: fdatasync,
+    later: setImmediate,
+  },
+): Syncer {
   const fd = fs.openSync(`${file}-wal`, 'r+');
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
   const sync = async (): Promise<void> => {
     try {
       failpoint('sync.before');
-      await fdatasync(fd);
+      await disk.sync(fd);
       failpoint('sync.after');
     } catch (cause) {
       const full = errnoOf(cause) === 'ENOSPC';
@@ -109,7 +115,7 @@ export function createSyncer(file: string): Syncer {
       };
       if (running === null) {
         // One turn of the loop is given, so that commits of the same turn share the sync.
-        next = new Promise((resolve, reject) => setImmediate(() => begin().then(resolve, reject)));
+        next = new Promise((resolve, reject) => disk.later(() => begin().then(resolve, reject)));
       } else {
         next = running.catch(() => undefined).then(begin);
       }

@@ -4,7 +4,14 @@ import path from 'node:path';
 import { errnoOf, RunyardError } from '../errors.ts';
 import { bootId, type Identity, isAlive } from './identity.ts';
 import { attemptFiles } from './paths.ts';
-import { type Claim, type ExitRecord, readClaim, readExit, readStart } from './records.ts';
+import {
+  type Claim,
+  type ExitRecord,
+  readClaim,
+  readExit,
+  readStart,
+  type Start,
+} from './records.ts';
 
 let temporary = 0;
 
@@ -47,8 +54,20 @@ export type Verdict =
     }
   | { kind: 'exited'; trainer: Identity | null; record: ExitRecord };
 
+/** Where a verdict comes from: the disk and the kernel, or a simulation of both. */
+export type Records = {
+  readClaim(dir: string): Claim | null;
+  readExit(dir: string): ExitRecord | null;
+  readStart(dir: string): Start | null;
+  isAlive(identity: Identity): boolean;
+  bootId(): string;
+};
+
+const onDisk: Records = { readClaim, readExit, readStart, isAlive, bootId };
+
 /** Throws `rundir_corrupt` when a file that is only ever seen whole does not say what it must. */
-export function judge(dir: string): Verdict {
+export function judge(dir: string, records: Records = onDisk): Verdict {
+  const { readClaim, readExit, readStart, isAlive, bootId } = records;
   // In this order: what a recorder that is found dead has left behind is read after its death, so that
   // an exit that it wrote just before is never overlooked; and `start` is complete once `exit` is there.
   const claim = readClaim(dir);
@@ -57,7 +76,8 @@ export function judge(dir: string): Verdict {
   const start = readStart(dir);
   // A claim always comes before its start: it was made between the two looks, so look again. Taken as
   // it stands, a recorder that has just begun would count as dead.
-  if (claim === null && start?.voided === false && readClaim(dir) !== null) return judge(dir);
+  if (claim === null && start?.voided === false && readClaim(dir) !== null)
+    return judge(dir, records);
   const trainer = start === null || start.voided ? null : identityIn(start, claim);
   if (record !== null) return { kind: 'exited', trainer, record };
   if (start?.voided) return { kind: 'voided' };

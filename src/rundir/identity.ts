@@ -5,6 +5,12 @@ export type Identity = { boot_id: string; pid: number; start_time: string };
 
 let cachedBootId: string | null = null;
 
+/** What the kernel says about processes; another one is only for simulations. */
+export type Kernel = {
+  bootId(): string;
+  processStat(pid: number): ProcessStat | null;
+};
+
 /** The id of this boot of the machine. */
 export function bootId(): string {
   cachedBootId ??= fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -18,9 +24,9 @@ export function identityOf(pid: number): Identity | null {
 }
 
 /** Whether exactly this process still runs. A zombie does not: it only waits to be reaped. */
-export function isAlive(identity: Identity): boolean {
-  if (identity.boot_id !== bootId()) return false;
-  const stat = processStat(identity.pid);
+export function isAlive(identity: Identity, kernel: Kernel = { bootId, processStat }): boolean {
+  if (identity.boot_id !== kernel.bootId()) return false;
+  const stat = kernel.processStat(identity.pid);
   return stat !== null && !stat.dead && stat.startTime === String(identity.start_time);
 }
 

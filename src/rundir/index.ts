@@ -1,10 +1,11 @@
 export { decodeEnv, encodeEnv } from './environment.ts';
-export { judge, type Verdict, voidStart, writeAtomic } from './files.ts';
+export { judge, type Records, type Verdict, voidStart, writeAtomic } from './files.ts';
 export {
   bootId,
   type Identity,
   identityOf,
   isAlive,
+  type Kernel,
   type ProcessStat,
   processStat,
 } from './identity.ts';

@@ -13,6 +13,23 @@ export type Clock = {
   after(ms: number, act: () => void): () => void;
 };
 
+/** Calls back again and again, until what it returns is called. Keeps no process alive. */
+export function every(clock: Clock, ms: number, act: () => void): () => void {
+  let callOff: () => void = () => undefined;
+  let over = false;
+  const wait = (): void => {
+    callOff = clock.after(ms, () => {
+      act();
+      if (!over) wait();
+    });
+  };
+  wait();
+  return () => {
+    over = true;
+    callOff();
+  };
+}
+
 /** The machine's clock. CLOCK_MONOTONIC counts from boot, so it compares between processes. */
 export function systemClock(): Clock {
   const bootId = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

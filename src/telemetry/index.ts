@@ -1,2 +1,2 @@
-export { type Clock, systemClock } from './clock.ts';
+export { type Clock, every, systemClock } from './clock.ts';
 export { createLogger, type Logger } from './logger.ts';

@@ -1,32 +1,19 @@
 /** The effects of the worker chart, for one attempt. */
-import fs from 'node:fs';
-import path from 'node:path';
 import { createActor, fromCallback } from 'xstate';
 import { messageOf } from '../errors.ts';
 import { failpoint } from '../failpoints.ts';
 import { type WorkerEvent, workerMachine } from '../machines/index.ts';
-import { createTree, type Tree } from '../processes/index.ts';
-import {
-  attemptFiles,
-  bootId,
-  type Identity,
-  isAlive,
-  judge,
-  readClaim,
-  readLaunch,
-  voidStart,
-} from '../rundir/index.ts';
-import { takeArtifacts } from './artifacts.ts';
+import type { Tree } from '../processes/index.ts';
+import type { Identity } from '../rundir/index.ts';
+import { every } from '../telemetry/index.ts';
 import type { WorkerBus } from './bus.ts';
 import type { WorkerConfig } from './config.ts';
-import { type Control, openControl, type Wish } from './control.ts';
-import { createFeed, type Feed } from './feed.ts';
+import type { Control, Wish } from './conversation.ts';
+import type { Feed } from './feed.ts';
 import { createLaunching, type Launching } from './launching.ts';
-import { startPump } from './pump.ts';
+import { type Machine, thisMachine } from './machine.ts';
 import type { Recorders } from './recorders.ts';
-import { readSpec, saysAlone } from './spec.ts';
-import { createStallWatch, type StallWatch, silentFor } from './stall.ts';
-import { until } from './until.ts';
+import type { StallWatch } from './stall.ts';
 
 const beatMs = 1000;
 /** How long an ended run waits for a bus that is away before it is reported without it. */
@@ -49,8 +36,12 @@ export type AttemptMeans = {
 };
 
 /** Looks after one attempt until its facts are acknowledged. */
-export async function runAttempt(config: WorkerConfig, means: AttemptMeans): Promise<AttemptDone> {
-  const session = createSession(config, means);
+export async function runAttempt(
+  config: WorkerConfig,
+  means: AttemptMeans,
+  machine: Machine = thisMachine(),
+): Promise<AttemptDone> {
+  const session = createSession(config, means, machine);
   const actor = createActor(workerMachine.provide({ actors: session.actors }));
   const failed = new Promise<void>((resolve) => {
     actor.subscribe({ error: () => resolve(), complete: () => resolve() });
@@ -61,7 +52,8 @@ export async function runAttempt(config: WorkerConfig, means: AttemptMeans): Pro
   return { refused, feedDone: session.close() };
 }
 
-function createSession(config: WorkerConfig, means: AttemptMeans) {
+function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machine) {
+  const { clock, bootId, isAlive, judge, readClaim, readLaunch, voidStart, until } = machine;
   const { dir, run_id: runId, attempt } = config;
   const { bus, onAttached } = means;
   let control: Control | null = null;
@@ -72,7 +64,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
   let recorderLost = false;
   let lastMetric: string | null = null;
   let seenEnd = false;
-  const feed: Feed = createFeed({
+  const feed: Feed = machine.createFeed({
     dir,
     runId,
     attempt,
@@ -83,22 +75,37 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
       if (key === 'charts/episodic_return') lastMetric = `return ${Number(value.toPrecision(5))}`;
     },
   });
-  const pumping = startPump(feed, dir, () => stall?.heard());
+  const pumping = machine.startPump(feed, dir, () => stall?.heard());
   let stall: StallWatch | null = null;
-  let beats: NodeJS.Timeout | null = null;
+  let stopBeats: () => void = () => undefined;
 
   const fact = (name: string, data: Record<string, unknown> = {}): void =>
     control?.fact(name, data);
 
+  const effect = (act: (signal: AbortSignal) => Promise<WorkerEvent | null>) =>
+    effecting(act, machine.complain);
+  const passed = (ms: number): Promise<void> =>
+    new Promise((resolve) => clock.after(ms, () => resolve()));
+  /** Aborts with `signal`, and after so many milliseconds. */
+  const within = (ms: number, signal: AbortSignal): AbortSignal => {
+    const late = new AbortController();
+    clock.after(ms, () => late.abort());
+    return AbortSignal.any([signal, late.signal]);
+  };
+
   const launching: Launching = createLaunching({
     config,
+    judge,
+    voidStart,
+    until,
     recorders: means.recorders,
     failed: (text) => fact('launch.failed', { text }),
   });
   void means.told.then(() => launching.permit());
 
   const endWished = (): boolean => wish?.kind === 'terminate' || wish?.kind === 'kill';
-  const treeOf = (of: Identity): Tree => createTree(of, dir, readLaunch(dir)?.cgroup ?? null);
+  const treeOf = (of: Identity): Tree =>
+    machine.createTree(of, dir, readLaunch(dir)?.cgroup ?? null);
 
   /** Acts on a wish as far as the attempt is by now. */
   const obey = (): void => {
@@ -127,14 +134,15 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
         fact('trainer.paused');
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await passed(wait);
       wait = Math.min(pauseRetryMs.most, wait * 2);
     }
   };
 
   const attach = async (): Promise<WorkerEvent> => {
-    control = await openControl({
+    control = await machine.openControl({
       config,
+      clock,
       onWish: (wished) => {
         wish = wished;
         if (endWished()) launching.refuse();
@@ -156,13 +164,13 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
         v: 1,
         run_id: runId,
         attempt,
-        at: new Date().toISOString(),
+        at: clock.iso(),
         lines,
         points,
         last_metric: lastMetric,
       });
     };
-    beats = setInterval(beat, beatMs);
+    stopBeats = every(clock, beatMs, beat);
     return { type: 'attempt.attached' };
   };
 
@@ -205,10 +213,11 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
     failpoint('worker.found');
     if (identity !== null)
       fact('trainer.started', { pid: identity.pid, start_time: identity.start_time });
-    const { stall_ms: limitMs } = readSpec(dir);
-    stall ??= createStallWatch({
+    const { stall_ms: limitMs } = machine.readSpec(dir);
+    stall ??= machine.createStallWatch({
+      clock,
       limitMs,
-      silentMs: silentFor(dir, Date.now()),
+      silentMs: machine.silentFor(dir, clock.now().wall_ms),
       onStall: (text) => fact('trainer.stalled', { text }),
     });
     obey();
@@ -244,44 +253,33 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
     });
 
   const drain = async (signal: AbortSignal): Promise<WorkerEvent | null> => {
-    const briefly = AbortSignal.any([signal, AbortSignal.timeout(aloneMs)]);
-    const alone = await until(dir, briefly, () => saysAlone(dir));
+    const alone = await until(dir, within(aloneMs, signal), () => machine.saysAlone(dir));
     if (trainer !== null && trainer.boot_id === bootId() && alone === null) {
       const tree = treeOf(trainer);
       // What the trainer left behind ends with it; nothing of a run outlives it.
-      const patience = AbortSignal.any([
-        signal,
-        AbortSignal.timeout(readSpec(dir).kill_patience_ms),
-      ]);
+      const patience = within(machine.readSpec(dir).kill_patience_ms, signal);
       const gone = await until(dir, patience, () => (tree.killAll() === 0 ? true : null));
       if (gone === null && !signal.aborted) fact('leftovers.survived');
     }
     await until(dir, signal, () => {
       const claim = readClaim(dir);
-      return fs.existsSync(path.join(dir, attemptFiles.drained)) ||
-        claim === null ||
-        !isAlive(claim)
-        ? true
-        : null;
+      return machine.isDrained(dir) || claim === null || !isAlive(claim) ? true : null;
     });
     pumping.finish();
-    await Promise.race([
-      pumping.done,
-      new Promise((resolve) => setTimeout(resolve, busPatienceMs).unref()),
-    ]);
+    await Promise.race([pumping.done, passed(busPatienceMs)]);
     failpoint('worker.drained');
     return { type: 'output.drained' };
   };
 
   const collect = async (): Promise<WorkerEvent> => {
-    const { cwd, artifacts } = readSpec(dir);
+    const { cwd, artifacts } = machine.readSpec(dir);
     const taken =
       artifacts.length === 0
         ? { manifest: '', artifacts: 0 }
-        : await takeArtifacts({
+        : await machine.takeArtifacts({
             cwd,
             globs: artifacts,
-            sinceMs: Math.floor(fs.statSync(path.join(dir, attemptFiles.spec)).mtimeMs) - 1,
+            sinceMs: Math.floor(machine.preparedAtMs(dir)) - 1,
             store: config.store,
           });
     failpoint('worker.collected');
@@ -320,7 +318,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
     },
     /** Lets go of the attempt; what the bus has not taken yet goes on being published. */
     close(): Promise<void> {
-      if (beats !== null) clearInterval(beats);
+      stopBeats();
       stall?.close();
       control?.close();
       pumping.finish();
@@ -329,7 +327,10 @@ function createSession(config: WorkerConfig, means: AttemptMeans) {
   };
 }
 
-function effect(act: (signal: AbortSignal) => Promise<WorkerEvent | null>) {
+function effecting(
+  act: (signal: AbortSignal) => Promise<WorkerEvent | null>,
+  complain: (error: unknown) => void,
+) {
   return fromCallback<WorkerEvent>(({ sendBack }) => {
     const controller = new AbortController();
     act(controller.signal).then(
@@ -337,7 +338,7 @@ function effect(act: (signal: AbortSignal) => Promise<WorkerEvent | null>) {
         if (event !== null && !controller.signal.aborted) sendBack(event);
       },
       (error: unknown) => {
-        process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+        complain(error);
         if (!controller.signal.aborted) sendBack({ type: 'effect.failed', text: messageOf(error) });
       },
     );

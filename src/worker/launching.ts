@@ -2,13 +2,16 @@
  * Whether an attempt that nobody has claimed comes to run: the daemon hands it over while its decision
  * is still on the way to the disk, and says when it is there. Once its end is wished it is voided.
  */
-import { judge, voidStart } from '../rundir/index.ts';
+import type { judge, voidStart } from '../rundir/index.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Recorders } from './recorders.ts';
-import { until } from './until.ts';
+import type { until } from './until.ts';
 
 export type LaunchingOptions = {
   config: WorkerConfig;
+  judge: (dir: string) => ReturnType<typeof judge>;
+  voidStart: (dir: string) => ReturnType<typeof voidStart>;
+  until: typeof until;
   recorders: Recorders;
   failed: (text: string) => void;
 };
@@ -20,7 +23,8 @@ export type Launching = {
   begin(signal: AbortSignal): Promise<void>;
 };
 
-export function createLaunching({ config, recorders, failed }: LaunchingOptions): Launching {
+export function createLaunching(options: LaunchingOptions): Launching {
+  const { config, judge, voidStart, until, recorders, failed } = options;
   const { dir } = config;
   const answered = new AbortController();
   let answer: 'go' | 'void' | null = null;

@@ -13,6 +13,15 @@ export function readSpec(dir: string): {
   return JSON.parse(fs.readFileSync(path.join(dir, attemptFiles.spec), 'utf8'));
 }
 
+/** When the executor wrote that: what is older is no work of this attempt. */
+export function preparedAtMs(dir: string): number {
+  return fs.statSync(path.join(dir, attemptFiles.spec)).mtimeMs;
+}
+
+export function isDrained(dir: string): boolean {
+  return fs.existsSync(path.join(dir, attemptFiles.drained));
+}
+
 /** True when the recorder, to which orphans come, has reaped every descendant; else null. */
 export function saysAlone(dir: string): true | null {
   const file = path.join(dir, attemptFiles.drained);

@@ -1,6 +1,7 @@
 /** Tells when a trainer has been silent for too long: no output and no metric. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { type Clock, every } from '../telemetry/index.ts';
 
 export type StallWatch = {
   /** Something was heard of the trainer. */
@@ -11,6 +12,7 @@ export type StallWatch = {
 };
 
 export type StallOptions = {
+  clock: Clock;
   /** Null: no limit, and nothing is ever told. */
   limitMs: number | null;
   /** For how long it had been silent when this worker came: a new worker is no sign of life. */
@@ -23,24 +25,20 @@ const looks = 20;
 const lookMaxMs = 1000;
 
 export function createStallWatch(options: StallOptions): StallWatch {
-  const { limitMs } = options;
+  const { clock, limitMs } = options;
   if (limitMs === null) {
     return { heard: () => undefined, pause: () => undefined, close: () => undefined };
   }
-  let since = performance.now() - options.silentMs;
+  let since = clock.now().mono_ms - options.silentMs;
   let paused = false;
   let told = false;
-  const timer = setInterval(
-    () => {
-      if (paused || told || performance.now() - since < limitMs) return;
-      told = true;
-      options.onStall(`no output and no metric for ${limitMs / 1000} s`);
-    },
-    Math.min(lookMaxMs, limitMs / looks),
-  );
-  timer.unref();
+  const stop = every(clock, Math.min(lookMaxMs, limitMs / looks), () => {
+    if (paused || told || clock.now().mono_ms - since < limitMs) return;
+    told = true;
+    options.onStall(`no output and no metric for ${limitMs / 1000} s`);
+  });
   const heard = (): void => {
-    since = performance.now();
+    since = clock.now().mono_ms;
   };
   return {
     heard,
@@ -48,7 +46,7 @@ export function createStallWatch(options: StallOptions): StallWatch {
       if (paused && !now) heard();
       paused = now;
     },
-    close: () => clearInterval(timer),
+    close: stop,
   };
 }
 

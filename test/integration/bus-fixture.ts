@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
-import { createLogger } from '../../src/telemetry/index.ts';
+import { createLogger, systemClock } from '../../src/telemetry/index.ts';
 import {
   type BusServer,
   connectDaemon,
@@ -108,7 +108,14 @@ export async function join(
     for (const { pos } of outbox.rows) outbox.queue.add(pos);
     outbox.epoch = epoch;
   }
-  const relay = createRelay({ source: outbox, stream: streams.events, epoch, nc, log });
+  const relay = createRelay({
+    source: outbox,
+    stream: streams.events,
+    epoch,
+    nc,
+    clock: systemClock(),
+    log,
+  });
   relay.wake();
   return {
     nc,

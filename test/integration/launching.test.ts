@@ -7,6 +7,7 @@ import { judge, readExit, voidStart } from '../../src/rundir/index.ts';
 import type { WorkerConfig } from '../../src/worker/config.ts';
 import { createLaunching } from '../../src/worker/launching.ts';
 import { createRecorders } from '../../src/worker/recorders.ts';
+import { until } from '../../src/worker/until.ts';
 import { type Attempt, eventually, prepare, recorderPath } from '../fixtures/trainers/recording.ts';
 
 const leavesMark = ['sh', '-c', 'echo ran >>marks'];
@@ -22,7 +23,8 @@ function launcher(t: TestContext, launch: WorkerConfig['launch']) {
   const recorders = createRecorders();
   const config = { dir: attempt.dir, recorder: recorderPath(), launch } as WorkerConfig;
   const failed = (text: string): void => void failures.push(text);
-  const launching = createLaunching({ config, recorders, failed });
+  const means = { judge, voidStart, until, recorders, failed };
+  const launching = createLaunching({ config, ...means });
   const leaving = new AbortController();
   t.after(() => leaving.abort());
   return { attempt, failures, launching, begun: () => launching.begin(leaving.signal) };

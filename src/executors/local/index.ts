@@ -12,11 +12,12 @@ import {
   voidStart,
   writeAtomic,
 } from '../../rundir/index.ts';
-import type { Logger } from '../../telemetry/index.ts';
+import { type Logger, systemClock } from '../../telemetry/index.ts';
 import type { AttemptSpec, Executor, ExecutorEvents } from '../executor.ts';
 import { createGroups } from './groups.ts';
 import { createLink, type Link, type Permission } from './link.ts';
 import { createPool } from './pool.ts';
+import { dialSocket, listeningWorker } from './socket.ts';
 
 export type LocalExecutorOptions = {
   home: { root: string; artifacts: string };
@@ -36,6 +37,22 @@ export type LocalExecutorOptions = {
   log: Logger;
 };
 
+/** What of the machine the executor needs; a simulation has another one. */
+export type LocalMachine = ReturnType<typeof thisMachine>;
+
+const thisMachine = () => ({
+  clock: systemClock(),
+  createPool,
+  createGroups,
+  exists: (file: string): boolean => fs.existsSync(file),
+  judge: (dir: string) => judge(dir),
+  voidStart,
+  prepare,
+  writeWorkerConfig,
+  dial: dialSocket,
+  listening: listeningWorker,
+});
+
 /** Bytes of a segment of recorded output, and the share of the limit kept from the beginning. */
 const segmentBytes = 1 << 20;
 const headShare = 1 / 8;
@@ -43,10 +60,12 @@ const headShare = 1 / 8;
 export function createLocalExecutor(
   options: LocalExecutorOptions,
   events: ExecutorEvents,
+  machine: LocalMachine = thisMachine(),
 ): Executor {
   const { home, yard, log } = options;
+  const { exists, voidStart } = machine;
   const links = new Map<string, Link>();
-  const pool = createPool({
+  const pool = machine.createPool({
     command: [...options.command, 'worker', '--warm'],
     // Our own processes never carry the marker of a run, nor anything a run may have set.
     env: cleanEnv(process.env),
@@ -56,12 +75,12 @@ export function createLocalExecutor(
     log,
   });
 
-  const groups = createGroups(home.root, options.cgroup);
+  const groups = machine.createGroups(home.root, options.cgroup);
 
   /** Throws when an attempt that may have been launched has lost the directory that says how far it is. */
   const refuseLost = (runId: string, attempt: number): void => {
     const dir = attemptDir(home.root, runId, attempt);
-    if (fs.existsSync(path.join(dir, attemptFiles.launch))) return;
+    if (exists(path.join(dir, attemptFiles.launch))) return;
     if (events.generation(runId, attempt) === 0) return;
     throw new RunyardError('rundir_lost', `the directory ${dir} was removed while it ran`);
   };
@@ -77,9 +96,12 @@ export function createLocalExecutor(
       dir,
       pool,
       events,
+      clock: machine.clock,
+      dial: machine.dial,
+      listening: machine.listening,
       log,
       writeWorkerConfig: (generation, launch) =>
-        writeWorkerConfig(options, { runId, attempt, generation, launch }),
+        machine.writeWorkerConfig(options, { runId, attempt, generation, launch }),
     });
     links.set(key, link);
     return link;
@@ -89,8 +111,8 @@ export function createLocalExecutor(
     async launch(spec, signal) {
       const dir = attemptDir(home.root, spec.runId, spec.attempt);
       refuseLost(spec.runId, spec.attempt);
-      if (!fs.existsSync(path.join(dir, attemptFiles.launch))) {
-        prepare(dir, spec, yard, groups.path(spec.runId, spec.attempt));
+      if (!exists(path.join(dir, attemptFiles.launch))) {
+        machine.prepare(dir, spec, yard, groups.path(spec.runId, spec.attempt));
         failpoint('launch.written');
       }
       const link = linkOf(spec.runId, spec.attempt);
@@ -104,7 +126,7 @@ export function createLocalExecutor(
     attachLaunched(runId, attempt) {
       refuseLost(runId, attempt);
       const dir = attemptDir(home.root, runId, attempt);
-      if (fs.existsSync(path.join(dir, attemptFiles.claim))) linkOf(runId, attempt).ensure();
+      if (exists(path.join(dir, attemptFiles.claim))) linkOf(runId, attempt).ensure();
     },
     attach(runId, attempt) {
       refuseLost(runId, attempt);
@@ -113,7 +135,7 @@ export function createLocalExecutor(
     voidUnlaunched(runId, attempt) {
       const dir = attemptDir(home.root, runId, attempt);
       // A recorder may begin while we look: only the exclusive link decides.
-      const made = judge(dir).kind === 'unclaimed' && voidStart(dir) === 'voided';
+      const made = machine.judge(dir).kind === 'unclaimed' && voidStart(dir) === 'voided';
       if (made) failpoint('void.made');
       return made;
     },
@@ -155,8 +177,8 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
     }),
     { mode: 0o600 },
   );
-  const head = Math.max(segmentBytes, Math.floor(spec.outputLimitBytes * headShare));
   failpoint('launch.prepared');
+  const head = Math.max(segmentBytes, Math.floor(spec.outputLimitBytes * headShare));
   const launch = {
     v: 1,
     run_id: spec.runId,

@@ -2,15 +2,11 @@
  * The daemon's end of one attempt: finds its worker, or makes one, and talks to it over the socket in
  * the attempt's directory. Silence alone never replaces a worker: only a dead identity does.
  */
-import fs from 'node:fs';
-import net from 'node:net';
-import path from 'node:path';
-import readline from 'node:readline';
 import { failpoint } from '../../failpoints.ts';
-import { attemptFiles, type Identity, isAlive } from '../../rundir/index.ts';
-import type { Logger } from '../../telemetry/index.ts';
+import type { Clock, Logger } from '../../telemetry/index.ts';
 import type { Beat, ExecutorEvents, Fact, Wish } from '../executor.ts';
 import type { Pool, PoolWorker } from './pool.ts';
+import type { Dial, Socket } from './socket.ts';
 
 export type LinkOptions = {
   runId: string;
@@ -19,6 +15,10 @@ export type LinkOptions = {
   dir: string;
   pool: Pool;
   events: ExecutorEvents;
+  clock: Clock;
+  dial: Dial;
+  /** Where the live worker of the attempt listens; null when there is none. */
+  listening: (dir: string) => string | null;
   /** Writes the configuration of a worker of this generation; returns its path. */
   writeWorkerConfig: (generation: number, launch: Permission) => string;
   log: Logger;
@@ -44,14 +44,11 @@ export type Permission = 'now' | 'told' | 'never';
 const retryMs = 100;
 const endings: readonly string[] = ['terminate', 'kill'];
 
-type WorkerFile = { identity: Identity; socket: string };
-
 export function createLink(options: LinkOptions): Link {
-  const { runId, attempt, dir, pool, events, log } = options;
-  const workerFile = path.join(dir, attemptFiles.worker);
-  let socket: net.Socket | null = null;
+  const { runId, attempt, dir, pool, events, clock, log } = options;
+  let socket: Socket | null = null;
   let wanted: Wish | null = null;
-  let timer: NodeJS.Timeout | null = null;
+  let callOff: (() => void) | null = null;
   /** True while a worker of our own pool has the attempt. */
   let assigned = false;
   let closed = false;
@@ -59,26 +56,18 @@ export function createLink(options: LinkOptions): Link {
   let worker: PoolWorker | null = null;
 
   const later = (): void => {
-    if (closed || timer !== null) return;
-    timer = setTimeout(() => {
-      timer = null;
+    if (closed || callOff !== null) return;
+    callOff = clock.after(retryMs, () => {
+      callOff = null;
       find();
-    }, retryMs);
-  };
-
-  const readWorker = (): WorkerFile | null => {
-    try {
-      return JSON.parse(fs.readFileSync(workerFile, 'utf8')) as WorkerFile;
-    } catch {
-      return null;
-    }
+    });
   };
 
   /** Connects to a live worker, else assigns one. */
   const find = (): void => {
     if (closed || socket !== null) return;
-    const worker = readWorker();
-    if (worker !== null && isAlive(worker.identity)) connect(worker.socket);
+    const at = options.listening(dir);
+    if (at !== null) connect(at);
     else if (!assigned) assign();
     else later();
   };
@@ -119,22 +108,19 @@ export function createLink(options: LinkOptions): Link {
 
   const connect = (at: string): void => {
     if (closed || socket !== null) return;
-    const opened = net.connect(at);
+    const opened = options.dial(at, {
+      connected() {
+        write({ type: 'hello', generation: events.generation(runId, attempt) });
+        if (wanted !== null) write({ type: 'wish', wish: wanted });
+        else if (launch === 'now') write({ type: 'go' });
+      },
+      line: (line) => receive(JSON.parse(line) as Incoming),
+      closed() {
+        if (socket === opened) socket = null;
+        later();
+      },
+    });
     socket = opened;
-    opened.on('connect', () => {
-      write({ type: 'hello', generation: events.generation(runId, attempt) });
-      if (wanted !== null) write({ type: 'wish', wish: wanted });
-      else if (launch === 'now') write({ type: 'go' });
-    });
-    opened.on('error', () => undefined);
-    opened.on('close', () => {
-      if (socket === opened) socket = null;
-      later();
-    });
-    readline
-      .createInterface({ input: opened })
-      .on('line', (line) => receive(JSON.parse(line) as Incoming))
-      .on('error', () => undefined);
   };
 
   const receive = (message: Incoming): void => {
@@ -152,7 +138,7 @@ export function createLink(options: LinkOptions): Link {
   };
 
   const write = (message: object): void => {
-    socket?.write(`${JSON.stringify(message)}\n`);
+    socket?.write(JSON.stringify(message));
   };
 
   return {
@@ -172,10 +158,10 @@ export function createLink(options: LinkOptions): Link {
     },
     close() {
       closed = true;
-      if (timer !== null) clearTimeout(timer);
+      callOff?.();
       // After what is being said now: the acknowledgement of the last fact must still get out.
       const last = socket;
-      setImmediate(() => last?.end());
+      clock.later(() => last?.end());
     },
   };
 }

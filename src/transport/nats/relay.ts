@@ -6,7 +6,7 @@
  */
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { failpoint } from '../../failpoints.ts';
-import type { Logger } from '../../telemetry/index.ts';
+import type { Clock, Logger } from '../../telemetry/index.ts';
 
 export type OutboxRow = { pos: number; subject: string; payload: string };
 
@@ -31,13 +31,14 @@ export type RelayOptions = {
   source: OutboxSource;
   stream: string;
   epoch: string;
-  nc: NatsConnection;
+  nc: Pick<NatsConnection, 'request' | 'close' | 'isClosed'>;
+  clock: Clock;
   log: Logger;
 };
 
 /** A relay over one connection; it ends by `stop`, and another one takes over on the next connection. */
 export function createRelay(options: RelayOptions): Relay {
-  const { source, stream, nc, log } = options;
+  const { source, stream, nc, clock, log } = options;
   let stopped = false;
   let asked = false;
   let running = false;
@@ -119,7 +120,7 @@ export function createRelay(options: RelayOptions): Relay {
         if (stopped || nc.isClosed()) break;
         log.warn({ err: error }, 'relay interrupted');
         asked = true;
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
+        await new Promise<void>((resolve) => clock.after(retryMs, resolve));
       }
     }
     running = false;
@@ -145,7 +146,11 @@ function positionOf(payload: string): number | null {
   }
 }
 
-async function request(nc: NatsConnection, subject: string, payload: string): Promise<unknown> {
+async function request(
+  nc: Pick<NatsConnection, 'request'>,
+  subject: string,
+  payload: string,
+): Promise<unknown> {
   const reply = await nc.request(subject, payload, { timeout: timeoutMs });
   const answer = JSON.parse(reply.string()) as { error?: { description: string } };
   if (answer.error !== undefined) throw new Error(answer.error.description);

@@ -1,0 +1,40 @@
+/** What of the machine the supervision of an attempt needs; a simulation has another one. */
+import { createTree } from '../processes/index.ts';
+import { bootId, isAlive, judge, readClaim, readLaunch, voidStart } from '../rundir/index.ts';
+import { systemClock } from '../telemetry/index.ts';
+import { takeArtifacts } from './artifacts.ts';
+import { openControl } from './control.ts';
+import { createFeed } from './feed.ts';
+import { startPump } from './pump.ts';
+import { isDrained, preparedAtMs, readSpec, saysAlone } from './spec.ts';
+import { createStallWatch, silentFor } from './stall.ts';
+import { until } from './until.ts';
+
+export type Machine = ReturnType<typeof thisMachine>;
+
+export function thisMachine() {
+  return {
+    clock: systemClock(),
+    bootId,
+    isAlive: (identity: Parameters<typeof isAlive>[0]) => isAlive(identity),
+    judge: (dir: string) => judge(dir),
+    readClaim,
+    readLaunch,
+    voidStart,
+    until,
+    createTree,
+    openControl,
+    createFeed,
+    startPump,
+    readSpec,
+    preparedAtMs,
+    saysAlone,
+    isDrained,
+    takeArtifacts,
+    createStallWatch,
+    silentFor,
+    complain: (error: unknown): void => {
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    },
+  };
+}
