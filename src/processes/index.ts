@@ -5,5 +5,5 @@ export {
   killGroup,
   removeGroup,
 } from './cgroup.ts';
-export { type Marked, markedProcesses } from './marked.ts';
-export { createTree, type Tree } from './tree.ts';
+export { type Marked, markedProcesses, markerName } from './marked.ts';
+export { createTree, type Tree, type TreeOptions } from './tree.ts';

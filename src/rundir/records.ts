@@ -43,6 +43,8 @@ export type Drained = {
   segments: { first: number; last: number };
   /** False when descendants still held the pipes at the end of the grace. */
   eof: boolean;
+  /** True when every descendant of the trainer was reaped: nothing of it is left. */
+  alone: boolean;
   at: string;
 };
 
@@ -102,6 +104,7 @@ export function readDrained(dir: string): Drained | null {
     stderr: totals('stderr'),
     segments: { first: segments.number('first'), last: segments.number('last') },
     eof: fields.boolean('eof'),
+    alone: fields.all.alone === true,
     at: fields.text('at'),
   };
 }

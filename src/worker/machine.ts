@@ -1,12 +1,20 @@
 /** What of the machine the supervision of an attempt needs; a simulation has another one. */
 import { createTree } from '../processes/index.ts';
-import { bootId, isAlive, judge, readClaim, readLaunch, voidStart } from '../rundir/index.ts';
+import {
+  bootId,
+  type Identity,
+  isAlive,
+  judge,
+  readClaim,
+  readLaunch,
+  voidStart,
+} from '../rundir/index.ts';
 import { systemClock } from '../telemetry/index.ts';
 import { takeArtifacts } from './artifacts.ts';
 import { openControl } from './control.ts';
 import { createFeed } from './feed.ts';
 import { startPump } from './pump.ts';
-import { isDrained, preparedAtMs, readSpec, saysAlone } from './spec.ts';
+import { endOf, isDrained, preparedAtMs, readSpec, saysAlone } from './spec.ts';
 import { createStallWatch, silentFor } from './stall.ts';
 import { until } from './until.ts';
 
@@ -22,7 +30,8 @@ export function thisMachine() {
     readLaunch,
     voidStart,
     until,
-    createTree,
+    createTree: (trainer: Identity, marker: string, cgroup: string | null) =>
+      createTree({ trainer, marker, cgroup, endedMs: () => endOf(marker) }),
     openControl,
     createFeed,
     startPump,

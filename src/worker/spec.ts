@@ -1,7 +1,7 @@
 /** What was written for us about the attempt. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { attemptFiles } from '../rundir/index.ts';
+import { attemptFiles, readExit } from '../rundir/index.ts';
 
 /** What the executor wrote down for us. */
 export function readSpec(dir: string): {
@@ -27,4 +27,10 @@ export function saysAlone(dir: string): true | null {
   const file = path.join(dir, attemptFiles.drained);
   if (!fs.existsSync(file)) return null;
   return (JSON.parse(fs.readFileSync(file, 'utf8')) as { alone?: boolean }).alone === true || null;
+}
+
+/** When the trainer ended, in milliseconds since the epoch; null while nobody wrote it down. */
+export function endOf(dir: string): number | null {
+  const at = Date.parse(readExit(dir)?.ended_at ?? '');
+  return Number.isNaN(at) ? null : at;
 }

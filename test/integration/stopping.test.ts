@@ -105,12 +105,8 @@ test('a second stop changes nothing, and the first one is remembered', async () 
     assert.equal(each.status, 'cancelled');
     assert.equal(each.last_seq, done.last_seq);
   }
-  const events = await yard.events(run);
-  const [asked, grace] = ['run.stop', 'grace.ended'].map((name) =>
-    Date.parse(events.find(({ event }) => event === name)?.at ?? ''),
-  );
-  // Not put off by the second one either: the second came later than the first by some time.
-  assert.ok((grace ?? 0) - (asked ?? 0) >= 1000);
+  const events = await eventsOf(yard, run);
+  assert.equal(events.filter((event) => event === 'grace.ended').length, 1);
 });
 
 test('--now skips the grace, at once and in the middle of it', async () => {

@@ -3,13 +3,14 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import {
+  createTree,
   findGroupBase,
   isPopulated,
   killGroup,
   markedProcesses,
   removeGroup,
 } from '../../processes/index.ts';
-import { attemptDir, attemptFiles } from '../../rundir/index.ts';
+import { attemptDir, type Identity, judge, readDrained } from '../../rundir/index.ts';
 
 export type Groups = {
   /** The group of an attempt, to be made by its recorder; null where none can be made. */
@@ -18,6 +19,8 @@ export type Groups = {
   swept(runId: string, attempt: number): boolean;
   /** Ends what belongs to this yard and to no attempt that is to live. Returns how many it found. */
   sweep(isLive: (runId: string, attempt: number) => boolean): number;
+  /** Removes the yard's own group, unless something lives in it. */
+  close(): void;
 };
 
 export function createGroups(home: string, wanted: 'auto' | 'none'): Groups {
@@ -51,9 +54,14 @@ export function createGroups(home: string, wanted: 'auto' | 'none'): Groups {
       const group = groupOf(runId, attempt);
       const empty = group === null || endGroup(group);
       const dir = attemptDir(home, runId, attempt);
-      // The worker saw the last of it go, or nothing was ever launched: no need to search the machine.
-      if (fs.existsSync(path.join(dir, attemptFiles.drained))) return empty;
-      return endMarked((runDir) => runDir === dir) === 0 && empty;
+      const { alone, trainer, endedMs } = lastWords(dir);
+      // Its recorder saw the last of it go: no need to search the machine.
+      if (alone) return empty;
+      const left =
+        trainer === null
+          ? endMarked((runDir) => runDir === dir)
+          : createTree({ trainer, marker: dir, cgroup: group, endedMs: () => endedMs }).killAll();
+      return left === 0 && empty;
     },
     sweep(isLive) {
       const runs = path.join(home, 'runs');
@@ -71,5 +79,28 @@ export function createGroups(home: string, wanted: 'auto' | 'none'): Groups {
       }
       return found;
     },
+    close() {
+      if (yard !== null && !isPopulated(yard)) removeGroup(yard);
+    },
   };
+}
+
+/** What an attempt's directory says about its end; nothing when it cannot be read. */
+function lastWords(dir: string): {
+  alone: boolean;
+  trainer: Identity | null;
+  endedMs: number | null;
+} {
+  try {
+    const verdict = judge(dir);
+    const ended =
+      verdict.kind === 'exited' ? Date.parse(verdict.record.ended_at ?? '') : Number.NaN;
+    return {
+      alone: readDrained(dir)?.alone === true,
+      trainer: 'trainer' in verdict ? verdict.trainer : null,
+      endedMs: Number.isNaN(ended) ? null : ended,
+    };
+  } catch {
+    return { alone: false, trainer: null, endedMs: null };
+  }
 }

@@ -157,6 +157,7 @@ export function createLocalExecutor(
       for (const link of links.values()) link.close();
       links.clear();
       pool.close();
+      groups.close();
     },
   };
 }

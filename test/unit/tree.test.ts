@@ -1,0 +1,74 @@
+/** Which processes are an attempt's: never those that only have a number in common with it. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { execa } from 'execa';
+import { createTree, markerName } from '../../src/processes/index.ts';
+import { bootId, type Identity, identityOf, processStat } from '../../src/rundir/index.ts';
+import { eventually } from '../fixtures/trainers/recording.ts';
+
+const marker = '/nowhere/runs/aaaaaaaa/attempts/1';
+
+/** A session of two: its leader, and a member of its group that may outlive it. */
+async function session(t: TestContext, env: Record<string, string> = {}) {
+  const leader = execa('sh', ['-c', 'sleep 600 & echo $!; read x'], {
+    detached: true,
+    reject: false,
+    stdin: 'pipe',
+    env,
+  });
+  t.after(() => leader.kill('SIGKILL'));
+  const line: string = await new Promise((resolve) =>
+    leader.stdout.once('data', (data) => resolve(String(data))),
+  );
+  const member = Number(line);
+  t.after(() => isThere(member) && process.kill(member, 'SIGKILL'));
+  const identity = identityOf(leader.pid ?? 0) ?? assert.fail('no leader');
+  return {
+    identity,
+    member,
+    async behead() {
+      leader.kill('SIGKILL');
+      await eventually('the leader to be gone', () => processStat(identity.pid) === null);
+    },
+  };
+}
+
+const isThere = (pid: number): boolean => processStat(pid)?.dead === false;
+
+function treeOf(trainer: Identity, endedMs: number | null = null) {
+  return createTree({ trainer, marker, cgroup: null, endedMs: () => endedMs });
+}
+
+/** As if the number had belonged to a trainer of long ago. */
+const reused = (identity: Identity): Identity => ({ ...identity, start_time: '1' });
+
+test('a session whose number an earlier trainer had is left alone', async (t) => {
+  const { identity, member, behead } = await session(t);
+  const tree = treeOf(reused(identity));
+  assert.equal(tree.killAll(), 0);
+  assert.equal(tree.signal('SIGKILL'), false);
+  assert.ok(isThere(member));
+  await behead();
+  assert.equal(treeOf(reused(identity), Date.now() - 3_600_000).killAll(), 0);
+  assert.equal(tree.signal('SIGKILL'), false);
+  assert.ok(isThere(member));
+});
+
+test('another boot’s processes are nobody’s', async (t) => {
+  const { identity, member } = await session(t);
+  assert.equal(treeOf({ ...identity, boot_id: 'another' }).killAll(), 0);
+  assert.ok(isThere(member));
+  assert.notEqual(bootId(), 'another');
+});
+
+test('what a trainer leaves in its session ends, by the marker or because it began before its end', async (t) => {
+  const marked = await session(t, { [markerName]: marker });
+  await marked.behead();
+  assert.equal(treeOf(marked.identity).killAll(), 1);
+  await eventually('the member to end', () => !isThere(marked.member));
+
+  const scrubbed = await session(t);
+  await scrubbed.behead();
+  assert.equal(treeOf(scrubbed.identity, Date.now()).killAll(), 1);
+  await eventually('the member to end', () => !isThere(scrubbed.member));
+});
