@@ -1,8 +1,11 @@
 /** Which processes are an attempt's: never those that only have a number in common with it. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
-import { createTree, markerName } from '../../src/processes/index.ts';
+import { createTree, markedProcesses, markerName } from '../../src/processes/index.ts';
 import { bootId, type Identity, identityOf, processStat } from '../../src/rundir/index.ts';
 import { eventually } from '../fixtures/trainers/recording.ts';
 
@@ -64,11 +67,32 @@ test('another boot’s processes are nobody’s', async (t) => {
 test('what a trainer leaves in its session ends, by the marker or because it began before its end', async (t) => {
   const marked = await session(t, { [markerName]: marker });
   await marked.behead();
-  assert.equal(treeOf(marked.identity).killAll(), 1);
+  treeOf(marked.identity).killAll();
   await eventually('the member to end', () => !isThere(marked.member));
 
   const scrubbed = await session(t);
   await scrubbed.behead();
-  assert.equal(treeOf(scrubbed.identity, Date.now()).killAll(), 1);
+  treeOf(scrubbed.identity, Date.now()).killAll();
   await eventually('the member to end', () => !isThere(scrubbed.member));
 });
+
+test('a marked process is found at every moment of its many execs', async (t) => {
+  const script = `n=$1; [ "$n" -gt 0 ] || exec sleep 600; exec sh "$0" $((n - 1))`;
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-exec-')), 'exec.sh');
+  t.after(() => fs.rmSync(path.dirname(file), { recursive: true }));
+  fs.writeFileSync(file, script);
+  const child = execa('sh', [file, '300'], { reject: false, env: { [markerName]: marker } });
+  t.after(() => child.kill('SIGKILL'));
+  const { pid = 0 } = child;
+  for (let looks = 0; !/sleep/.test(commandOf(pid)) || looks < 300; looks += 1) {
+    const found = markedProcesses().filter((each) => each.runDir === marker);
+    assert.deepEqual(
+      found.map((each) => each.pid),
+      [pid],
+    );
+  }
+});
+
+function commandOf(pid: number): string {
+  return fs.readFileSync(`/proc/${pid}/comm`, 'latin1');
+}
