@@ -47,6 +47,8 @@ export const errorCodes = {
   settings_invalid: { grpc: 'INVALID_ARGUMENT', retryable: false, who: 'operator' },
   sqlite_unsafe: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
   registry_from_future: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
+  registry_corrupt: { grpc: 'DATA_LOSS', retryable: false, who: 'operator' },
+  registry_lost: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
   registry_unavailable: { grpc: 'UNAVAILABLE', retryable: true, who: 'operator' },
   disk_full: { grpc: 'RESOURCE_EXHAUSTED', retryable: true, who: 'operator' },
   bus_missing: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },

@@ -40,7 +40,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: ['client', 'contracts', 'dynamic:daemon', 'dynamic:worker'],
   daemon: [
     ...['actors', 'allocator', 'contracts', 'executors', 'machines', 'persistence', 'rundir'],
-    ...['telemetry', 'transport'],
+    ...['processes', 'telemetry', 'transport'],
   ],
 };
 

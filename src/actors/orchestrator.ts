@@ -1,5 +1,6 @@
 /** The daemon's answers to its API: validation, durability and look-ups round the supervisor. */
 import { EventEmitter } from 'node:events';
+import fs from 'node:fs';
 import {
   type DaemonStatus,
   type LogChunk,
@@ -17,7 +18,7 @@ import type { InputStore, RunRow, RunStore } from '../persistence/index.ts';
 import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import { attemptOf, refOf } from './lookup.ts';
-import { foundProgram, newRow, submitDigest, writeRunFiles } from './submission.ts';
+import { foundProgram, newRow, runInput, submitDigest, writeRunFiles } from './submission.ts';
 import { summaryOf } from './summary.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -53,6 +54,8 @@ export type OrchestratorDeps = {
   shutdown: (options: { keepBus: boolean }) => void;
   /** What a submit looks at and writes on the disk; a simulation has another one. */
   disk?: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
+  /** Who asked for a run's end, as JSON, for its directory. */
+  stopAsked?: (runId: string, stop: string) => void;
 };
 
 export type Orchestrator = OrchestratorPort & {
@@ -130,15 +133,18 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       const program = await disk.foundProgram(config, env);
       const runId = deps.newId();
       deps.remember(runId, { config, env, program });
-      const filesSynced = disk.writeRunFiles(deps.home.root, runId, config, request, env);
+      const row = newRow(runId, config, digest, request, clock.iso());
+      const filesSynced = disk.writeRunFiles(deps.home.root, runId, config, request, env, row);
       failpoint('submit.written');
-      supervisor.add(newRow(runId, config, digest, request, clock.iso()), {
-        runId,
-        stopSignal: config.stop?.signal ?? 'SIGTERM',
-        graceMs: 1000 * (config.stop?.grace_s ?? deps.defaults.graceS),
-        killPatienceMs: 1000 * deps.defaults.killPatienceS,
-        timeLimitMs: config.time_limit_s === undefined ? null : 1000 * config.time_limit_s,
-      });
+      try {
+        supervisor.add(row, runInput(runId, config, deps.defaults));
+      } catch (error) {
+        // Nobody was told of it: a directory that stays would look like a run that was taken.
+        await filesSynced.catch(() => undefined);
+        if (store.run(runId) === undefined)
+          fs.rmSync(runDir(deps.home.root, runId), { recursive: true, force: true });
+        throw error;
+      }
       failpoint('submit.committed');
       await Promise.all([filesSynced, deps.synced()]);
       failpoint('submit.synced');
@@ -156,6 +162,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
         now: clock.now(),
       });
       failpoint('stop.committed');
+      const after = rowOf(runId);
+      if (after.stop !== null && after.finished_at === null) deps.stopAsked?.(runId, after.stop);
       await deps.synced();
       failpoint('stop.synced');
       return summary(rowOf(runId));

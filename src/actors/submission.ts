@@ -10,9 +10,9 @@ import {
   type TrainRunConfig,
 } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
-import { runMachineVersion } from '../machines/index.ts';
+import { type RunInput, runMachineVersion } from '../machines/index.ts';
 import type { RunRow } from '../persistence/index.ts';
-import { runDir, runFiles, writeAtomic } from '../rundir/index.ts';
+import { bootId, runDir, runFiles, writeAtomic } from '../rundir/index.ts';
 import { defaultSearchPath, envOf } from './environment.ts';
 import { findProgram } from './preflight.ts';
 
@@ -38,20 +38,26 @@ export async function foundProgram(config: TrainRunConfig, env: Buffer | null): 
   });
 }
 
-/** Writes what the run needs that is not in the registry; resolves when it is on the disk. */
+/**
+ * Writes what the run needs that is not in the registry, and of what is there enough to make its row
+ * again; resolves when it is on the disk.
+ */
 export async function writeRunFiles(
   root: string,
   runId: string,
   config: TrainRunConfig,
   request: SubmitRequest,
   env: Buffer | null,
+  row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id'>,
 ): Promise<void> {
+  const { submitted_at, submit_digest, trace_id } = row;
   const dir = runDir(root, runId);
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   const configFile = path.join(dir, runFiles.config);
   const envFile = path.join(dir, runFiles.env);
   const { user, key } = request;
-  writeAtomic(configFile, JSON.stringify({ v: 1, run_id: runId, user, key, config }), {
+  const submitted = { submitted_at, submit_digest, trace_id, boot_id: bootId() };
+  writeAtomic(configFile, JSON.stringify({ v: 1, run_id: runId, user, key, ...submitted, config }), {
     mode: 0o600,
   });
   writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
@@ -68,11 +74,26 @@ async function syncFile(file: string): Promise<void> {
   }
 }
 
+/** What the chart has to know of a configuration. */
+export function runInput(
+  runId: string,
+  config: TrainRunConfig,
+  defaults: { graceS: number; killPatienceS: number },
+): RunInput {
+  return {
+    runId,
+    stopSignal: config.stop?.signal ?? 'SIGTERM',
+    graceMs: 1000 * (config.stop?.grace_s ?? defaults.graceS),
+    killPatienceMs: 1000 * defaults.killPatienceS,
+    timeLimitMs: config.time_limit_s === undefined ? null : 1000 * config.time_limit_s,
+  };
+}
+
 export function newRow(
   runId: string,
   config: TrainRunConfig,
   digest: string,
-  request: SubmitRequest,
+  request: Pick<SubmitRequest, 'key' | 'user' | 'traceparent'>,
   at: string,
 ): Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'> {
   const traceId = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(request.traceparent)?.[1];

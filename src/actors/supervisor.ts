@@ -229,11 +229,14 @@ export function createSupervisor(options: SupervisorOptions) {
       queue.schedule();
     },
 
-    /** Takes up every unfinished run of the registry. */
-    recover(): number {
+    /** Takes up every unfinished run of the registry; `seen` is shown each of them first. */
+    recover(seen: (row: RunRow) => void = () => undefined): number {
       const rows = store.unfinished();
       setAside();
-      for (const row of rows) restore(row);
+      for (const row of rows) {
+        seen(row);
+        restore(row);
+      }
       queue.schedule();
       return rows.length;
     },

@@ -6,11 +6,18 @@ import type { Running } from './program.ts';
 export function addYardCommands(program: Command, running: Running): void {
   withSettings(program.command('up'))
     .description('start the daemon, or say that it is up')
-    .addHelpText('after', examples('runyard up', 'runyard up --parallel 4 --gpus fake:2'))
+    .addHelpText(
+      'after',
+      examples(
+        'runyard up',
+        'runyard up --parallel 4 --gpus fake:2',
+        'runyard up --rebuild-registry     when the registry is lost or damaged',
+      ),
+    )
     .action((flags: DaemonFlags) =>
       running(async (context) => {
         const { up } = await import('./commands/up.ts');
-        return up(context, flagsOf(flags));
+        return up(context, flagsOf(flags), flags.rebuildRegistry === true);
       }),
     );
   program
@@ -89,14 +96,19 @@ function withSettings(command: Command): Command {
     .option('--parallel <n>', 'how many runs may go on at once')
     .option('--gpus <which>', 'auto, none, or fake:N')
     .option('--listen <address>', 'host:port of the API on loopback')
-    .addOption(new Option('--yard <name>', 'name of this yard'));
+    .addOption(new Option('--yard <name>', 'name of this yard'))
+    .option(
+      '--rebuild-registry',
+      'remake the registry from the run directories; the old one is kept, and no run is started twice',
+    );
 }
 
 function flagsOf(flags: DaemonFlags): string[] {
-  const { parallel, gpus, listen, yard } = flags;
-  return Object.entries({ parallel, gpus, listen, yard }).flatMap(([name, value]) =>
+  const { parallel, gpus, listen, yard, rebuildRegistry } = flags;
+  const settings = Object.entries({ parallel, gpus, listen, yard }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, value],
   );
+  return rebuildRegistry === true ? [...settings, '--rebuild-registry'] : settings;
 }
 
 /** The part of a help text that shows how. */

@@ -84,6 +84,25 @@ export type HealthReason = {
   text: string;
   hint: string;
 };
+/** What the last start found and did. */
+export type Recovery = {
+  at: string;
+  /** One line for people. */
+  text: string;
+  queued: number;
+  adopted: number;
+  ended: number;
+  vanished: number;
+  rebooted: number;
+  workers_replaced: number;
+  processes_ended: number;
+  leases_mended: number;
+  temp_pruned: number;
+  /** Run directories that the registry does not know. */
+  unknown_dirs: number;
+  /** Where the old registry lies after a rebuild. */
+  registry_kept: string;
+};
 export type DaemonStatus = {
   status: 'ok' | 'degraded';
   reasons: HealthReason[];
@@ -108,6 +127,10 @@ export type DaemonStatus = {
   workers_idle: number;
   state: string;
   parallel: number;
+  recovery: Recovery | null;
+  /** `every process`, or `best effort`: what a stop promises here. */
+  kill_scope: string;
+  kill_scope_why: string;
 };
 
 export type LogLine = { seq: number; stream: string; at: string; text: string; offset: number };

@@ -14,6 +14,7 @@ export {
   type MetricsRequest,
   type OrchestratorPort,
   type Reason,
+  type Recovery,
   type RunEvent,
   type RunStatus,
   type RunSummary,

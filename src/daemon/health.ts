@@ -1,9 +1,10 @@
 /** One model of reasons: what works, what does not, and whether new runs are taken. */
 import fs from 'node:fs';
-import type { DaemonStatus, HealthReason, Settings } from '../contracts/index.ts';
+import type { DaemonStatus, HealthReason, Recovery, Settings } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { DaemonEvent } from '../machines/index.ts';
 import type { Checkpointer, Home, RunStore } from '../persistence/index.ts';
+import type { KillScope } from '../processes/index.ts';
 import type { BusLink } from './bus-link.ts';
 import type { Gpu } from './gpus.ts';
 
@@ -21,6 +22,8 @@ export type HealthDeps = {
   idleWorkers: () => number;
   tcp: () => string;
   state: () => string;
+  recovery: () => Recovery;
+  killScope: KillScope;
 };
 
 const watchMs = 1000;
@@ -80,6 +83,9 @@ export function createHealth(deps: HealthDeps) {
         workers_idle: deps.idleWorkers(),
         state: deps.state(),
         parallel: settings.parallel,
+        recovery: deps.recovery(),
+        kill_scope: deps.killScope.scope,
+        kill_scope_why: deps.killScope.why,
       };
     },
     /** Tells the daemon's chart when something fails or has healed. */

@@ -22,8 +22,10 @@ import {
   createSyncer,
   type Home,
   openDatabase,
+  refuseLostRegistry,
   socketPath,
 } from '../persistence/index.ts';
+import { killScope } from '../processes/index.ts';
 import { bootId } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
@@ -35,10 +37,13 @@ import { createBusLink } from './bus-link.ts';
 import { firstOf, loadToken, readTcp, writeAddress } from './endpoint.ts';
 import { findGpus, locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
+import { createMemoirs } from './memoirs.ts';
 import { streamLogs, streamMetrics } from './output.ts';
+import { rebuildRegistry, rebuiltText } from './rebuild.ts';
+import { createRecoveryLog } from './recovery.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
-import { createTidying } from './tidying.ts';
+import { createTidying, mendLeases } from './tidying.ts';
 
 export type DaemonOptions = {
   settings: Settings;
@@ -48,6 +53,8 @@ export type DaemonOptions = {
   checkout: string;
   /** The command that runs `runyard`. */
   command: readonly string[];
+  /** Remake the registry from the run directories first. */
+  rebuildRegistry?: boolean;
   onReady?: (about: { socket: string; tcp: string }) => void;
 };
 
@@ -75,12 +82,22 @@ export async function openParts(
   const diskFloorBytes = settings.disk_floor_mib * 2 ** 20;
   const recorder = findRecorder(options);
   const gpus = await findGpus(settings.gpus);
+  const rebuilt =
+    options.rebuildRegistry === true ? rebuildRegistry({ home, settings, clock, log }) : null;
+  refuseLostRegistry(home.registry, home.runs);
   const db = openDatabase(home.registry);
   const store = createRunStore(db);
   const syncer = createSyncer(home.registry);
   const inputs = createInputStore(home.inputs);
   const runInputs = createRunInputs(store, home);
   const secrets = createSecretKeeper(home, inputs, log);
+  const recovery = createRecoveryLog({
+    root: home.root,
+    at: clock.iso(),
+    rebuilt: rebuilt === null ? null : { text: rebuiltText(rebuilt), kept: rebuilt.kept },
+    log,
+  });
+  const memoirs = createMemoirs({ root: home.root, store, log });
   const checkpointer = createCheckpointer({
     db,
     file: home.registry,
@@ -97,6 +114,8 @@ export async function openParts(
   const token = loadToken(home.tokenFile);
   let server: GrpcServer | null = null;
   let state = 'opening';
+  let swept: Promise<number> = Promise.resolve(0);
+  let closed = false;
 
   const natsUrl = env.RUNYARD_NATS_URL || null;
   const maxFileBytes = busLimit(home.root, settings.bus_limit_mib);
@@ -158,6 +177,7 @@ export async function openParts(
       orchestrator.committed(runId, pos);
       if (done) {
         beats.forget(runId);
+        memoirs.done(runId);
         secrets.forget(runId);
         checkpointer.ask('termination');
       }
@@ -208,6 +228,8 @@ export async function openParts(
     idleWorkers: () => executor.idle(),
     tcp: () => server?.tcp ?? '',
     state: () => state,
+    recovery: recovery.report,
+    killScope: killScope(settings.cgroup),
   });
 
   const over = (runId: string) => (): boolean => supervisor.stateOf(runId) === null;
@@ -236,6 +258,7 @@ export async function openParts(
         signal,
       }),
     shutdown: stop,
+    stopAsked: memoirs.stopAsked,
   });
 
   const beats = createBeats({
@@ -247,7 +270,15 @@ export async function openParts(
   const tidying = createTidying({
     executor,
     store,
-    attemptOf: supervisor.attemptOf,
+    isOver: (runId, attempt) => {
+      const live = supervisor.attemptOf(runId);
+      // What the registry does not know was not ended by it.
+      return live === null ? store.run(runId) !== undefined : attempt !== live;
+    },
+    ended: (processes) => {
+      if (processes > 0) log.warn({ processes }, 'processes of runs that are over were ended');
+      recovery.note({ processes_ended: processes });
+    },
     readmit: supervisor.readmit,
     locksFree: (files) => locksFree(recorder, files),
     gpuLocks: home.gpuLocks,
@@ -258,10 +289,13 @@ export async function openParts(
   failpoint('daemon.opened');
   return {
     recover() {
-      const runs = supervisor.recover();
+      recovery.note({ leases_mended: mendLeases(store, clock.iso()) });
+      const runs = supervisor.recover(recovery.saw);
       failpoint('daemon.recovered');
-      secrets.sweep((runId) => supervisor.stateOf(runId) === null);
-      tidying.start();
+      swept = secrets.sweep(
+        (runId) => supervisor.stateOf(runId) === null,
+        (runId) => store.run(runId) !== undefined,
+      );
       return runs;
     },
     async serve() {
@@ -282,6 +316,13 @@ export async function openParts(
       log.info({ socket: home.socket, tcp: server.tcp }, 'serving');
       failpoint('daemon.served');
       options.onReady?.({ socket: home.socket, tcp: server.tcp });
+      // Only now: it searches the whole machine, and nobody has to wait for it.
+      setImmediate(async () => {
+        if (closed) return;
+        tidying.start();
+        recovery.note({ unknown_dirs: await swept });
+        recovery.tell();
+      });
     },
     watchHealth: (tell) => health.watch(tell),
     noteState(value, error) {
@@ -289,6 +330,7 @@ export async function openParts(
       if (error !== null) log.error({ err: error }, 'daemon is closing');
     },
     async close(keepBus) {
+      closed = true;
       beats.close();
       tidying.close();
       const { live } = supervisor.counts();

@@ -17,14 +17,26 @@ export function createSecretKeeper(home: Home, inputs: InputStore, log: Logger) 
   const tell = (error: unknown): void => log.error({ err: error }, 'environment was not deleted');
   return {
     forget: (runId: string): void => void forget(runId).catch(tell),
-    /** What a crash left behind. The runs are listed at once, so that none of later is touched. */
-    sweep(isOver: (runId: string) => boolean): void {
+    /**
+     * What a crash left behind. The runs are listed at once, so that none of later is touched. Those that
+     * the registry does not know are left as they are; resolves with their number.
+     */
+    async sweep(
+      isOver: (runId: string) => boolean,
+      isKnown: (runId: string) => boolean,
+    ): Promise<number> {
       const over = fs.readdirSync(home.runs).filter(isOver);
-      const all = async (): Promise<void> => {
-        for (const runId of over) await forget(runId);
+      let unknown = 0;
+      try {
+        for (const runId of over) {
+          if (isKnown(runId)) await forget(runId);
+          else unknown += 1;
+        }
         await inputs.prune(uploadKeptMs, Date.now());
-      };
-      all().catch(tell);
+      } catch (error) {
+        tell(error);
+      }
+      return unknown;
     },
   };
 }

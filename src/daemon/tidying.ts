@@ -7,8 +7,10 @@ import { type Clock, every, type Logger } from '../telemetry/index.ts';
 export type TidyingOptions = {
   executor: Executor;
   store: RunStore;
-  /** The attempt of a run that is to live, or null. */
-  attemptOf: (runId: string) => number | null;
+  /** Whether an attempt is over: surely, because its run is known. */
+  isOver: (runId: string, attempt: number) => boolean;
+  /** Told how many processes of runs that are over were ended. */
+  ended: (processes: number) => void;
   /** Gives slots back to everybody. */
   readmit: (slots: readonly string[]) => void;
   locksFree: (files: readonly string[]) => Promise<boolean>;
@@ -28,13 +30,14 @@ export function createTidying(options: TidyingOptions): Tidying {
   const stops: (() => void)[] = [];
 
   const endOrphans = (): void => {
-    const ended = executor.sweep((runId, attempt) => options.attemptOf(runId) === attempt);
-    if (ended > 0) log.warn({ ended }, 'processes of runs that are over were ended');
+    options.ended(executor.sweep(options.isOver));
   };
   const readmitQuarantined = async (): Promise<void> => {
     for (const { slot, run_id: runId, attempt } of store.quarantined()) {
       const files = [path.join(options.gpuLocks, `${slot}.lock`)];
-      if (!executor.swept(runId, attempt) || !(await options.locksFree(files))) continue;
+      // Of a run that is not known nothing is ended: only the lock is asked.
+      const gone = store.run(runId) === undefined || executor.swept(runId, attempt);
+      if (!gone || !(await options.locksFree(files))) continue;
       store.releaseLease(slot);
       options.readmit([slot]);
       log.warn({ runId, slot }, 'what held a GPU is gone at last: it is given out again');
@@ -62,4 +65,18 @@ export function createTidying(options: TidyingOptions): Tidying {
       for (const stop of stops) stop();
     },
   };
+}
+
+/**
+ * Leases that belong to no attempt that goes on: set aside, and given back as soon as nothing holds the
+ * GPU any more. Left as they are, they would be refused to everybody for ever. Returns how many.
+ */
+export function mendLeases(store: RunStore, at: string): number {
+  const stale = store.leases().filter(({ run_id: runId, attempt, quarantined_at: aside }) => {
+    const row = store.run(runId);
+    const over = row === undefined || row.finished_at !== null || row.attempt !== attempt;
+    return over && aside === null;
+  });
+  for (const { run_id: runId, attempt } of stale) store.quarantine(runId, attempt, at);
+  return stale.length;
 }

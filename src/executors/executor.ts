@@ -72,8 +72,8 @@ export interface Executor {
   voidUnlaunched(runId: string, attempt: number): boolean;
   /** Ends whatever still lives of the attempt; true when nothing does. For after its worker is done. */
   swept(runId: string, attempt: number): boolean;
-  /** Ends what is of this yard and of no attempt that is to live. Returns how many it found. */
-  sweep(isLive: (runId: string, attempt: number) => boolean): number;
+  /** Ends what is of this yard and of an attempt that is over. Returns how many it found. */
+  sweep(isOver: (runId: string, attempt: number) => boolean): number;
   /** Forgets the attempt: its worker is done with it. */
   detach(runId: string, attempt: number): void;
   /** Free workers that wait warm. */

@@ -2,10 +2,12 @@
  * Opens the registry's database: safe SQLite version, WAL, migrations; and makes commits durable.
  */
 import fs from 'node:fs';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { errnoOf, RunyardError } from '../errors.ts';
 import { failpoint } from '../failpoints.ts';
+import { runFiles } from '../rundir/index.ts';
 import { migrations } from './migrations.ts';
 
 export type Db = Database.Database;
@@ -29,12 +31,39 @@ export function openDatabase(file: string): Db {
     db.pragma('wal_autocheckpoint = 0');
     migrate(db);
   } catch (cause) {
-    if (cause instanceof RunyardError) throw cause;
-    throw new RunyardError('registry_unavailable', `the registry ${file} could not be opened`, {
-      cause,
-    });
+    throw registryError(cause, `the registry ${file} could not be opened`);
   }
   return db;
+}
+
+/** What SQLite said of the registry, with the way out. Other errors are given back as they are. */
+export function registryError(cause: unknown, attempted: string): unknown {
+  if (!(cause instanceof Error) || cause instanceof RunyardError) return cause;
+  const { code = '' } = cause as { code?: string };
+  if (!code.startsWith('SQLITE_')) return cause;
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
+    return new RunyardError(
+      'registry_corrupt',
+      `${attempted}: it is damaged; remake it from the run directories: runyard up --rebuild-registry`,
+      { cause },
+    );
+  }
+  return new RunyardError('registry_unavailable', attempted, { cause });
+}
+
+/** Throws registry_lost when there are runs and no registry: an empty one would know none of them. */
+export function refuseLostRegistry(file: string, runs: string): void {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (stat !== undefined && stat.size > 0) return;
+  const orphaned = fs
+    .readdirSync(runs)
+    .filter((name) => fs.existsSync(path.join(runs, name, runFiles.config)));
+  if (orphaned.length === 0) return;
+  throw new RunyardError(
+    'registry_lost',
+    `the registry ${file} is gone, and the directories of ${orphaned.length} runs are there; ` +
+      'remake it from them: runyard up --rebuild-registry',
+  );
 }
 
 function refuseUnsafe(db: Db): void {

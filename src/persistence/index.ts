@@ -1,6 +1,14 @@
 export { type Checkpointer, createCheckpointer } from './checkpoints.ts';
-export { createSyncer, type Db, openDatabase, type Syncer } from './database.ts';
+export {
+  createSyncer,
+  type Db,
+  openDatabase,
+  refuseLostRegistry,
+  registryError,
+  type Syncer,
+} from './database.ts';
 export { createDurability, type Durability } from './durability.ts';
+export { type KnownRun, writeHistory } from './history.ts';
 export { type Home, openHome, refuseNetwork, socketPath } from './home.ts';
 export { createInputStore, type InputStore } from './inputs.ts';
 export { type DaemonLock, takeDaemonLock } from './lock.ts';

@@ -7,19 +7,36 @@ import path from 'node:path';
 
 /** The group below which groups of ours can be made, or null where none can. */
 export function findGroupBase(): string | null {
+  return groupBase().base;
+}
+
+/** What stopping a run promises here, and why. */
+export type KillScope = { scope: 'every process' | 'best effort'; why: string };
+
+export function killScope(wanted: 'auto' | 'none'): KillScope {
+  const bestEffort = (why: string): KillScope => ({ scope: 'best effort', why });
+  if (wanted === 'none') return bestEffort('the settings do without control groups');
+  const { base, why } = groupBase();
+  return base === null ? bestEffort(why) : { scope: 'every process', why };
+}
+
+function groupBase(): { base: string | null; why: string } {
   const base = ownGroup();
-  if (base === null) return null;
+  if (base === null) return { base, why: 'no control groups of version 2 are mounted' };
   const probe = path.join(base, `runyard-probe-${process.pid}`);
   try {
     // Moving a process needs the right to write here too, the nearest group that both sides share.
     fs.accessSync(path.join(base, 'cgroup.procs'), fs.constants.W_OK);
     fs.mkdirSync(probe);
-  } catch {
-    return null;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'refused';
+    return { base: null, why: `no control group can be made below ${base} (${code})` };
   }
   try {
     // Came with Linux 5.14; without it a group ends nobody.
-    return fs.existsSync(path.join(probe, 'cgroup.kill')) ? base : null;
+    return fs.existsSync(path.join(probe, 'cgroup.kill'))
+      ? { base, why: `control groups below ${base}` }
+      : { base: null, why: 'the kernel is older than 5.14: its control groups cannot be killed' };
   } finally {
     fs.rmdirSync(probe);
   }

@@ -2,7 +2,9 @@ export {
   findGroupBase,
   groupMembers,
   isPopulated,
+  type KillScope,
   killGroup,
+  killScope,
   removeGroup,
 } from './cgroup.ts';
 export { type Marked, markedProcesses, markerName } from './marked.ts';

@@ -1,7 +1,14 @@
 /** Names in a run's directory (docs/protocol.md). */
 import path from 'node:path';
 
-export const runFiles = { config: 'config.json', env: 'env' } as const;
+export const runFiles = {
+  config: 'config.json',
+  env: 'env',
+  /** Who asked for its end, while it goes on. */
+  stop: 'stop.json',
+  /** Its row and events, once it is done. */
+  outcome: 'outcome.json',
+} as const;
 
 export const attemptFiles = {
   /** What the worker needs beside launch.json: directory, artifact rules. */

@@ -49,7 +49,13 @@ export type Drained = {
 };
 
 /** What of launch.json others than the recorder need. */
-export type Launch = { boot_id: string; cwd: string; argv: string[]; cgroup: string | null };
+export type Launch = {
+  boot_id: string;
+  cwd: string;
+  argv: string[];
+  cgroup: string | null;
+  gpu_locks: string[];
+};
 
 const exitKinds = ['exited', 'signaled', 'noexec', 'notstarted'] as const;
 
@@ -117,7 +123,14 @@ export function readLaunch(dir: string): Launch | null {
     throw fields.wrong('argv');
   }
   const cgroup = typeof fields.all.cgroup === 'string' ? fields.all.cgroup : null;
-  return { boot_id: fields.text('boot_id'), cwd: fields.text('cwd'), argv, cgroup };
+  const locks = Array.isArray(fields.all.gpu_locks) ? fields.all.gpu_locks.map(String) : [];
+  return {
+    boot_id: fields.text('boot_id'),
+    cwd: fields.text('cwd'),
+    argv,
+    cgroup,
+    gpu_locks: locks,
+  };
 }
 
 /** Typed access to a JSON object; each getter throws `rundir_corrupt` for anything else. */

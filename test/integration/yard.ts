@@ -15,8 +15,8 @@ export type Yard = {
   home: string;
   client: TrainerClient;
   daemonPid(): number;
-  /** Starts a daemon and waits until it serves. */
-  up(): Promise<void>;
+  /** Starts a daemon and waits until it serves; `extra` is its environment for this time. */
+  up(extra?: Record<string, string>): Promise<void>;
   /** kill -9, and waits until it is gone. */
   crash(): Promise<void>;
   events(run: string): Promise<RunEvent[]>;
@@ -27,7 +27,7 @@ export type Yard = {
 export async function startYard(env: Record<string, string> = {}): Promise<Yard> {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-yard-'));
   let daemon: { pid: number; ended: Promise<unknown> } | null = null;
-  const up = async (): Promise<void> => {
+  const up = async (extra: Record<string, string> = {}): Promise<void> => {
     const child = execa(process.execPath, [daemonScript], {
       env: {
         RUNYARD_HOME: home,
@@ -35,6 +35,7 @@ export async function startYard(env: Record<string, string> = {}): Promise<Yard>
         RUNYARD_YARD: 'test',
         RUNYARD_GPUS: 'none',
         ...env,
+        ...extra,
       },
       stdout: 'pipe',
       stderr: 'inherit',

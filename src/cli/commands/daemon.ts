@@ -4,10 +4,17 @@ import { type Context, wholeNumber } from '../context.ts';
 import { daemonEnvironment } from '../environment.ts';
 import { exitCodes } from '../exit-codes.ts';
 
-export type DaemonFlags = { parallel?: string; gpus?: string; listen?: string; yard?: string };
+export type DaemonFlags = {
+  parallel?: string;
+  gpus?: string;
+  listen?: string;
+  yard?: string;
+  rebuildRegistry?: boolean;
+};
 
 export async function daemon(context: Context, flags: DaemonFlags): Promise<number> {
-  const settings = await context.settings(overridesOf(flags));
+  const { rebuildRegistry = false, ...settable } = flags;
+  const settings = await context.settings(overridesOf(settable));
   const { runDaemon } = await import('../../daemon.ts');
   await runDaemon({
     settings,
@@ -15,12 +22,16 @@ export async function daemon(context: Context, flags: DaemonFlags): Promise<numb
     version: context.version,
     checkout: context.root,
     command: context.command,
+    rebuildRegistry,
   });
   return exitCodes.ok;
 }
 
 /** Options as settings; what they may be is the schema's to say. */
-export function overridesOf({ parallel, ...texts }: DaemonFlags): Partial<Settings> {
+export function overridesOf({
+  parallel,
+  ...texts
+}: Omit<DaemonFlags, 'rebuildRegistry'>): Partial<Settings> {
   return {
     ...texts,
     ...(parallel === undefined ? {} : { parallel: wholeNumber(parallel, '--parallel') }),

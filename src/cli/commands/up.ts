@@ -11,13 +11,37 @@ import { readyLine, startDaemon } from '../starting.ts';
 /** Longest wait for a daemon to end. */
 const downMaxMs = 60_000;
 
-export async function up(context: Context, flags: readonly string[]): Promise<number> {
+export async function up(
+  context: Context,
+  flags: readonly string[],
+  rebuild = false,
+): Promise<number> {
   const { terminal, json } = context;
   const started = await startDaemon(context, flags);
-  if (json) terminal.json({ ...started.status, already: started.already });
-  else terminal.print(readyLine(started));
+  const { status, already } = started;
+  if (rebuild && already) {
+    throw new RunyardError(
+      'daemon_already_running',
+      `a daemon (pid ${status.pid}) has the registry open, so it is not remade; first: runyard down`,
+    );
+  }
+  if (json) terminal.json({ ...status, already });
+  else {
+    terminal.print(readyLine(started));
+    if (!already) for (const line of recoveryLines(status)) terminal.print(line);
+  }
   return exitCodes.ok;
 }
+
+/** What the start did, where that is worth a word. */
+function recoveryLines({ recovery }: DaemonStatus): string[] {
+  if (recovery === null || recovery.text === nothingDone) return [];
+  const kept = recovery.registry_kept;
+  return [recovery.text, ...(kept === '' ? [] : [`the old registry is kept: ${kept}`])];
+}
+
+/** The daemon's words for a start that found nothing. */
+const nothingDone = 'nothing to recover';
 
 export async function down(
   context: Context,
@@ -60,6 +84,8 @@ export function statusLines(found: DaemonStatus, nowMs: number): string[] {
     `gpus     ${gpus}`,
     `bus      ${found.bus_url || '–'} ${found.bus_connected ? 'connected' : 'away'}, ${found.outbox_depth} waiting`,
     `api      unix:${found.socket}${found.tcp && ` and ${found.tcp} (with the token)`}`,
+    `kills    ${found.kill_scope}: ${found.kill_scope_why}`,
+    ...(found.recovery === null ? [] : [`started  ${found.recovery.text}`]),
     `disk     ${bytesText(found.disk_free_bytes)} free, registry log ${bytesText(found.wal_bytes)}`,
     `home     ${found.home}`,
   ];

@@ -17,8 +17,8 @@ export type Groups = {
   path(runId: string, attempt: number): string | null;
   /** Ends whatever still lives of an attempt; true when nothing does. */
   swept(runId: string, attempt: number): boolean;
-  /** Ends what belongs to this yard and to no attempt that is to live. Returns how many it found. */
-  sweep(isLive: (runId: string, attempt: number) => boolean): number;
+  /** Ends what belongs to this yard and to an attempt that is over. Returns how many it found. */
+  sweep(isOver: (runId: string, attempt: number) => boolean): number;
   /** Removes the yard's own group, unless something lives in it. */
   close(): void;
 };
@@ -63,17 +63,17 @@ export function createGroups(home: string, wanted: 'auto' | 'none'): Groups {
           : createTree({ trainer, marker: dir, cgroup: group, endedMs: () => endedMs }).killAll();
       return left === 0 && empty;
     },
-    sweep(isLive) {
+    sweep(isOver) {
       const runs = path.join(home, 'runs');
       const dead = (runDir: string): boolean => {
         const [runId = '', attempts, attempt] = path.relative(runs, runDir).split(path.sep);
-        return runId !== '..' && attempts === 'attempts' && !isLive(runId, Number(attempt));
+        return runId !== '..' && attempts === 'attempts' && isOver(runId, Number(attempt));
       };
       let found = endMarked(dead);
       for (const entry of yard === null ? [] : fs.readdirSync(yard)) {
         const [runId = '', attempt = ''] = entry.split('-');
         const group = yard === null ? '' : path.join(yard, entry);
-        if (!/^\d+$/.test(attempt) || isLive(runId, Number(attempt))) continue;
+        if (!/^\d+$/.test(attempt) || !isOver(runId, Number(attempt))) continue;
         if (isPopulated(group)) found += 1;
         endGroup(group);
       }

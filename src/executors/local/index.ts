@@ -140,7 +140,7 @@ export function createLocalExecutor(
       return made;
     },
     swept: (runId, attempt) => groups.swept(runId, attempt),
-    sweep: (isLive) => groups.sweep(isLive),
+    sweep: (isOver) => groups.sweep(isOver),
     wish(runId, attempt, wish) {
       refuseLost(runId, attempt);
       const link = linkOf(runId, attempt);

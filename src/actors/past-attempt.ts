@@ -1,0 +1,122 @@
+/** One attempt as its directory shows it, in the terms of the chart. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { TrainerExit } from '../machines/index.ts';
+import {
+  attemptFiles,
+  bootId,
+  type Identity,
+  isAlive,
+  judge,
+  processStat,
+  readDrained,
+  readLaunch,
+  type Verdict,
+  voidStart,
+} from '../rundir/index.ts';
+
+export type PastAttempt = {
+  /**
+   * `pending`: launched, not started, and not given up. `unwatched`: its trainer lives without a
+   * recorder. `vanished`: both are gone and nobody saw how.
+   */
+  kind: 'voided' | 'pending' | 'started' | 'unwatched' | 'vanished' | 'exited';
+  bootId: string;
+  /** Of the worker that is to speak for it next. */
+  generation: number;
+  slots: string[];
+  preparedMs: number;
+  trainer: Identity | null;
+  startedMs: number;
+  paused: boolean;
+  exit: TrainerExit;
+  endedAt: string | null;
+  /** Nothing of it is left, and all its output is there. */
+  gone: boolean;
+  drainedAt: string | null;
+  manifest: string;
+  artifacts: number;
+};
+
+/** Numbers of the attempts that a run's directory has, in order. */
+export function attemptsOf(runDirectory: string): number[] {
+  const dir = path.join(runDirectory, 'attempts');
+  if (!fs.existsSync(dir)) return [];
+  return fs
+    .readdirSync(dir)
+    .filter((name) => /^[1-9]\d*$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** With `mayVoid`, one that nothing of was started is given up, so that it never can be. */
+export function pastAttempt(dir: string, options: { root: string; mayVoid: boolean }): PastAttempt {
+  const verdict = settled(dir, options.mayVoid);
+  const launch = readLaunch(dir);
+  const trainer = 'trainer' in verdict ? verdict.trainer : null;
+  const drained = readDrained(dir);
+  const exited = verdict.kind === 'exited' ? verdict.record : null;
+  return {
+    kind: kindOf(verdict),
+    bootId: launch?.boot_id ?? bootId(),
+    generation: lastGeneration(dir) + 1,
+    slots: (launch?.gpu_locks ?? []).map((file) => path.basename(file, '.lock')),
+    preparedMs: timeOf(dir, attemptFiles.launch) ?? fs.statSync(dir).mtimeMs,
+    trainer,
+    startedMs: timeOf(dir, attemptFiles.start) ?? 0,
+    paused: trainer !== null && isAlive(trainer) && processStat(trainer.pid)?.stopped === true,
+    exit: exited ?? { kind: 'notstarted' },
+    endedAt: exited?.ended_at ?? null,
+    gone: drained?.alone === true,
+    drainedAt: drained?.at ?? null,
+    ...artifactsOf(dir, options.root),
+  };
+}
+
+/** The verdict, once what can still be given up was. */
+function settled(dir: string, mayVoid: boolean): Verdict {
+  const verdict = judge(dir);
+  const idle =
+    verdict.kind === 'unclaimed' || (verdict.kind === 'claimed' && !verdict.recorderAlive);
+  if (!idle || !mayVoid) return verdict;
+  // Only the exclusive link decides: a recorder may have begun since.
+  voidStart(dir);
+  return judge(dir);
+}
+
+function kindOf(verdict: Verdict): PastAttempt['kind'] {
+  switch (verdict.kind) {
+    case 'voided':
+    case 'exited':
+      return verdict.kind;
+    case 'started':
+      // On another boot its worker says so: the machine was restarted.
+      if (verdict.recorderAlive || verdict.otherBoot) return 'started';
+      return verdict.trainerAlive ? 'unwatched' : 'vanished';
+    default:
+      return 'pending';
+  }
+}
+
+/** The highest generation of a worker that ever was given this attempt. */
+function lastGeneration(dir: string): number {
+  const numbers = fs
+    .readdirSync(dir)
+    .map((name) => Number(/^worker-config\.(\d+)\.json$/.exec(name)?.[1] ?? 0));
+  return Math.max(0, ...numbers);
+}
+
+function artifactsOf(dir: string, root: string): { manifest: string; artifacts: number } {
+  const [attempt, , runId] = dir.split(path.sep).reverse();
+  const manifest = path.join(root, 'artifacts', runId ?? '', attempt ?? '', 'manifest.json');
+  try {
+    const { artifacts } = JSON.parse(fs.readFileSync(manifest, 'utf8')) as { artifacts: unknown[] };
+    return { manifest, artifacts: artifacts.length };
+  } catch {
+    return { manifest: '', artifacts: 0 };
+  }
+}
+
+function timeOf(dir: string, name: string): number | null {
+  return fs.statSync(path.join(dir, name), { throwIfNoEntry: false })?.mtimeMs ?? null;
+}
