@@ -37,7 +37,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   client: ['contracts'],
   // The daemon and the worker are the command line's own processes: loaded when they are to run.
-  cli: ['client', 'contracts', 'dynamic:daemon', 'dynamic:worker'],
+  cli: [
+    'client',
+    'contracts',
+    'dynamic:daemon',
+    'dynamic:worker',
+    'dynamic:offline',
+    'type:offline',
+  ],
+  offline: ['actors', 'contracts', 'persistence', 'processes', 'rundir', 'telemetry'],
   daemon: [
     ...['actors', 'allocator', 'contracts', 'executors', 'machines', 'persistence', 'rundir'],
     ...['processes', 'telemetry', 'transport'],

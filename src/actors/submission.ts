@@ -57,9 +57,13 @@ export async function writeRunFiles(
   const envFile = path.join(dir, runFiles.env);
   const { user, key } = request;
   const submitted = { submitted_at, submit_digest, trace_id, boot_id: bootId() };
-  writeAtomic(configFile, JSON.stringify({ v: 1, run_id: runId, user, key, ...submitted, config }), {
-    mode: 0o600,
-  });
+  writeAtomic(
+    configFile,
+    JSON.stringify({ v: 1, run_id: runId, user, key, ...submitted, config }),
+    {
+      mode: 0o600,
+    },
+  );
   writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
   // The configuration is in the registry too; the environment is nowhere else.
   if (env !== null) await Promise.all([envFile, dir, path.dirname(dir)].map(syncFile));

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { TrainerClient } from '../client/index.ts';
 import type { Settings } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
+import type { Offline } from '../offline/index.ts';
 import type { Terminal } from './terminal.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -25,6 +26,8 @@ export type Context = {
   home(): Promise<string>;
   /** Throws daemon_not_running. Closed when the command ends. */
   connect(options?: { deadlineMs?: number }): Promise<TrainerClient>;
+  /** Runs as the state directory alone shows them. Closed when the command ends. */
+  offline(): Promise<Offline>;
   close(): void;
 };
 
@@ -34,7 +37,8 @@ export function createContext(io: {
   terminal: Terminal;
   json: boolean;
 }): Context {
-  const clients: TrainerClient[] = [];
+  const clients: { close(): void }[] = [];
+  let opened: Offline | null = null;
   const settings = async (overrides: Partial<Settings> = {}): Promise<Settings> => {
     const { loadSettings } = await import('../contracts/index.ts');
     return loadSettings(io.env, overrides).values;
@@ -57,6 +61,14 @@ export function createContext(io: {
       const client = await connect({ home: await home(), env: io.env, ...options });
       clients.push(client);
       return client;
+    },
+    async offline() {
+      const { openOffline } = await import('../offline/index.ts');
+      if (opened === null) {
+        opened = openOffline(await home());
+        clients.push(opened);
+      }
+      return opened;
     },
     close() {
       for (const client of clients.splice(0)) client.close();

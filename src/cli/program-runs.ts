@@ -63,7 +63,16 @@ function addLooking(program: Command, running: Running): void {
     .option('--status <status>', 'only this status')
     .option('--group <group>', 'only this group')
     .option('-n, --limit <n>', 'at most so many')
-    .addHelpText('after', examples('runyard ls', 'runyard ls -a --failed', 'runyard ls -a --json'))
+    .option('--offline', 'from the state directory, without a daemon; changes nothing')
+    .addHelpText(
+      'after',
+      examples(
+        'runyard ls',
+        'runyard ls -a --failed',
+        'runyard ls -a --json',
+        'runyard ls --offline',
+      ),
+    )
     .action((flags: ListFlags) =>
       running(async (context) => (await import('./commands/runs.ts')).ls(context, flags)),
     );
@@ -71,9 +80,13 @@ function addLooking(program: Command, running: Running): void {
     .command('show')
     .description('one run: its states and how long they lasted, why, code, paths')
     .argument('<run>')
-    .addHelpText('after', examples('runyard show k3f9', 'runyard show @last --json'))
-    .action((ref: string) =>
-      running(async (context) => (await import('./commands/runs.ts')).show(context, ref)),
+    .option('--offline', 'from the state directory, without a daemon; changes nothing')
+    .addHelpText(
+      'after',
+      examples('runyard show k3f9', 'runyard show @last --json', 'runyard show k3f9 --offline'),
+    )
+    .action((ref: string, flags: { offline?: boolean }) =>
+      running(async (context) => (await import('./commands/runs.ts')).show(context, ref, flags)),
     );
 }
 

@@ -51,9 +51,10 @@ export function addYardCommands(program: Command, running: Running): void {
   program
     .command('doctor')
     .description('check the machine and the daemon; works without a daemon')
-    .addHelpText('after', examples('runyard doctor'))
-    .action(() =>
-      running(async (context) => (await import('./commands/doctor.ts')).doctor(context)),
+    .option('--offline', 'ask no daemon, and read the whole registry')
+    .addHelpText('after', examples('runyard doctor', 'runyard doctor --offline --json'))
+    .action((flags: { offline?: boolean }) =>
+      running(async (context) => (await import('./commands/doctor.ts')).doctor(context, flags)),
     );
   addConfig(program, running);
   program

@@ -12,6 +12,7 @@ export { type KnownRun, writeHistory } from './history.ts';
 export { type Home, openHome, refuseNetwork, socketPath } from './home.ts';
 export { createInputStore, type InputStore } from './inputs.ts';
 export { type DaemonLock, takeDaemonLock } from './lock.ts';
+export { type RegistryCopy, readRegistry } from './reading.ts';
 export {
   type AttemptRow,
   createRunStore,

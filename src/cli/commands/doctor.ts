@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
+import type { DaemonStatus } from '../../contracts/index.ts';
 import { messageOf, RunyardError } from '../../errors.ts';
 import { findProgram } from '../code-identity.ts';
 import type { Context } from '../context.ts';
@@ -19,9 +20,9 @@ const glyphs = { ok: '✓', warn: '!', fail: '✗' } as const;
 const styles = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
 /** Exit code 1 when something is broken. */
-export async function doctor(context: Context): Promise<number> {
+export async function doctor(context: Context, flags: { offline?: boolean } = {}): Promise<number> {
   const { terminal, json } = context;
-  const findings = await examine(context);
+  const findings = await examine(context, flags.offline === true);
   const broken = findings.some(({ state }) => state === 'fail');
   if (json) terminal.json({ ok: !broken, findings });
   else {
@@ -37,7 +38,8 @@ export async function doctor(context: Context): Promise<number> {
   return broken ? exitCodes.error : exitCodes.ok;
 }
 
-async function examine(context: Context): Promise<Finding[]> {
+async function examine(context: Context, offline: boolean): Promise<Finding[]> {
+  const status = offline ? null : await daemonStatus(context);
   const home = await context.home().catch(() => null);
   const checks: Promise<Finding>[] = [
     guarded('node', async () => nodeFinding()),
@@ -51,7 +53,9 @@ async function examine(context: Context): Promise<Finding[]> {
     guarded('limits', async () => limitFinding()),
     guarded('python', () => programFinding(context, 'python', ['python3', 'python'])),
     guarded('gpus', () => programFinding(context, 'gpus', ['nvidia-smi', 'rocm-smi'])),
-    guarded('daemon', () => daemonFinding(context)),
+    guarded('kills', () => killFinding(context, status)),
+    guarded('registry', () => registryFinding(context, offline)),
+    guarded('daemon', () => daemonFinding(context, status, offline)),
   ];
   return Promise.all(checks);
 }
@@ -134,19 +138,75 @@ async function programFinding(
   return warn(part, `none of ${names.join(', ')} on PATH`, 'only needed by runs that use it');
 }
 
-async function daemonFinding(context: Context): Promise<Finding> {
+/** Null when none runs; an error when one does and does not answer. */
+async function daemonStatus(context: Context): Promise<DaemonStatus | Error | null> {
   try {
-    const status = await (await context.connect({ deadlineMs: 3000 })).health();
-    const text = `pid ${status.pid}, ${status.status}, yard ${status.yard}`;
-    if (status.status === 'ok') return ok('daemon', text);
-    const reasons = status.reasons.map((reason) => `${reason.part}: ${reason.text}`);
-    return warn('daemon', `${text}: ${reasons.join('; ')}`, '');
+    return await (await context.connect({ deadlineMs: 3000 })).health();
   } catch (error) {
-    if (error instanceof RunyardError && error.code === 'daemon_not_running') {
-      return warn('daemon', 'not running', 'start it: runyard up');
-    }
-    throw error;
+    if (error instanceof RunyardError && error.code === 'daemon_not_running') return null;
+    return error instanceof Error ? error : new Error(messageOf(error));
   }
+}
+
+async function daemonFinding(
+  context: Context,
+  status: DaemonStatus | Error | null,
+  offline: boolean,
+): Promise<Finding> {
+  if (status instanceof Error) throw status;
+  if (status === null) {
+    if (!offline) return warn('daemon', 'not running', 'start it: runyard up');
+    const { daemonPid: pid } = await context.offline();
+    return ok('daemon', pid === 0 ? 'not running' : `pid ${pid}, not asked`);
+  }
+  const text = `pid ${status.pid}, ${status.status}, yard ${status.yard}`;
+  if (status.status === 'ok') return ok('daemon', text);
+  const reasons = status.reasons.map((reason) => `${reason.part}: ${reason.text}`);
+  return warn('daemon', `${text}: ${reasons.join('; ')}`, '');
+}
+
+/** What a stop promises: the daemon's word, because its group is not this shell's. */
+async function killFinding(
+  context: Context,
+  status: DaemonStatus | Error | null,
+): Promise<Finding> {
+  const { killScope } = await import('../../offline/index.ts');
+  const found =
+    status === null || status instanceof Error
+      ? killScope((await context.settings()).cgroup)
+      : { scope: status.kill_scope, why: status.kill_scope_why };
+  if (found.scope === 'every process')
+    return ok('kills', `every process of a run is ended (${found.why})`);
+  return warn(
+    'kills',
+    `best effort: group, session and marker of a run (${found.why})`,
+    'what scrubs its environment and leaves the session can escape a stop',
+  );
+}
+
+async function registryFinding(context: Context, whole: boolean): Promise<Finding> {
+  const file = path.join(await context.home(), 'registry.db');
+  const remake = 'remake it: runyard up --rebuild-registry';
+  const found = await context.offline();
+  const unknown = found.unknown();
+  if (found.source === 'directories') {
+    const runs = unknown.length + (await count(found.list({ all: true })));
+    if (!fs.existsSync(file) && runs === 0) return ok('registry', 'none yet');
+    return fail('registry', `${found.why}; ${runs} runs have directories`, remake);
+  }
+  const damage = whole ? found.damage() : [];
+  if (damage.length > 0) return fail('registry', `is damaged: ${damage[0]}`, remake);
+  if (unknown.length > 0) {
+    const text = `${unknown.length} run directories are not in it (${unknown.slice(0, 3).join(', ')})`;
+    return warn('registry', text, `runyard down, then ${remake}`);
+  }
+  return ok('registry', whole ? 'whole, by SQLite’s own check' : 'readable');
+}
+
+async function count(items: AsyncIterable<unknown>): Promise<number> {
+  let found = 0;
+  for await (const _ of items) found += 1;
+  return found;
 }
 
 function ok(part: string, text: string): Finding {

@@ -14,14 +14,15 @@ export type ListFlags = {
   status?: string;
   group?: string;
   limit?: string;
+  offline?: boolean;
 };
 
 export async function ls(context: Context, flags: ListFlags): Promise<number> {
   const { terminal, json } = context;
   const me = await userName();
-  const client = await context.connect();
+  const source = await sourceOf(context, flags);
   const rows: RunSummary[] = [];
-  for await (const run of client.list({
+  for await (const run of source.list({
     all: flags.all === true || flags.failed === true || flags.status !== undefined,
     user: flags.mine === true ? me : '',
     status: flags.failed === true ? 'failed' : (flags.status ?? ''),
@@ -61,12 +62,31 @@ export function listing(
   return lines.map((line) => (paint('dim', '') === '' ? cut(line, terminal.columns) : line));
 }
 
-export async function show(context: Context, ref: string): Promise<number> {
+/** The daemon, or what lies in the state directory, told apart for people. */
+async function sourceOf(
+  context: Context,
+  { offline }: { offline?: boolean },
+): Promise<Pick<TrainerClient, 'list' | 'get' | 'events'>> {
+  if (offline !== true) return context.connect();
+  const found = await context.offline();
+  if (!context.json) {
+    const where = found.source === 'registry' ? '' : `; from the run directories: ${found.why}`;
+    const daemon = found.daemonPid === 0 ? 'no daemon' : `daemon ${found.daemonPid} not asked`;
+    context.terminal.note(context.terminal.paint('dim', `offline, ${daemon}${where}`));
+  }
+  return found;
+}
+
+export async function show(
+  context: Context,
+  ref: string,
+  flags: { offline?: boolean } = {},
+): Promise<number> {
   const { terminal, json } = context;
-  const client = await context.connect();
-  const run = await client.get(ref);
+  const source = await sourceOf(context, flags);
+  const run = await source.get(ref);
   const events: RunEvent[] = [];
-  for await (const event of client.events(run.run_id)) {
+  for await (const event of source.events(run.run_id)) {
     events.push(event);
     if (event.seq >= run.last_seq) break;
   }
