@@ -87,6 +87,7 @@ function fromEnv(env: Env): SettingsFile {
     listen: env.RUNYARD_LISTEN || undefined,
     parallel: number(env.RUNYARD_PARALLEL),
     gpus: env.RUNYARD_GPUS || undefined,
+    kill_patience_s: number(env.RUNYARD_KILL_PATIENCE_S),
     cgroup: (env.RUNYARD_CGROUP || undefined) as SettingsFile['cgroup'],
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));

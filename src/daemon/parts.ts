@@ -26,7 +26,7 @@ import {
   socketPath,
 } from '../persistence/index.ts';
 import { killScope } from '../processes/index.ts';
-import { bootId } from '../rundir/index.ts';
+import { attemptDir, bootId } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import { createBusServer, findNatsServer } from '../transport/nats/index.ts';
@@ -35,7 +35,7 @@ import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBusLink } from './bus-link.ts';
 import { firstOf, loadToken, readTcp, writeAddress } from './endpoint.ts';
-import { findGpus, locksFree } from './gpus.ts';
+import { findGpus, locksFree, neverRan } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createMemoirs } from './memoirs.ts';
 import { streamLogs, streamMetrics } from './output.ts';
@@ -207,7 +207,10 @@ export async function openParts(
     lease: ({ runId, attempt }, slots) => store.lease(runId, attempt, slots, clock.iso()),
     spec: (input) => attemptSpec({ input, store, inputs: runInputs, home, settings }),
     leftoversMs: 1000 * settings.kill_patience_s,
-    locksFree: (input) => locksFree(recorder, lockFiles(input)),
+    // What never had a process holds nothing, whoever else may have its GPU.
+    locksFree: async (input) =>
+      neverRan(attemptDir(home.root, input.runId, input.attempt)) ||
+      locksFree(recorder, lockFiles(input)),
     release: async ({ runId, attempt, quarantine }) => {
       if (quarantine) store.quarantine(runId, attempt, clock.iso());
       else store.releaseLeases(runId, attempt);

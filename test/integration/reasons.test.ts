@@ -148,7 +148,7 @@ const provoked: Record<string, Provoke> = {
     }),
   internal: (yard) =>
     whileQueued(yard, { command: ['true'] }, (dir) =>
-      fs.mkdirSync(path.join(dir, 'attempts/1/launch.json/in-the-way'), { recursive: true }),
+      fs.mkdirSync(path.join(dir, 'attempts/1/spec.json/in-the-way'), { recursive: true }),
     ),
 };
 
