@@ -17,6 +17,12 @@ async function submit(yard: Yard, config: Config, key?: string): Promise<string>
   return (await yard.client.submit({ cwd: yard.home, ...(config as object) }, options)).run_id;
 }
 
+/** Journals as `journalTrainer`, and ends when the file `until` is there. */
+function waiting(journal: string, until: string, exitCode: number): string[] {
+  const script = `echo start >> "$0"; while [ ! -e "$1" ]; do sleep 0.05; done; echo end >> "$0"; exit ${exitCode}`;
+  return ['sh', '-c', script, journal, until];
+}
+
 async function inState(yard: Yard, run: string, state: string): Promise<void> {
   await until(async () => (await yard.client.get(run)).state === state, `${run} to be ${state}`);
 }
@@ -39,6 +45,7 @@ async function refusal(yard: Yard): Promise<string> {
 test('a lost registry is remade: finished runs keep their ends, live ones are adopted, none is started twice', async () => {
   await using yard = await startYard({ RUNYARD_PARALLEL: '4', RUNYARD_GPUS: 'fake:2' });
   const journal = (name: string): string => path.join(yard.home, `journal-${name}`);
+  const gate = (name: string): string => path.join(yard.home, `gate-${name}`);
   const good = await submit(yard, { command: ['true'], name: 'good' }, 'nightly');
   const bad = await submit(yard, { command: journalTrainer(journal('bad'), 1, 3) });
   const stopped = await submit(yard, { command: ['sleep', '600'] });
@@ -47,19 +54,21 @@ test('a lost registry is remade: finished runs keep their ends, live ones are ad
   const finished = await Promise.all([good, bad, stopped].map((run) => yard.client.wait(run)));
   const events = await Promise.all([good, bad, stopped].map((run) => yard.events(run)));
 
-  const live = await submit(yard, { command: journalTrainer(journal('live'), 150, 5), gpus: 1 });
+  const live = await submit(yard, { command: waiting(journal('live'), gate('live'), 5), gpus: 1 });
   const paused = await submit(yard, { command: ['sleep', '600'] });
   const ending = await submit(yard, {
     command: ['sh', '-c', 'trap "" TERM; echo on; while :; do sleep 1; done'],
     stop: { grace_s: 2 },
   });
-  const during = await submit(yard, { command: journalTrainer(journal('during'), 5, 7) });
+  const during = await submit(yard, {
+    command: waiting(journal('during'), gate('during'), 7),
+  });
   const queued = await submit(yard, { command: journalTrainer(journal('queued'), 1, 0) });
-  for (const run of [live, paused, ending]) await inState(yard, run, 'running.live');
+  for (const run of [live, paused, ending, during]) await inState(yard, run, 'running.live');
   process.kill((await yard.client.get(paused)).pid, 'SIGSTOP');
-  await until(() => fs.existsSync(journal('during')), 'the short one to start');
   await yard.client.stop(ending, { reason: 'enough', user: 'ben' });
   await yard.crash();
+  fs.writeFileSync(gate('during'), '');
   await until(
     () => fs.readFileSync(journal('during'), 'utf8').endsWith('end\n'),
     'the short one to end',
@@ -106,6 +115,7 @@ test('a lost registry is remade: finished runs keep their ends, live ones are ad
     ['cancelled', 'ben', 'enough'],
   );
   assert.equal((await yard.client.wait(during)).exit_code, 7);
+  fs.writeFileSync(gate('live'), '');
   assert.equal((await yard.client.wait(live)).exit_code, 5);
   assert.equal((await yard.client.wait(queued)).status, 'completed');
   for (const name of ['bad', 'live', 'during', 'queued'])

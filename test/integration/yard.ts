@@ -71,6 +71,8 @@ export async function startYard(env: Record<string, string> = {}): Promise<Yard>
     },
     attemptFile: (run, name) => path.join(attemptDir(home, run, 1), name),
     async [Symbol.asyncDispose]() {
+      // A test that failed in between must not leave runs behind.
+      if (!fs.existsSync(`/proc/${daemon?.pid}`)) await up();
       for await (const run of client.list()) await client.stop(run.run_id, { now: true });
       await until(async () => (await client.health()).runs_live === 0, 'live runs to end');
       await client.shutdown();
