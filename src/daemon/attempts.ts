@@ -40,6 +40,8 @@ export async function attemptSpec(from: {
     }),
     envUnset,
     isolate: config.isolate ?? false,
+    // Who names a place for the run itself has a reason to want just that one.
+    ...(config.env?.TMPDIR === undefined ? { tempBase: submitted.TMPDIR || '/tmp' } : {}),
     artifacts: config.artifacts ?? [],
     outputLimitBytes: (config.output_limit_mib ?? settings.output_limit_mib) * 2 ** 20,
     stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,

@@ -43,6 +43,7 @@ import { rebuildRegistry, rebuiltText } from './rebuild.ts';
 import { createRecoveryLog } from './recovery.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
+import { createTemps } from './temps.ts';
 import { createTidying, mendLeases } from './tidying.ts';
 
 export type DaemonOptions = {
@@ -97,6 +98,7 @@ export async function openParts(
     rebuilt: rebuilt === null ? null : { text: rebuiltText(rebuilt), kept: rebuilt.kept },
     log,
   });
+  const temps = createTemps({ root: home.root, log });
   const memoirs = createMemoirs({ root: home.root, store, log });
   const checkpointer = createCheckpointer({
     db,
@@ -213,7 +215,10 @@ export async function openParts(
       locksFree(recorder, lockFiles(input)),
     release: async ({ runId, attempt, quarantine }) => {
       if (quarantine) store.quarantine(runId, attempt, clock.iso());
-      else store.releaseLeases(runId, attempt);
+      else {
+        await temps.release({ runId, attempt });
+        store.releaseLeases(runId, attempt);
+      }
     },
   });
 
@@ -270,14 +275,15 @@ export async function openParts(
     clock,
     onError: (error) => log.error({ err: error }, 'heartbeat could not be stored'),
   });
+  const isOver = (runId: string, attempt: number): boolean => {
+    const live = supervisor.attemptOf(runId);
+    // What the registry does not know was not ended by it.
+    return live === null ? store.run(runId) !== undefined : attempt !== live;
+  };
   const tidying = createTidying({
     executor,
     store,
-    isOver: (runId, attempt) => {
-      const live = supervisor.attemptOf(runId);
-      // What the registry does not know was not ended by it.
-      return live === null ? store.run(runId) !== undefined : attempt !== live;
-    },
+    isOver,
     ended: (processes) => {
       if (processes > 0) log.warn({ processes }, 'processes of runs that are over were ended');
       recovery.note({ processes_ended: processes });
@@ -323,7 +329,7 @@ export async function openParts(
       setImmediate(async () => {
         if (closed) return;
         tidying.start();
-        recovery.note({ unknown_dirs: await swept });
+        recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
     },

@@ -14,6 +14,8 @@ export type AttemptSpec = {
   readonly env: Readonly<Record<string, string>>;
   readonly envUnset: readonly string[];
   readonly isolate: boolean;
+  /** Below which it gets a directory for temporary files; left out: it gets none of its own. */
+  readonly tempBase?: string;
   readonly artifacts: readonly string[];
   readonly outputLimitBytes: number;
   /** Without output and metrics for this long it counts as stalled; null: never. */

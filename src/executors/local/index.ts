@@ -18,6 +18,7 @@ import { createGroups } from './groups.ts';
 import { createLink, type Link, type Permission } from './link.ts';
 import { createPool } from './pool.ts';
 import { dialSocket, listeningWorker } from './socket.ts';
+import { makeTemp } from './temp.ts';
 
 export type LocalExecutorOptions = {
   home: { root: string; artifacts: string };
@@ -167,10 +168,12 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   const cwd = spec.isolate ? path.join(dir, 'work') : spec.cwd;
   if (spec.isolate) fs.mkdirSync(cwd, { recursive: true, mode: 0o700 });
+  const temp = spec.tempBase === undefined ? null : makeTemp(spec.tempBase, spec);
   writeAtomic(
     path.join(dir, attemptFiles.spec),
     JSON.stringify({
       cwd,
+      temp,
       artifacts: spec.artifacts,
       yard,
       stall_ms: spec.stallMs,
@@ -191,6 +194,7 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
     env_file: '../../env',
     env: {
       ...spec.env,
+      ...(temp === null ? {} : { TMPDIR: temp }),
       RUNYARD_RUN_ID: spec.runId,
       RUNYARD_ATTEMPT: String(spec.attempt),
       RUNYARD_RUN_DIR: dir,
