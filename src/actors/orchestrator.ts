@@ -92,6 +92,21 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     });
   };
 
+  /** The run that this key stands for, or null. Throws `key_conflict`. */
+  const knownRun = (
+    key: string,
+    digest: string,
+  ): Promise<{ run_id: string; created: boolean }> | null => {
+    const row = key === '' ? undefined : store.runByKey(key);
+    if (row === undefined) return null;
+    const { run_id, submit_digest } = row;
+    if (submit_digest !== digest) {
+      const text = `the key "${key}" belongs to run ${run_id}, which has another configuration`;
+      throw new RunyardError('key_conflict', text);
+    }
+    return deps.synced().then(() => ({ run_id, created: false }));
+  };
+
   /** A wish that only some states take: refused, with the reason, in all others. */
   const ask = async (
     type: 'run.pause' | 'run.resume',
@@ -115,22 +130,16 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
 
   return {
     async submit(request) {
-      const known = request.key === '' ? undefined : store.runByKey(request.key);
       const config = validateConfig(request.config);
       const digest = submitDigest(config, request.env_ref);
-      if (known !== undefined) {
-        if (known.submit_digest !== digest) {
-          throw new RunyardError(
-            'key_conflict',
-            `the key "${request.key}" belongs to run ${known.run_id}, which has another configuration`,
-          );
-        }
-        await deps.synced();
-        return { run_id: known.run_id, created: false };
-      }
+      const known = knownRun(request.key, digest);
+      if (known !== null) return known;
       deps.admit();
       const env = request.env_ref === null ? null : await deps.inputs.read(request.env_ref);
       const program = await disk.foundProgram(config, env);
+      // The same submit may have come again meanwhile. From here to the commit nothing else runs.
+      const meanwhile = knownRun(request.key, digest);
+      if (meanwhile !== null) return meanwhile;
       const runId = deps.newId();
       deps.remember(runId, { config, env, program });
       const row = newRow(runId, config, digest, request, clock.iso());
