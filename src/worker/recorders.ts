@@ -35,11 +35,18 @@ export function createRecorders(): Recorders {
     });
   };
 
-  const startAnew = (program: string, dir: string, failed: (text: string) => void): void => {
+  const startAnew = (
+    program: string,
+    dir: string,
+    failed: (text: string) => void,
+    left = startsMax,
+  ): void => {
     const child = execa(program, [dir], { ...detached(), stdin: 'ignore' });
     child.nodeChildProcess.unref();
     void child.then(({ shortMessage }) => {
-      if (isUnclaimed(dir)) failed(`the recorder did not start: ${shortMessage ?? 'no reason'}`);
+      if (!isUnclaimed(dir)) return;
+      if (left > 1) startAnew(program, dir, failed, left - 1);
+      else failed(`the recorder did not start: ${shortMessage ?? 'no reason'}`);
     });
   };
 
@@ -60,6 +67,9 @@ export function createRecorders(): Recorders {
     },
   };
 }
+
+/** A recorder that was killed before it claimed has started nothing: another one may. */
+const startsMax = 3;
 
 function detached() {
   return {
