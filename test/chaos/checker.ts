@@ -1,0 +1,185 @@
+/**
+ * Judges the whole, once all is quiet: the API's answers and the bus against the journals of the
+ * trainers. The registry is not asked, nor are the run directories.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunSummary } from '../../src/contracts/index.ts';
+import { readBus } from './bus.ts';
+import { type Journal, processesOf, readJournal } from './journal.ts';
+import type { Kills } from './killer.ts';
+import type { Load, LoadedRun } from './load.ts';
+import { wrongReport } from './verdict.ts';
+import type { ChaosYard } from './yard.ts';
+
+export const counts = [
+  'runs lost',
+  'runs started twice',
+  'runs wrongly reported',
+  'processes left',
+  'leases leaked',
+  'double leases',
+  'event gaps',
+  'output lines lost or doubled',
+  'other complaints',
+] as const;
+export type Count = (typeof counts)[number];
+/** What was found, by what it breaks; all empty is what is wanted. */
+export type Findings = Record<Count, string[]>;
+
+const quietMs = 30_000;
+
+export async function check(of: {
+  yard: ChaosYard;
+  load: Load;
+  kills: Kills;
+  gpus: number;
+}): Promise<Findings> {
+  const { yard, load, kills } = of;
+  const found = Object.fromEntries(counts.map((name) => [name, [] as string[]])) as Findings;
+  const bus = await readBus(yard);
+  const killed = new Set(yard.hits().flatMap(({ dir }) => (dir === undefined ? [] : [idIn(dir)])));
+  const known = new Set<string>();
+  for (const run of load.runs) {
+    for (const id of run.ids) known.add(id);
+    await checkRun(found, of, run, killed, bus);
+  }
+  for await (const { run_id: id } of yard.client.list({ all: true, limit: 1_000_000 })) {
+    if (!known.has(id)) found['runs started twice'].push(`run ${id} was submitted by nobody`);
+  }
+  await checkLeases(found, of);
+  await checkQuiet(found, yard);
+  const hit = new Set(yard.hits().map(({ pid }) => pid));
+  for (const { pid, signal, exitCode } of yard.deaths) {
+    if (kills.daemons.has(pid) || hit.has(pid)) continue;
+    found['other complaints'].push(`daemon ${pid} died by itself: ${signal ?? exitCode}`);
+  }
+  await checkProcesses(found, yard);
+  return found;
+}
+
+async function checkRun(
+  found: Findings,
+  { yard, kills }: { yard: ChaosYard; kills: Kills },
+  run: LoadedRun,
+  killed: ReadonlySet<string>,
+  bus: Awaited<ReturnType<typeof readBus>>,
+): Promise<void> {
+  const { key } = run.plan;
+  const journal = readJournal(run.plan.trainer.journal);
+  const add = (count: Count, text: string): void => void found[count].push(`${key}: ${text}`);
+  for (const text of [...run.problems, ...journal.problems]) add('other complaints', text);
+  for (const text of run.leftover) add('processes left', text);
+  if (journal.double > 0) add('double leases', `${journal.double} GPUs were held by somebody`);
+  if (journal.again > 0) add('runs started twice', `${journal.again} more starts`);
+  if (run.ids.size > 1) add('runs started twice', `one key, runs ${[...run.ids].join(' ')}`);
+  const [id] = run.ids;
+  if (id === undefined) return;
+  const told = await yard.client.get(id).catch((error: Error) => error.message);
+  if (typeof told === 'string') return add('runs lost', told);
+  if (told.finished_at === '' || run.done === null) return add('runs lost', `still ${told.state}`);
+  if (journal.start !== null && Number(journal.start.attempt) !== told.attempt)
+    add('runs started twice', `attempt ${journal.start.attempt} ran, ${told.attempt} is told`);
+  if (changed(run.done, told))
+    add('runs wrongly reported', `${run.done.status}, later ${told.status}`);
+  const recorderKilled = killed.has(id) || kills.recorders.has(key);
+  const wrong = wrongReport(run, told, journal, recorderKilled);
+  if (wrong !== null) add('runs wrongly reported', `${id}: ${wrong}`);
+  for (const [way, seqs] of [
+    ['by the API', run.seqs],
+    ['by the bus', bus.events.get(id) ?? []],
+  ] as const) {
+    const gap = gapIn(seqs, told.last_seq);
+    if (gap !== null) add('event gaps', `${id} ${way}: ${gap}`);
+  }
+  const output = await outputProblem(yard, told, run, journal, recorderKilled);
+  if (output !== null) add('output lines lost or doubled', `${id}: ${output}`);
+  const onBus = bus.logProblems.get(id);
+  if (onBus !== undefined) add('output lines lost or doubled', `${id} on the bus: ${onBus}`);
+}
+
+function changed(before: RunSummary, now: RunSummary): boolean {
+  const of = (told: RunSummary) =>
+    JSON.stringify([told.status, told.exit_code, told.exit_signal, told.failure_reason]);
+  return of(before) !== of(now);
+}
+
+/** Why these are not 1, 2, 3 … `last`; null when they are. */
+function gapIn(seqs: readonly number[], last: number): string | null {
+  const at = seqs.findIndex((seq, index) => seq !== index + 1);
+  if (at >= 0) return `${seqs[at]} came where ${at + 1} was expected`;
+  return seqs.length === last ? null : `${seqs.length} of ${last} came`;
+}
+
+/** Lines are numbered by the trainer: each that it surely wrote is there once, in order. */
+async function outputProblem(
+  yard: ChaosYard,
+  told: RunSummary,
+  { plan }: LoadedRun,
+  { lines: wrote }: Journal,
+  recorderKilled: boolean,
+): Promise<string | null> {
+  let next = 1;
+  for await (const { lines, gaps } of yard.client.logs(told.run_id)) {
+    // Two requests of a test would be needed to reach the limit: any gap is a loss.
+    if (gaps.length > 0 && !recorderKilled) return `gaps ${JSON.stringify(gaps)}`;
+    for (const { text } of lines) {
+      const number = Number(text.slice(plan.key.length + 1));
+      if (!text.startsWith(`${plan.key} `)) continue;
+      // A line may be cut where the trainer or its recorder was killed; nothing follows it.
+      if (number !== next && !recorderKilled) return `line ${number} where ${next} was expected`;
+      if (number < next) return `line ${number} again`;
+      next = number + 1;
+    }
+  }
+  return next - 1 >= wrote || recorderKilled ? null : `${next - 1} of ${wrote} lines`;
+}
+
+/** Every GPU is free, and a run that wants all of them gets them. */
+async function checkLeases(
+  found: Findings,
+  { yard, gpus }: { yard: ChaosYard; gpus: number },
+): Promise<void> {
+  const { gpus_free: free } = await yard.client.health();
+  if (free !== gpus) found['leases leaked'].push(`${free} of ${gpus} GPUs are free`);
+  const env = { PATH: process.env.PATH ?? '' };
+  const all = { command: ['true'], cwd: yard.root, gpus };
+  const { run_id: id } = await yard.client.submit(all, { env });
+  const done = await yard.client.wait(id, { signal: AbortSignal.timeout(quietMs) });
+  if (done.status === 'completed') return;
+  found['leases leaked'].push(`a run with all GPUs: ${done.status} ${done.state} ${done.why}`);
+  await yard.client.stop(id, { now: true });
+}
+
+/** With nothing to do, nothing of a run is there: no trainer, and no recorder but those that wait for one. */
+async function checkQuiet(found: Findings, yard: ChaosYard): Promise<void> {
+  const ours = /daemon\.ts|worker\.ts|nats-server|recorder --wait/;
+  const ofRuns = () => processesOf(yard.root).filter(({ command }) => !ours.test(command));
+  await within(quietMs, () => ofRuns().length === 0);
+  for (const { pid, command } of ofRuns()) found['processes left'].push(`${pid}: ${command}`);
+}
+
+/** After the shutdown nothing at all is there. */
+async function checkProcesses(found: Findings, yard: ChaosYard): Promise<void> {
+  yard.keepDown();
+  await yard.client.shutdown();
+  await within(quietMs, () => processesOf(yard.root).length === 0);
+  for (const { pid, command } of processesOf(yard.root))
+    found['processes left'].push(`after the shutdown, ${pid}: ${command}`);
+}
+
+async function within(ms: number, holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!holds() && performance.now() < deadline) await sleep(50);
+}
+
+/** The run of an attempt's directory, as a recorder's hit names it. */
+function idIn(dir: string): string {
+  return path.basename(path.resolve(dir, '../..'));
+}
+
+/** For a person who wants to look: the journals stay. */
+export function writeFindings(file: string, found: Findings): void {
+  fs.writeFileSync(file, JSON.stringify(found, null, 2));
+}
