@@ -281,6 +281,14 @@ export function createSupervisor(options: SupervisorOptions) {
       return entry === undefined ? null : stateOf(entry.actor.getSnapshot());
     },
     attemptOf: (runId: string) => entries.get(runId)?.attempt ?? null,
+    /** Runs whose trainer was started and whose end nobody has asked for. */
+    running: () =>
+      [...entries.values()]
+        .filter(({ actor }) => {
+          const snapshot = actor.getSnapshot();
+          return snapshot.matches('running') && !snapshot.matches({ running: 'starting' });
+        })
+        .map(({ runId }) => runId),
     counts: () => ({
       queued: queue.waiting(),
       live: entries.size - queue.waiting(),

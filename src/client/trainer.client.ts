@@ -48,13 +48,17 @@ export type SubmitOptions = {
   user?: string;
   traceparent?: string;
 };
-export type StopOptions = { reason?: string; user?: string; now?: boolean };
+export type PauseOptions = { reason?: string; user?: string };
+export type StopOptions = PauseOptions & { now?: boolean };
 
 /** All methods throw RunyardErrors only. A run is named by id, unique prefix, name or `@last`. */
 export type TrainerClient = {
   /** Resolves when the run is on the daemon's disk. */
   submit(config: object, options?: SubmitOptions): Promise<{ run_id: string; created: boolean }>;
   stop(ref: string, options?: StopOptions): Promise<RunSummary>;
+  /** Stops the trainer where it is; it keeps its GPUs. Throws `run_not_running`. */
+  pause(ref: string, options?: PauseOptions): Promise<RunSummary>;
+  resume(ref: string, options?: PauseOptions): Promise<RunSummary>;
   get(ref: string): Promise<RunSummary>;
   /** Newest first. */
   list(filter?: Partial<ListFilter>): AsyncGenerator<RunSummary>;
@@ -107,6 +111,10 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
     },
     stop: (ref, { reason = '', user = userName(), now = false } = {}) =>
       calls.unary('StopRun', { run: { ref }, reason, user, now }),
+    pause: (ref, { reason = '', user = userName() } = {}) =>
+      calls.unary('PauseRun', { run: { ref }, reason, user }),
+    resume: (ref, { reason = '', user = userName() } = {}) =>
+      calls.unary('ResumeRun', { run: { ref }, reason, user }),
     get,
     async *list(filter = {}) {
       try {

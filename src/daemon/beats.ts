@@ -4,29 +4,36 @@ import { type Clock, every } from '../telemetry/index.ts';
 
 export type BeatsOptions = {
   store: { setHeartbeat(runId: string, at: string, lastMetric: string | null): void };
+  /** Runs whose trainer lives, whether anything was heard of their workers or not. */
+  running: () => readonly string[];
   /** Tells the run's chart that its worker went silent, or was heard again. */
   tell: (runId: string, event: { type: 'worker.silent' | 'worker.heard' }) => void;
   clock: Clock;
   onError: (error: unknown) => void;
 };
 
-type Kept = { at: string; atMs: number; lastMetric: string | null; silent: boolean };
+type Kept = { at: string | null; atMs: number; lastMetric: string | null; silent: boolean };
 
 const storeMs = 5000;
 const silentAfterMs = 10_000;
 
 export type Beats = ReturnType<typeof createBeats>;
 
-export function createBeats({ store, tell, clock, onError }: BeatsOptions) {
+export function createBeats({ store, running, tell, clock, onError }: BeatsOptions) {
   const kept = new Map<string, Kept>();
 
   const look = (runId: string, beat: Kept): void => {
-    store.setHeartbeat(runId, beat.at, beat.lastMetric);
+    if (beat.at !== null) store.setHeartbeat(runId, beat.at, beat.lastMetric);
     if (beat.silent || clock.now().mono_ms - beat.atMs < silentAfterMs) return;
     beat.silent = true;
     tell(runId, { type: 'worker.silent' });
   };
   const stop = every(clock, storeMs, () => {
+    // A worker that has never been heard is silent from the first look on.
+    for (const runId of running()) {
+      if (kept.has(runId)) continue;
+      kept.set(runId, { at: null, atMs: clock.now().mono_ms, lastMetric: null, silent: false });
+    }
     for (const [runId, beat] of kept) {
       try {
         look(runId, beat);
@@ -39,12 +46,17 @@ export function createBeats({ store, tell, clock, onError }: BeatsOptions) {
 
   return {
     heard({ runId, at, lastMetric }: Beat): void {
-      const silent = kept.get(runId)?.silent === true;
+      const before = kept.get(runId);
       kept.set(runId, { at, atMs: clock.now().mono_ms, lastMetric, silent: false });
-      if (silent) tell(runId, { type: 'worker.heard' });
+      // The first beat that this daemon hears: an earlier one may have called the worker silent.
+      if (before === undefined || before.at === null || before.silent) {
+        tell(runId, { type: 'worker.heard' });
+      }
     },
-    last: (runId: string): { at: string; lastMetric: string | null } | null =>
-      kept.get(runId) ?? null,
+    last(runId: string): { at: string; lastMetric: string | null } | null {
+      const { at = null, lastMetric = null } = kept.get(runId) ?? {};
+      return at === null ? null : { at, lastMetric };
+    },
     forget: (runId: string) => void kept.delete(runId),
     close: stop,
   };

@@ -271,6 +271,7 @@ export async function openParts(
 
   const beats = createBeats({
     store,
+    running: supervisor.running,
     tell: (runId, event) => supervisor.send(runId, event),
     clock,
     onError: (error) => log.error({ err: error }, 'heartbeat could not be stored'),

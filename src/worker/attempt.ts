@@ -217,7 +217,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     stall ??= machine.createStallWatch({
       clock,
       limitMs,
-      silentMs: machine.silentFor(dir, clock.now().wall_ms),
+      silentMs: () => machine.silentFor(dir, clock.now().wall_ms),
       onStall: (text) => fact('trainer.stalled', { text }),
     });
     obey();

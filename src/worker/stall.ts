@@ -15,8 +15,12 @@ export type StallOptions = {
   clock: Clock;
   /** Null: no limit, and nothing is ever told. */
   limitMs: number | null;
-  /** For how long it had been silent when this worker came: a new worker is no sign of life. */
-  silentMs: number;
+  /**
+   * For how long the recorder's files say that it has been silent; null when they say nothing. They
+   * are asked when this worker begins, because a new one is no sign of life, and before anything is
+   * told: while the bus is away nothing is read, and that is not the trainer's silence.
+   */
+  silentMs: () => number | null;
   onStall: (text: string) => void;
 };
 
@@ -29,11 +33,16 @@ export function createStallWatch(options: StallOptions): StallWatch {
   if (limitMs === null) {
     return { heard: () => undefined, pause: () => undefined, close: () => undefined };
   }
-  let since = clock.now().mono_ms - options.silentMs;
+  let since = clock.now().mono_ms - (options.silentMs() ?? 0);
   let paused = false;
   let told = false;
   const stop = every(clock, Math.min(lookMaxMs, limitMs / looks), () => {
     if (paused || told || clock.now().mono_ms - since < limitMs) return;
+    const silentMs = options.silentMs() ?? limitMs;
+    if (silentMs < limitMs) {
+      since = clock.now().mono_ms - silentMs;
+      return;
+    }
     told = true;
     options.onStall(`no output and no metric for ${limitMs / 1000} s`);
   });
@@ -50,12 +59,12 @@ export function createStallWatch(options: StallOptions): StallWatch {
   };
 }
 
-/** Milliseconds since the recorder wrote anything of the attempt; 0 when it wrote nothing yet. */
-export function silentFor(dir: string, nowMs: number): number {
+/** Milliseconds since the recorder wrote anything of the attempt; null when it wrote nothing yet. */
+export function silentFor(dir: string, nowMs: number): number | null {
   const times = fs
     .readdirSync(dir)
     .filter((name) => name.startsWith('out.'))
     .map((name) => fs.statSync(path.join(dir, name)).mtimeMs);
   // A clock that was set back must not count as a long silence, nor a future one as a negative.
-  return times.length === 0 ? 0 : Math.max(0, nowMs - Math.max(...times));
+  return times.length === 0 ? null : Math.max(0, nowMs - Math.max(...times));
 }

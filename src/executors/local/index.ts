@@ -17,7 +17,7 @@ import type { AttemptSpec, Executor, ExecutorEvents } from '../executor.ts';
 import { createGroups } from './groups.ts';
 import { createLink, type Link, type Permission } from './link.ts';
 import { createPool } from './pool.ts';
-import { dialSocket, listeningWorker } from './socket.ts';
+import { dialSocket, killWorker, listeningWorker } from './socket.ts';
 import { makeTemp } from './temp.ts';
 
 export type LocalExecutorOptions = {
@@ -52,6 +52,7 @@ const thisMachine = () => ({
   writeWorkerConfig,
   dial: dialSocket,
   listening: listeningWorker,
+  killWorker,
 });
 
 /** Bytes of a segment of recorded output, and the share of the limit kept from the beginning. */
@@ -100,6 +101,7 @@ export function createLocalExecutor(
       clock: machine.clock,
       dial: machine.dial,
       listening: machine.listening,
+      killWorker: machine.killWorker,
       log,
       writeWorkerConfig: (generation, launch) =>
         machine.writeWorkerConfig(options, { runId, attempt, generation, launch }),

@@ -19,6 +19,8 @@ export type LinkOptions = {
   dial: Dial;
   /** Where the live worker of the attempt listens; null when there is none. */
   listening: (dir: string) => string | null;
+  /** Kills the live worker of the attempt; false when there is none. */
+  killWorker: (dir: string) => boolean;
   /** Writes the configuration of a worker of this generation; returns its path. */
   writeWorkerConfig: (generation: number, launch: Permission) => string;
   log: Logger;
@@ -42,6 +44,8 @@ type Incoming =
 export type Permission = 'now' | 'told' | 'never';
 
 const retryMs = 100;
+/** A worker that is to kill and has said nothing for this long is itself killed, and replaced. */
+const deafMs = 3000;
 const endings: readonly string[] = ['terminate', 'kill'];
 
 export function createLink(options: LinkOptions): Link {
@@ -54,6 +58,9 @@ export function createLink(options: LinkOptions): Link {
   let closed = false;
   let launch: Permission = 'never';
   let worker: PoolWorker | null = null;
+  /** When its worker last said anything, or was first spoken to. */
+  let heardAt = clock.now().mono_ms;
+  let forgive: (() => void) | null = null;
 
   const later = (): void => {
     if (closed || callOff !== null) return;
@@ -108,6 +115,7 @@ export function createLink(options: LinkOptions): Link {
 
   const connect = (at: string): void => {
     if (closed || socket !== null) return;
+    heardAt = clock.now().mono_ms;
     const opened = options.dial(at, {
       connected() {
         write({ type: 'hello', generation: events.generation(runId, attempt) });
@@ -123,8 +131,23 @@ export function createLink(options: LinkOptions): Link {
     socket = opened;
   };
 
+  /**
+   * A frozen worker must not keep its trainer alive. It beats each second: one that is silent although
+   * it has to kill is dead to us, and only after we killed it may another one have the attempt.
+   */
+  const insist = (): void => {
+    forgive = clock.after(deafMs, () => {
+      if (closed || wanted?.kind !== 'kill') return;
+      if (clock.now().mono_ms - heardAt > deafMs && options.killWorker(dir)) {
+        log.warn({ runId, attempt }, 'a worker that did not answer was killed: another one takes over');
+      }
+      insist();
+    });
+  };
+
   const receive = (message: Incoming): void => {
     if (closed) return;
+    heardAt = clock.now().mono_ms;
     if (message.type === 'fact') {
       failpoint('fact.received');
       if (!events.onFact(message.fact)) return;
@@ -148,6 +171,7 @@ export function createLink(options: LinkOptions): Link {
     wish(wish) {
       wanted = wish;
       write({ type: 'wish', wish });
+      if (wish.kind === 'kill' && forgive === null) insist();
     },
     mayLaunch(when) {
       launch = when;
@@ -159,6 +183,7 @@ export function createLink(options: LinkOptions): Link {
     close() {
       closed = true;
       callOff?.();
+      forgive?.();
       // After what is being said now: the acknowledgement of the last fact must still get out.
       const last = socket;
       clock.later(() => last?.end());

@@ -31,11 +31,21 @@ export const dialSocket: Dial = (at, hear) => {
 
 /** Where the live worker of an attempt listens; null when it has none. */
 export function listeningWorker(dir: string): string | null {
-  let worker: { identity: Identity; socket: string };
+  return liveWorker(dir)?.socket ?? null;
+}
+
+/** Kills the live worker of an attempt; false when it has none. */
+export function killWorker(dir: string): boolean {
+  const worker = liveWorker(dir);
+  if (worker !== null) process.kill(worker.identity.pid, 'SIGKILL');
+  return worker !== null;
+}
+
+function liveWorker(dir: string): { identity: Identity; socket: string } | null {
   try {
-    worker = JSON.parse(fs.readFileSync(path.join(dir, attemptFiles.worker), 'utf8'));
+    const worker = JSON.parse(fs.readFileSync(path.join(dir, attemptFiles.worker), 'utf8'));
+    return isAlive(worker.identity) ? worker : null;
   } catch {
     return null;
   }
-  return isAlive(worker.identity) ? worker.socket : null;
 }
