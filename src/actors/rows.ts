@@ -1,25 +1,12 @@
 /** What a transition of the chart means for a run's row and its event. */
 import type { SnapshotFrom } from 'xstate';
-import { type RunContext, type runMachine, runMachineVersion } from '../machines/index.ts';
+import { type RunContext, type runMachine, runMachineVersion, stateOf } from '../machines/index.ts';
 import type { RunPatch } from '../persistence/index.ts';
 
 type Snapshot = SnapshotFrom<typeof runMachine>;
 
 /** Longest text that goes into an event: control messages stay under 4,096 bytes. */
 const textMax = 1000;
-
-/** The dotted state, e.g. `running.live`. */
-export function stateOf(snapshot: Snapshot): string {
-  const parts: string[] = [];
-  let value: unknown = snapshot.value;
-  while (typeof value === 'object' && value !== null) {
-    const [key = ''] = Object.keys(value);
-    parts.push(key);
-    value = (value as Record<string, unknown>)[key];
-  }
-  if (typeof value === 'string') parts.push(value);
-  return parts.join('.');
-}
 
 /** `noun.verb` of an event; XState's own name for a crashed effect is translated. */
 export function eventName(event: { type: string }): string {
@@ -30,7 +17,8 @@ export function eventName(event: { type: string }): string {
 export function detailOf(event: { type: string }): Record<string, unknown> {
   const { type, ...data } = event as Record<string, unknown> & { type: string };
   if (type.startsWith('xstate.error.')) {
-    return { effect: type.split('.').at(-1), text: cut(String(data.error)) };
+    // `crashed` tells it from a fact of that name: a replay takes the chart's other arrow.
+    return { effect: type.split('.').at(-1), text: cut(String(data.error)), crashed: true };
   }
   delete data.now;
   return Object.fromEntries(

@@ -12,13 +12,14 @@ import {
   type RunInput,
   type runMachine,
   runMachineVersion,
+  stateOf,
 } from '../machines/index.ts';
 import type { FactMark, RunRow, RunStore } from '../persistence/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
 import { durable } from './durable.ts';
 import { eventOfFact } from './facts.ts';
 import { createQueue } from './queue.ts';
-import { detailOf, eventName, rowOf, stateOf } from './rows.ts';
+import { detailOf, eventName, rowOf } from './rows.ts';
 import { upgraded } from './snapshots.ts';
 
 type Machine = typeof runMachine;
@@ -194,6 +195,11 @@ export function createSupervisor(options: SupervisorOptions) {
     return true;
   };
 
+  const stateOfEntry = (runId: string): string | null => {
+    const entry = entries.get(runId);
+    return entry === undefined ? null : stateOf(entry.actor.getSnapshot());
+  };
+
   return {
     /** Stores a new run and starts its chart. Synchronous; not yet synced to disk. */
     add(row: Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'>, input: RunInput): void {
@@ -276,19 +282,11 @@ export function createSupervisor(options: SupervisorOptions) {
     },
 
     why: (runId: string) => queue.why(runId),
-    stateOf: (runId: string) => {
-      const entry = entries.get(runId);
-      return entry === undefined ? null : stateOf(entry.actor.getSnapshot());
-    },
+    stateOf: stateOfEntry,
     attemptOf: (runId: string) => entries.get(runId)?.attempt ?? null,
-    /** Runs whose trainer was started and whose end nobody has asked for. */
-    running: () =>
-      [...entries.values()]
-        .filter(({ actor }) => {
-          const snapshot = actor.getSnapshot();
-          return snapshot.matches('running') && !snapshot.matches({ running: 'starting' });
-        })
-        .map(({ runId }) => runId),
+    /** The runs that are in a state. */
+    inState: (state: string) =>
+      [...entries.keys()].filter((runId) => stateOfEntry(runId) === state),
     counts: () => ({
       queued: queue.waiting(),
       live: entries.size - queue.waiting(),

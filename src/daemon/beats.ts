@@ -4,7 +4,7 @@ import { type Clock, every } from '../telemetry/index.ts';
 
 export type BeatsOptions = {
   store: { setHeartbeat(runId: string, at: string, lastMetric: string | null): void };
-  /** Runs whose trainer lives, whether anything was heard of their workers or not. */
+  /** Runs that are called live, whether anything was heard of their workers or not. */
   running: () => readonly string[];
   /** Tells the run's chart that its worker went silent, or was heard again. */
   tell: (runId: string, event: { type: 'worker.silent' | 'worker.heard' }) => void;

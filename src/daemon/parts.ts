@@ -271,7 +271,7 @@ export async function openParts(
 
   const beats = createBeats({
     store,
-    running: supervisor.running,
+    running: () => supervisor.inState('running.live'),
     tell: (runId, event) => supervisor.send(runId, event),
     clock,
     onError: (error) => log.error({ err: error }, 'heartbeat could not be stored'),

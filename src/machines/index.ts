@@ -1,7 +1,15 @@
 export { type DaemonEvent, daemonMachine } from './daemon.machine.ts';
 export { after, type Instant, msUntil } from './instant.ts';
+export {
+  type Divergence,
+  type RecordedEvent,
+  type Replay,
+  type ReplayedStep,
+  replay,
+} from './replay.ts';
 export { runMachine } from './run.machine.ts';
 export { outcomeOf } from './run.outcomes.ts';
+export { stateOf } from './run.state.ts';
 export {
   type Alarm,
   type AttemptInput,

@@ -21,6 +21,8 @@ export type WorkerEvent =
   | { type: 'trainer.found' }
   | { type: 'trainer.ended' }
   | { type: 'attempt.voided' }
+  /** Its directory is gone: what still lives of it is the daemon's to end. */
+  | { type: 'attempt.lost' }
   | { type: 'output.drained' }
   | { type: 'artifacts.taken' }
   | { type: 'facts.acknowledged' }
@@ -73,7 +75,7 @@ export const workerMachine = setup({
     },
     following: {
       invoke: { id: 'follow', src: 'follow', onError: failed },
-      on: { 'trainer.ended': 'draining' },
+      on: { 'trainer.ended': 'draining', 'attempt.lost': 'reporting' },
     },
     draining: {
       invoke: { id: 'drain', src: 'drain', onError: failed },

@@ -231,8 +231,15 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     return { type: 'trainer.ended' };
   };
 
+  /** It was there when the attempt was launched. */
+  const isRemoved = (): boolean => readLaunch(dir) === null;
+
   const follow = (signal: AbortSignal): Promise<WorkerEvent | null> =>
-    until(dir, signal, () => {
+    until(dir, signal, (): WorkerEvent | null => {
+      if (isRemoved()) {
+        fact('attempt.lost', { text: `the directory ${dir} was removed while it ran` });
+        return { type: 'attempt.lost' };
+      }
       const verdict = judge(dir);
       // Its pid is written down a moment after the start.
       const written = 'trainer' in verdict ? verdict.trainer : null;
@@ -293,8 +300,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   };
 
   const report = async (): Promise<WorkerEvent> => {
-    // With no daemon there, whoever comes next finds the same facts in the directory.
-    await control?.acknowledged(lonelyMs);
+    // With no daemon there, whoever comes next finds the same facts in the directory; and us by it.
+    await control?.acknowledged(isRemoved() ? 0 : lonelyMs);
     failpoint('worker.acked');
     return { type: 'facts.acknowledged' };
   };

@@ -32,7 +32,7 @@ export function startPump(
       } catch {
         // The bus is away: the recorder's files keep what is not published.
         wait = 500;
-        if (Date.now() > giveUpAt) return;
+        if (Date.now() > giveUpAt || (finishing && !fs.existsSync(dir))) return;
       }
       if (finishing && wait < 500) continue;
       await new Promise<void>((resolve) => {

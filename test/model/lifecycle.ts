@@ -32,6 +32,7 @@ const failed = { ...over, state: 'done.failed' } as const;
 /** Nothing of it changes what the model shows: the run goes on as if nothing had happened. */
 const unharmed = (state: string) => ({
   'daemon is killed': state,
+  'daemon is told to end, and started again': state,
   'worker is killed': state,
   'bus is killed': state,
 });
@@ -86,7 +87,8 @@ export const lifecycle = createMachine({
         'worker freezes': 'silent',
         'recorder freezes': 'unwatched',
         'bus freezes': 'busless',
-        'run directory is removed': 'forgotten',
+        'run directory is removed': 'vanished',
+        'run directory is removed while no daemon lives': 'vanished',
         'machine is restarted': 'rebooted',
       },
     },
@@ -104,7 +106,20 @@ export const lifecycle = createMachine({
         'user stops now': 'stoppedNow',
         'trainer is killed by a signal': 'killedFromOutside',
         'recorder is killed': 'unobserved',
+        'worker freezes too': 'pausedFrozen',
       },
+    },
+    pausedFrozen: {
+      meta: { ...runs, state: 'running.paused.confirmed', trainer: 'stopped' } satisfies Shows,
+      on: { 'user resumes': 'resuming' },
+    },
+    resuming: {
+      meta: { ...runs, state: 'running.resuming', trainer: 'stopped' } satisfies Shows,
+      on: { 'user pauses': 'pausingAgain', 'worker goes on': 'live' },
+    },
+    pausingAgain: {
+      meta: { ...runs, state: 'running.paused.asked', trainer: 'stopped' } satisfies Shows,
+      on: { 'worker goes on': 'paused' },
     },
     silent: {
       meta: { ...runs, state: 'running.silent' } satisfies Shows,
@@ -123,11 +138,12 @@ export const lifecycle = createMachine({
     unwatched: { meta: runs satisfies Shows, on: { 'user stops now': 'unkillable' } },
     busless: {
       meta: runs satisfies Shows,
-      on: { 'bus goes on': 'live', 'user stops': 'stopped', 'trainer exits 0': 'completed' },
-    },
-    forgotten: {
-      meta: runs satisfies Shows,
-      on: { 'daemon is killed': 'vanished', 'user stops': 'stoppedForgotten' },
+      on: {
+        'bus goes on': 'live',
+        'user stops': 'stopped',
+        'trainer exits 0': 'completed',
+        'trainer exits 0, and nobody waits for its output': 'completed',
+      },
     },
 
     limited: {
@@ -172,6 +188,8 @@ export const lifecycle = createMachine({
         'user stops now': 'stoppedHard',
         'trainer exits 0': 'stoppedClean',
         'recorder is killed': 'stoppingBlind',
+        'run directory is removed': 'stoppedUnseen',
+        'machine is restarted': 'stoppedUnseen',
       },
     },
     stoppingBlind: {
@@ -243,7 +261,6 @@ export const lifecycle = createMachine({
     stoppedHard: { ...ended, meta: { ...stopped, exit: 'SIGKILL' } satisfies Shows },
     stoppedClean: { ...ended, meta: { ...stopped, exit: 0 } satisfies Shows },
     stoppedUnseen: { ...ended, meta: stopped satisfies Shows },
-    stoppedForgotten: { ...ended, meta: stopped satisfies Shows },
     stoppedWaiting: {
       ...ended,
       meta: { ...stopped, gpu: 'taken', trainer: 'never' } satisfies Shows,

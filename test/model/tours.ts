@@ -1,11 +1,12 @@
 /** Few, long paths that take every transition of a model: each goes on while anything new is ahead. */
 
 import type { EventFromLogic, SnapshotFrom } from 'xstate';
-import type { AdjacencyMap, StatePath, Steps } from 'xstate/graph';
+import type { StatePath, Steps } from 'xstate/graph';
 import { getAdjacencyMap } from 'xstate/graph';
 import type { lifecycle } from './lifecycle.ts';
 
 type Snapshot = SnapshotFrom<typeof lifecycle>;
+type Vertex = { transitions: Record<string, { event: Event; state: Snapshot }> };
 type Event = EventFromLogic<typeof lifecycle>;
 type Edge = { from: string; to: string; event: Event; state: Snapshot };
 
@@ -35,8 +36,8 @@ export function tours(machine: typeof lifecycle): StatePath<Snapshot, Event>[] {
 function edgesOf(machine: typeof lifecycle): Map<string, Edge[]> {
   const adjacency = getAdjacencyMap(machine, {
     serializeState: ({ value }) => String(value),
-    events: (state) => state._nodes.flatMap(({ ownEvents }) => ownEvents.map((type) => ({ type }))),
-  } as never) as unknown as AdjacencyMap<Snapshot, Event>;
+    events: (state) => state._nodes.flatMap((node) => node.ownEvents.map((type) => ({ type }))),
+  }) as unknown as Record<string, Vertex>;
   return new Map(
     Object.entries(adjacency).map(([from, { transitions }]) => [
       from,

@@ -25,9 +25,9 @@ const puppet = path.resolve(import.meta.dirname, '../fixtures/trainers/puppet.py
 const deadlineMs = 60_000;
 /** More than any path waits: the grace of a trainer that is to be stopped by a second wish alone. */
 const longGraceS = 600;
-const limitS = 2;
 
-export function createWorld(yard: Yard): World {
+/** `limitS`: of time and of silence, for the runs that have such a limit. */
+export function createWorld(yard: Yard, limitS: number): World {
   const dir = fs.mkdtempSync(path.join(yard.home, 'world-'));
   const cwd = path.join(dir, 'cwd');
   fs.mkdirSync(cwd);
@@ -186,20 +186,38 @@ export function createWorld(yard: Yard): World {
     'trainer is killed by a signal': () => kill(trainer()),
     'trainer falls silent': async () => order('hush'),
     'daemon is killed': () => restarted(),
+    'daemon is told to end, and started again': async () => {
+      await client.shutdown();
+      await until(
+        () => gone(yard.daemonPid()),
+        'the daemon to end although a run lives',
+        deadlineMs,
+      );
+      await yard.up();
+    },
     'worker is killed': async () => {
       await kill(await worker());
       await worker();
     },
     'recorder is killed': async () => kill(await recorder()),
     'bus is killed': () => kill(bus()),
+    'trainer exits 0, and nobody waits for its output': async () => {
+      await exits(0);
+      await state(/^(stopping.collecting|done)/);
+      await client.stop(run, { now: true });
+    },
+    'worker freezes too': async () => freeze(await worker()),
     'worker freezes': async () => freeze(await worker()),
     'recorder freezes': async () => freeze(await recorder()),
     'bus freezes': async () => freeze(bus()),
     'worker goes on': async () => thaw(),
     'recorder goes on': async () => thaw(),
     'bus goes on': async () => thaw(),
-    'run directory is removed': async () =>
-      fs.rmSync(await attempt(), { recursive: true, force: true, maxRetries: 20, retryDelay: 10 }),
+    'run directory is removed': async () => remove(await attempt()),
+    'run directory is removed while no daemon lives': async () => {
+      const at = await attempt();
+      await restarted(async () => remove(at));
+    },
     'time limit passes': () => state(/^(stopping|done)/),
     'stall limit passes': async () => {
       // Seen by the heartbeats of its worker, not by our own clock.
@@ -301,6 +319,11 @@ export function createWorld(yard: Yard): World {
       assert.deepEqual(left, [], 'nothing of the run is left');
     },
   };
+}
+
+/** Somebody may be writing there. */
+function remove(dir: string): void {
+  fs.rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 10 });
 }
 
 /**

@@ -46,6 +46,8 @@ type Member = {
   pid: number;
   send(line: string): void;
   end(): void;
+  /** Lets go of it: it goes on without us, and nothing of it keeps our process. */
+  release(): void;
   hear: ((word: WorkerWord) => void) | null;
   gone: (() => void) | null;
 };
@@ -54,7 +56,7 @@ export function createPool(options: PoolOptions): Pool {
   const free: Member[] = [];
   let closed = false;
   /** Workers that live, idle or not. */
-  let alive = 0;
+  const alive = new Set<Member>();
   let shrink: NodeJS.Timeout | null = null;
 
   const rest = (member: Member): void => {
@@ -89,14 +91,18 @@ export function createPool(options: PoolOptions): Pool {
       extendEnv: false,
     });
     child.stdin.on('error', () => undefined);
-    alive += 1;
     const member: Member = {
       pid: child.pid ?? 0,
       send: (line) => child.stdin.write(`${line}\n`),
       end: () => child.stdin.end(),
+      release() {
+        child.stdin.destroy();
+        child.stdout.destroy();
+      },
       hear: null,
       gone: null,
     };
+    alive.add(member);
     readline.createInterface({ input: child.stdout }).on('line', (line) => {
       const word = JSON.parse(line) as WorkerWord;
       member.hear?.(word);
@@ -104,7 +110,7 @@ export function createPool(options: PoolOptions): Pool {
     });
     member.send(JSON.stringify({ recorder: options.recorder }));
     void child.then((result) => {
-      alive -= 1;
+      alive.delete(member);
       const index = free.indexOf(member);
       if (index >= 0) free.splice(index, 1);
       const { exitCode, signal } = result;
@@ -117,7 +123,7 @@ export function createPool(options: PoolOptions): Pool {
 
   const refill = (): void => {
     // A busy worker comes back: beyond what may be busy at once, none is started in advance.
-    while (!closed && free.length < options.warm && alive < options.most) free.push(spawn());
+    while (!closed && free.length < options.warm && alive.size < options.most) free.push(spawn());
   };
   refill();
 
@@ -139,6 +145,7 @@ export function createPool(options: PoolOptions): Pool {
     close() {
       closed = true;
       for (const member of free.splice(0)) member.end();
+      for (const member of alive) member.release();
     },
   };
 }

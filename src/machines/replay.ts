@@ -1,0 +1,137 @@
+/**
+ * Feeds the recorded events of a run to today's chart, with all effects disabled, and compares each step.
+ * What a record does not keep (instants, texts beyond their limit) is supplied; no guard looks at it.
+ */
+import { fromCallback, initialTransition, type SnapshotFrom, transition } from 'xstate';
+import type { Instant } from './instant.ts';
+import { runMachine } from './run.machine.ts';
+import { stateOf } from './run.state.ts';
+import type { RunEvent, RunInput } from './run.types.ts';
+
+type Snapshot = SnapshotFrom<typeof runMachine>;
+
+/** What of a RunEvent of the API, or of an event on the bus, is needed. */
+export type RecordedEvent = {
+  readonly seq: number;
+  readonly attempt: number;
+  readonly event: string;
+  readonly from: string;
+  readonly to: string;
+  readonly detail_json?: string;
+  readonly detail?: unknown;
+};
+
+/** The first step that today's chart does not take as it was taken then. */
+export type Divergence = {
+  readonly seq: number;
+  readonly event: string;
+  /** What differs: which of its fields, as recorded and as it is today. */
+  readonly field: 'seq' | 'event' | 'from' | 'attempt' | 'to';
+  readonly recorded: string;
+  readonly today: string;
+};
+
+export type ReplayedStep = {
+  readonly seq: number;
+  readonly before: Snapshot;
+  readonly event: RunEvent;
+  readonly next: Snapshot;
+};
+
+export type Replay = {
+  /** The steps that agree, in order; the submit, which made the run, is none. */
+  readonly steps: readonly ReplayedStep[];
+  readonly divergence: Divergence | null;
+};
+
+const nowhere: Instant = { boot_id: 'replay', mono_ms: 0, wall_ms: 0 };
+/** No path depends on any of it: limits and deadlines come as events. */
+const input: RunInput = {
+  runId: 'replayed',
+  stopSignal: 'SIGTERM',
+  graceMs: 0,
+  killPatienceMs: 0,
+  timeLimitMs: null,
+};
+
+/** The chart with effects that do nothing. */
+const chart = runMachine.provide({
+  actors: Object.fromEntries(
+    Object.keys(runMachine.implementations.actors).map((name) => [
+      name,
+      fromCallback(() => undefined),
+    ]),
+  ) as never,
+});
+
+/** Replays a whole history, from the submit on. */
+export function replay(history: readonly RecordedEvent[]): Replay {
+  let [snapshot] = initialTransition(chart, input);
+  const steps: ReplayedStep[] = [];
+  for (const [index, record] of history.entries()) {
+    const { seq, attempt, from, to } = record;
+    const diverges = (
+      field: Divergence['field'],
+      recorded: string | number,
+      today: string | number,
+    ): Replay => ({
+      steps,
+      divergence: {
+        seq,
+        event: record.event,
+        field,
+        recorded: String(recorded),
+        today: String(today),
+      },
+    });
+    if (seq !== index + 1) return diverges('seq', seq, index + 1);
+    if (index === 0) {
+      if (record.event !== 'run.submit') return diverges('event', record.event, 'run.submit');
+      if (to !== stateOf(snapshot)) return diverges('to', to, stateOf(snapshot));
+      continue;
+    }
+    if (from !== stateOf(snapshot)) return diverges('from', from, stateOf(snapshot));
+    if (attempt !== snapshot.context.attempt) {
+      return diverges('attempt', attempt, snapshot.context.attempt);
+    }
+    const event = eventOf(record, snapshot);
+    if (event === null) return diverges('event', record.event, 'cannot be made of this detail');
+    const [next] = transition(chart, snapshot, event);
+    if (next.status === 'error') return diverges('to', to, `the chart failed: ${next.error}`);
+    // Only what changed something was ever recorded.
+    if (next === snapshot) return diverges('event', record.event, `ignored in ${from}`);
+    if (to !== stateOf(next)) return diverges('to', to, stateOf(next));
+    steps.push({ seq, before: snapshot, event, next });
+    snapshot = next;
+  }
+  return { steps, divergence: null };
+}
+
+/** The chart's event of a record; null when what decides its way was not kept. */
+function eventOf(record: RecordedEvent, snapshot: Snapshot): RunEvent | null {
+  const detail = detailOf(record);
+  if (detail === null) return null;
+  const { event: type } = record;
+  if (type === 'trainer.exited' && typeof detail.exit !== 'object') return null;
+  if (type === 'effect.failed' && detail.crashed === true) {
+    // An effect that crashed itself: XState's own event, under the id of what was invoked.
+    const id = String(detail.effect);
+    if (!(id in snapshot.children)) return null;
+    const error = new Error(String(detail.text));
+    return { type: `xstate.error.actor.${id}`, actorId: id, error } as never;
+  }
+  return { now: nowhere, ...detail, type } as never;
+}
+
+function detailOf({ detail, detail_json }: RecordedEvent): Record<string, unknown> | null {
+  const value: unknown = detail ?? (detail_json === undefined ? {} : parse(detail_json));
+  return typeof value === 'object' && value !== null ? { ...value } : null;
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}
