@@ -3,9 +3,15 @@
  * comes out is one that the chart allows, and the snapshot one that it can go on from. No effect is begun.
  */
 import { createActor, fromCallback } from 'xstate';
-import { type RunEvent, type RunInput, runMachine, runMachineVersion } from '../machines/index.ts';
+import {
+  type RunEvent,
+  type RunInput,
+  runMachine,
+  runMachineVersion,
+  stateOf,
+} from '../machines/index.ts';
 import type { NewTransition, RunPatch } from '../persistence/index.ts';
-import { detailOf, eventName, rowOf, stateOf } from './rows.ts';
+import { detailOf, eventName, rowOf } from './rows.ts';
 
 export type Replayed = {
   events: NewTransition[];
