@@ -184,13 +184,8 @@ export function createSupervisor(options: SupervisorOptions) {
     entry.refused = null;
     entry.actor.send(event);
     if (entry.refused !== null) {
-      throw new RunyardError(
-        'registry_unavailable',
-        `${event.type} of run ${runId} was not stored`,
-        {
-          cause: entry.refused,
-        },
-      );
+      const text = `${event.type} of run ${runId} was not stored`;
+      throw new RunyardError('registry_unavailable', text, { cause: entry.refused });
     }
     return true;
   };

@@ -139,7 +139,10 @@ export function createLink(options: LinkOptions): Link {
     forgive = clock.after(deafMs, () => {
       if (closed || wanted?.kind !== 'kill') return;
       if (clock.now().mono_ms - heardAt > deafMs && options.killWorker(dir)) {
-        log.warn({ runId, attempt }, 'a worker that did not answer was killed: another one takes over');
+        log.warn(
+          { runId, attempt },
+          'a worker that did not answer was killed: another one takes over',
+        );
       }
       insist();
     });
