@@ -89,6 +89,8 @@ func record(plan *launch) {
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(memoryBytes)
 	pump := newPump(plan, trainer.readEnds)
+	keepRoom("exit")
+	keepRoom("drained")
 	exitWritten := make(chan struct{})
 	reaped := make(chan struct{})
 	go func() {

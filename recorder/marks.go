@@ -134,6 +134,26 @@ func writeExit(end *exitRecord) { replaceFile("exit", encode(end), true) }
 
 func writeDrained(drained *drainedRecord) { replaceFile("drained", encode(drained), false) }
 
+// roomBytes is what any of our records fits into: one block of the file system.
+const roomBytes = 4096
+
+// keepRoom takes the space of a record that is to be written later: on a full disk, how the trainer
+// ended can still be told, because blocks that are there are only written again. Failing is harmless.
+func keepRoom(name string) {
+	fd, err := unix.Open(draftName(name), unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return
+	}
+	room := make([]byte, roomBytes)
+	for i := range room {
+		room[i] = ' '
+	}
+	_ = writeWhole(fd, room)
+	_ = unix.Close(fd)
+}
+
+func draftName(name string) string { return "." + name + ".new" }
+
 // retryEvery is how long we wait for space on a full disk, between attempts.
 const retryEvery = 200 * time.Millisecond
 
@@ -153,12 +173,16 @@ func replaceFile(name string, data []byte, synced bool) {
 }
 
 func tryReplace(name string, data []byte, synced bool) error {
-	temporary := "." + name + ".new"
-	fd, err := unix.Open(temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o600)
+	temporary := draftName(name)
+	// Not emptied first: the space that was kept for it would be gone.
+	fd, err := unix.Open(temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
 	err = writeWhole(fd, data)
+	if err == nil {
+		err = unix.Ftruncate(fd, int64(len(data)))
+	}
 	if err == nil && synced {
 		err = unix.Fsync(fd)
 	}

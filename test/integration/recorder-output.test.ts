@@ -166,21 +166,41 @@ test('on a full disk the trainer goes on, drops are counted, and space is used a
   assert.match(log, /output is written again, after: no space left/);
 });
 
-test('an exit that finds no space is written as soon as there is some', async (t) => {
-  const script = 'read x <go; echo end; exit 5';
-  const made = await onSmallDisk(t, 512, ['sh', '-c', script]);
-  if (made === null) return;
+/** A trainer that waits for a word, then says `end` and exits 5; ended on a disk that is full by then. */
+async function endOnFullDisk(t: TestContext, beforeFull: (dir: string) => void) {
+  const made = await onSmallDisk(t, 512, ['sh', '-c', 'read x <go; echo end; exit 5']);
+  if (made === null) return null;
   await execa('mkfifo', [path.join(made.attempt.cwd, 'go')]);
   const recorder = made.attempt.spawn();
   const trainer = await trainerOf(made.attempt);
+  const room = path.join(made.attempt.dir, '.drained.new');
+  await eventually('room to be kept', () => fs.existsSync(room) && fs.statSync(room).size > 0);
+  beforeFull(made.attempt.dir);
   fill(made.ballast);
   fs.writeFileSync(path.join(made.attempt.cwd, 'go'), 'now\n');
   await eventually('the trainer to be gone', () => !isAlive(trainer));
+  return { ...made, recorder };
+}
+
+test('F10: the exit is told on a full disk, because room for it was kept', async (t) => {
+  const made = await endOnFullDisk(t, () => undefined);
+  if (made === null) return;
+  assert.equal((await made.recorder).exitCode, 0);
+  const { exit, drained } = resultOf(made.attempt.dir);
+  assert.equal(exit.code, 5);
+  assert.deepEqual(drained.stdout, { bytes: 4, dropped: 4 });
+});
+
+test('F10: an exit that finds no space all the same is written as soon as there is some', async (t) => {
+  const made = await endOnFullDisk(t, (dir) => {
+    for (const name of ['exit', 'drained']) fs.rmSync(path.join(dir, `.${name}.new`));
+  });
+  if (made === null) return;
   const draft = path.join(made.attempt.dir, '.exit.new');
   await eventually('the recorder to try', () => fs.existsSync(draft));
   assert.equal(readExit(made.attempt.dir), null);
   fs.rmSync(made.ballast);
-  assert.equal((await recorder).exitCode, 0);
+  assert.equal((await made.recorder).exitCode, 0);
   const { exit, drained } = resultOf(made.attempt.dir);
   assert.equal(exit.code, 5);
   assert.deepEqual(drained.stdout, { bytes: 4, dropped: 4 });
