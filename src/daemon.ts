@@ -10,6 +10,8 @@ import { createLogger, type Logger } from './telemetry/index.ts';
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Whatever is created is private to the user.
   process.umask(0o077);
+  // Files on a disk that may be full, or a terminal that is gone: no reason to end.
+  for (const out of [process.stdout, process.stderr]) out.on('error', () => undefined);
   const home = openHome(options.settings.home);
   const lock = takeDaemonLock(home.lock);
   if (lock === null) throw await alreadyRunning(home);

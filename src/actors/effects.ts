@@ -3,7 +3,7 @@
  * a restored chart starts it again, and it finds what was done already.
  */
 import { fromCallback } from 'xstate';
-import { RunyardError } from '../errors.ts';
+import { type ErrorCode, RunyardError } from '../errors.ts';
 import type { AttemptSpec, Executor, Wish } from '../executors/index.ts';
 import { failpoint } from '../failpoints.ts';
 import {
@@ -38,10 +38,19 @@ const timerMaxMs = 2 ** 30;
 const defaultAlarmMs = 10_000;
 const releaseRetryMs = 500;
 const leftoversRetryMs = 20;
+/** Refusals of the disk or the registry, and how long until it is tried again. */
+const passing: readonly ErrorCode[] = [
+  'disk_full',
+  'home_unusable',
+  'registry_unavailable',
+  'registry_corrupt',
+];
+const passingRetryMs = 1000;
 
 /** The run chart with real effects. */
 export function provideRun(deps: EffectDeps): typeof runMachine {
   const { clock, executor } = deps;
+  const effect = <TInput>(name: string, act: Act<TInput>) => effectOn(clock, name, act);
   return runMachine.provide({
     actors: {
       preflight: effect('preflight', async ({ runId }: AttemptInput) => {
@@ -134,25 +143,31 @@ async function release(
 /** Why an effect is called off. Made once: an exception of its own for each would cost more than the call. */
 const left = new Error('the state was left');
 
-/** An effect as an invoked actor: its fact is sent back unless the state was left meanwhile. */
-function effect<TInput>(
-  name: string,
-  act: (input: TInput, signal: AbortSignal) => Promise<RunEvent | null>,
-) {
+type Act<TInput> = (input: TInput, signal: AbortSignal) => Promise<RunEvent | null>;
+
+/**
+ * An effect as an invoked actor: its fact is sent back unless the state was left meanwhile. What the disk
+ * or the registry refuses is tried again, because that passes: a live trainer must not pay for it.
+ */
+function effectOn<TInput>(clock: Clock, name: string, act: Act<TInput>) {
   return fromCallback<RunEvent, TInput>(({ input, sendBack }) => {
     const controller = new AbortController();
     const { signal } = controller;
-    act(input, signal).then(
-      (fact) => {
-        if (fact !== null && !signal.aborted) sendBack(fact);
-      },
-      (error: unknown) => {
-        if (signal.aborted) return;
-        const lost = error instanceof RunyardError && error.code === 'rundir_lost';
-        if (lost) sendBack({ type: 'attempt.lost', text: error.message });
-        else sendBack({ type: 'effect.failed', effect: name, text: textOf(error) });
-      },
-    );
+    const begin = (): void =>
+      void act(input, signal).then(
+        (fact) => {
+          if (fact !== null && !signal.aborted) sendBack(fact);
+        },
+        (error: unknown) => {
+          if (signal.aborted) return;
+          const code = error instanceof RunyardError ? error.code : 'internal';
+          if (passing.includes(code)) clock.after(passingRetryMs, () => signal.aborted || begin());
+          else if (code === 'rundir_lost')
+            sendBack({ type: 'attempt.lost', text: (error as RunyardError).message });
+          else sendBack({ type: 'effect.failed', effect: name, text: textOf(error) });
+        },
+      );
+    begin();
     return () => controller.abort(left);
   });
 }

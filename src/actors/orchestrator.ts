@@ -143,9 +143,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       const runId = deps.newId();
       deps.remember(runId, { config, env, program });
       const row = newRow(runId, config, digest, request, clock.iso());
-      const filesSynced = disk.writeRunFiles(deps.home.root, runId, config, request, env, row);
-      failpoint('submit.written');
+      let filesSynced: Promise<void> = Promise.resolve();
       try {
+        filesSynced = disk.writeRunFiles(deps.home.root, runId, config, request, env, row);
+        failpoint('submit.written');
         supervisor.add(row, runInput(runId, config, deps.defaults));
       } catch (error) {
         // Nobody was told of it: a directory that stays would look like a run that was taken.

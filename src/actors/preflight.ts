@@ -1,6 +1,7 @@
 /** Looks, before anything is leased, whether a run can start here: every reason at once. */
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { RunyardError } from '../errors.ts';
 
 export type PreflightInput = {
   readonly program: string;
@@ -12,13 +13,14 @@ export type PreflightInput = {
   readonly diskFloorBytes: number;
 };
 
-/** Every reason why the run cannot start; empty when it can. */
+/** Every reason why the run cannot start; empty when it can. Throws `disk_full`, which passes. */
 export async function preflight(input: PreflightInput): Promise<string[]> {
-  const reasons = await Promise.all([
+  const [cwd, program] = await Promise.all([
     cwdReason(input.cwd),
     programReason(input),
-    diskReason(input),
+    refuseFull(input),
   ]);
+  const reasons = [cwd, program];
   return reasons.filter((reason) => reason !== null);
 }
 
@@ -60,10 +62,11 @@ async function programReason(input: PreflightInput): Promise<string | null> {
     : `the program "${program}" is not on the PATH of the submitting shell`;
 }
 
-async function diskReason(input: PreflightInput): Promise<string | null> {
+async function refuseFull(input: PreflightInput): Promise<void> {
   const { bavail, bsize } = await fs.statfs(input.home);
   const free = bavail * bsize;
-  if (free >= input.diskFloorBytes) return null;
+  if (free >= input.diskFloorBytes) return;
   const mib = (bytes: number): number => Math.floor(bytes / 2 ** 20);
-  return `only ${mib(free)} MiB are free below ${input.home}; ${mib(input.diskFloorBytes)} MiB are needed`;
+  const text = `only ${mib(free)} MiB are free below ${input.home}; ${mib(input.diskFloorBytes)} MiB are needed`;
+  throw new RunyardError('disk_full', text);
 }

@@ -9,7 +9,14 @@ export type QueueOptions = {
   grant: (runId: string, slots: readonly string[]) => void;
   /** Calls back later, not within the present turn. */
   later: (act: () => void) => void;
+  /** Calls back after so many milliseconds. */
+  after: (ms: number, act: () => void) => unknown;
+  /** Why nothing is granted for now, although there may be slots; null: nothing is in the way. */
+  hold: () => string | null;
 };
+
+/** How long until it is looked again whether grants are still held up. */
+const holdMs = 1000;
 
 export type Queue = {
   /** A run waits, asking for this many GPUs. Its place is that of its first call. */
@@ -51,6 +58,10 @@ export function createQueue(options: QueueOptions): Queue {
     options.later(() => {
       scheduled = false;
       if (closed || waiting.size === 0) return;
+      if (options.hold() !== null) {
+        options.after(holdMs, schedule);
+        return;
+      }
       for (const { runId, slots } of decide(state())) options.grant(runId, slots);
     });
   };
@@ -70,7 +81,7 @@ export function createQueue(options: QueueOptions): Queue {
       schedule();
     },
     held: () => promised.size,
-    why: (runId) => whyWaiting(state(), runId),
+    why: (runId) => options.hold() ?? whyWaiting(state(), runId),
     schedule,
     close() {
       closed = true;

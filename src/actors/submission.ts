@@ -12,7 +12,7 @@ import {
 import { RunyardError } from '../errors.ts';
 import { type RunInput, runMachineVersion } from '../machines/index.ts';
 import type { RunRow } from '../persistence/index.ts';
-import { bootId, runDir, runFiles, writeAtomic } from '../rundir/index.ts';
+import { bootId, makeDirectory, runDir, runFiles, writeAtomic } from '../rundir/index.ts';
 import { defaultSearchPath, envOf } from './environment.ts';
 import { findProgram } from './preflight.ts';
 
@@ -42,7 +42,7 @@ export async function foundProgram(config: TrainRunConfig, env: Buffer | null): 
  * Writes what the run needs that is not in the registry, and of what is there enough to make its row
  * again; resolves when it is on the disk.
  */
-export async function writeRunFiles(
+export function writeRunFiles(
   root: string,
   runId: string,
   config: TrainRunConfig,
@@ -52,7 +52,7 @@ export async function writeRunFiles(
 ): Promise<void> {
   const { submitted_at, submit_digest, trace_id } = row;
   const dir = runDir(root, runId);
-  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeDirectory(dir);
   const configFile = path.join(dir, runFiles.config);
   const envFile = path.join(dir, runFiles.env);
   const { user, key } = request;
@@ -66,7 +66,9 @@ export async function writeRunFiles(
   );
   writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
   // The configuration is in the registry too; the environment is nowhere else.
-  if (env !== null) await Promise.all([envFile, dir, path.dirname(dir)].map(syncFile));
+  return env === null
+    ? Promise.resolve()
+    : Promise.all([envFile, dir, path.dirname(dir)].map(syncFile)).then(() => undefined);
 }
 
 async function syncFile(file: string): Promise<void> {

@@ -41,6 +41,8 @@ export type SupervisorOptions = {
   machine: () => Machine;
   slots: () => readonly { id: string }[];
   parallel: number;
+  /** Why no waiting run is started for now, e.g. a full disk; null: nothing is in the way. */
+  hold?: () => string | null;
   /** Told of each committed transition. */
   committed: (transition: { runId: string; pos: number; done: boolean }) => void;
 };
@@ -58,8 +60,16 @@ export function createSupervisor(options: SupervisorOptions) {
     slots: options.slots,
     parallel: options.parallel,
     live: () => entries.size - queue.waiting(),
-    grant: (runId, slots) => send(runId, { type: 'run.grant', slots }),
+    grant: (runId, slots) => {
+      try {
+        send(runId, { type: 'run.grant', slots });
+      } catch {
+        // It was logged; the run is rebuilt, and waits again.
+      }
+    },
     later: clock.later,
+    after: clock.after,
+    hold: options.hold ?? (() => null),
   });
 
   const enter = (row: RunRow, make: (machine: Machine) => Actor<Machine>): Entry => {
@@ -116,7 +126,12 @@ export function createSupervisor(options: SupervisorOptions) {
     entry.seq += 1;
     entry.attempt = after.context.attempt;
     log.debug({ runId, event: event.type, from, to }, 'transition');
-    settle(entry, to, after.context.slots);
+    try {
+      settle(entry, to, after.context.slots);
+    } catch (error) {
+      // It is committed, whatever cannot be read now.
+      refuse(entry, event, error);
+    }
     options.committed({ runId, pos, done });
   };
 
@@ -155,7 +170,14 @@ export function createSupervisor(options: SupervisorOptions) {
   /** Starts over from the last commit: effects begin again and find what was done. */
   const rebuild = (entry: Entry): void => {
     if (closed || entries.get(entry.runId) !== entry) return;
-    const row = store.run(entry.runId);
+    let row: RunRow | undefined;
+    try {
+      row = store.run(entry.runId);
+    } catch {
+      // A registry that cannot be read either: the run waits for it.
+      clock.after(rebuildMs, () => rebuild(entry));
+      return;
+    }
     entry.actor.stop();
     entries.delete(entry.runId);
     queue.leave(entry.runId);
@@ -184,8 +206,9 @@ export function createSupervisor(options: SupervisorOptions) {
     entry.refused = null;
     entry.actor.send(event);
     if (entry.refused !== null) {
-      const text = `${event.type} of run ${runId} was not stored`;
-      throw new RunyardError('registry_unavailable', text, { cause: entry.refused });
+      const cause = entry.refused;
+      const code = cause instanceof RunyardError ? cause.code : 'registry_unavailable';
+      throw new RunyardError(code, `${event.type} of run ${runId} was not stored`, { cause });
     }
     return true;
   };
@@ -250,7 +273,7 @@ export function createSupervisor(options: SupervisorOptions) {
       const entry = entries.get(runId);
       if (entry === undefined || attempt < entry.attempt) return true;
       const row = store.attempt(runId, attempt);
-      if (row === undefined || generation !== row.generation) {
+      if (row?.generation !== generation) {
         log.warn({ runId, attempt, generation, n }, 'fact of another worker generation refused');
         return false;
       }

@@ -49,8 +49,11 @@ export function createBeats({ store, running, tell, clock, onError }: BeatsOptio
       const before = kept.get(runId);
       kept.set(runId, { at, atMs: clock.now().mono_ms, lastMetric, silent: false });
       // The first beat that this daemon hears: an earlier one may have called the worker silent.
-      if (before === undefined || before.at === null || before.silent) {
+      if (before !== undefined && before.at !== null && !before.silent) return;
+      try {
         tell(runId, { type: 'worker.heard' });
+      } catch (error) {
+        onError(error);
       }
     },
     last(runId: string): { at: string; lastMetric: string | null } | null {

@@ -8,11 +8,13 @@ import {
   connectDaemon,
   createRelay,
   ensureStreams,
+  missingStreams,
   type NatsConnection,
   type Relay,
   streamNames,
   subjects,
 } from '../transport/nats/index.ts';
+import { type BusWatch, createBusWatch } from './bus-watch.ts';
 
 export type BusLink = {
   /** The connection while there is one. */
@@ -21,6 +23,8 @@ export type BusLink = {
   /** Why the bus is away, or null. */
   trouble(): string | null;
   wake(): void;
+  /** A worker says why it cannot publish; null: it can. */
+  heard(publisher: string, trouble: string | null): void;
   close(stopServer: boolean): Promise<void>;
 };
 
@@ -33,10 +37,16 @@ export type BusLinkOptions = {
   maxFileBytes: number;
   /** Position up to which transitions are on the disk. */
   durablePos: () => number;
+  /** Where the daemon's own server keeps its streams; without it nobody looks at its disk. */
+  freeBytes?: () => number;
   clock: Clock;
   log: Logger;
   /** How the bus is reached; a simulation has other ways. */
-  reach?: { connect: typeof connectDaemon; ensureStreams: typeof ensureStreams };
+  reach?: {
+    connect: typeof connectDaemon;
+    ensureStreams: typeof ensureStreams;
+    missingStreams?: typeof missingStreams;
+  };
 };
 
 const retryMs = 500;
@@ -44,7 +54,7 @@ const epochKey = 'bus.events.epoch';
 
 export function createBusLink(options: BusLinkOptions): BusLink {
   const { yard, store, clock, log } = options;
-  const reach = options.reach ?? { connect: connectDaemon, ensureStreams };
+  const reach = options.reach ?? { connect: connectDaemon, ensureStreams, missingStreams };
   const names = subjects(yard);
   let nc: NatsConnection | null = null;
   let relay: Relay | null = null;
@@ -64,9 +74,23 @@ export function createBusLink(options: BusLinkOptions): BusLink {
     },
     newest: () => store.lastPos(),
     done: (pos: number) => {
-      store.outboxDone(pos);
+      // Most looks find nothing: a busy disk is not to be bothered for it.
+      if (store.outbox(1, 0, pos).length > 0) store.outboxDone(pos);
+    },
+    again: (afterPos: number) => {
+      if (store.lastPos() > afterPos) store.outboxRebuild(afterPos);
     },
   };
+
+  const watch: BusWatch = createBusWatch({
+    connected: () => nc !== null,
+    missing: async () => (nc === null ? [] : ((await reach.missingStreams?.(nc, yard)) ?? [])),
+    freeBytes: options.url === null ? (options.freeBytes ?? null) : null,
+    rejoin: async () => nc?.close(),
+    restart: options.url === null ? async () => server?.stop() : null,
+    clock,
+    log,
+  });
 
   const join = async (): Promise<NatsConnection> => {
     server ??= await options.server();
@@ -79,11 +103,18 @@ export function createBusLink(options: BusLinkOptions): BusLink {
       const { epoch } = await reach.ensureStreams(joined, yard, options.maxFileBytes, newEpoch);
       if (epoch !== store.meta(epochKey)) {
         // A stream that was made anew holds nothing of what an older one had acknowledged.
-        store.outboxRebuild();
+        store.outboxRebuild(0);
         store.setMeta(epochKey, epoch);
       }
-      const stream = streamNames(yard).events;
-      relay = createRelay({ source, stream, epoch, nc: joined, clock, log });
+      relay = createRelay({
+        source,
+        stream: streamNames(yard).events,
+        epoch,
+        nc: joined,
+        clock,
+        log,
+        onTrouble: (text) => watch.heard('relay', text),
+      });
       relay.wake();
     } catch (error) {
       await joined.close();
@@ -115,10 +146,12 @@ export function createBusLink(options: BusLinkOptions): BusLink {
   return {
     connection: () => nc,
     url: () => url,
-    trouble: () => trouble,
+    trouble: () => watch.trouble() ?? trouble,
+    heard: watch.heard,
     wake: () => relay?.wake(),
     async close(stopServer) {
       closed = true;
+      watch.close();
       relay?.stop();
       await nc?.close().catch(() => undefined);
       if (stopServer) await server?.stop();

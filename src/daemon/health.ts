@@ -1,12 +1,12 @@
 /** One model of reasons: what works, what does not, and whether new runs are taken. */
-import fs from 'node:fs';
 import type { DaemonStatus, HealthReason, Recovery, Settings } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { DaemonEvent } from '../machines/index.ts';
-import type { Checkpointer, Home, RunStore } from '../persistence/index.ts';
+import { type Fault, freeBytes, type Home } from '../persistence/index.ts';
 import type { KillScope } from '../processes/index.ts';
 import type { BusLink } from './bus-link.ts';
 import type { Gpu } from './gpus.ts';
+import type { Registry } from './registry.ts';
 
 export type HealthDeps = {
   settings: Settings;
@@ -14,48 +14,95 @@ export type HealthDeps = {
   home: Home;
   version: string;
   startedAt: string;
-  store: RunStore;
+  registry: Registry;
   supervisor: () => { queued: number; live: number; slotsHeld: number };
   gpus: readonly Gpu[];
   bus: BusLink;
-  checkpointer: Checkpointer;
   idleWorkers: () => number;
   tcp: () => string;
   state: () => string;
   recovery: () => Recovery;
   killScope: KillScope;
+  /** Tries again what has failed. */
+  heal: () => void;
+};
+
+/** What the reasons are made of. */
+export type Signs = {
+  home: string;
+  freeBytes: number;
+  floorBytes: number;
+  registry: Fault | null;
+  wal: string | null;
+  bus: string | null;
 };
 
 const watchMs = 1000;
 
-export function createHealth(deps: HealthDeps) {
-  const { settings, home, store, bus, gpus, checkpointer } = deps;
+/** What is wrong, worst first. Empty: all is well. */
+export function reasonsOf(signs: Signs): HealthReason[] {
+  const { home, registry, wal, bus } = signs;
+  const reasons: HealthReason[] = [];
+  if (registry !== null && registry.code !== 'disk_full') {
+    const text = `${registry.text}; new runs are refused, live ones go on`;
+    const severity = registry.lasting ? 'failed' : 'degraded';
+    reasons.push({ part: 'registry', severity, text, hint: 'look at the disk: dmesg' });
+  }
+  if (signs.freeBytes < signs.floorBytes || registry?.code === 'disk_full') {
+    const mib = Math.floor(signs.freeBytes / 2 ** 20);
+    const text = `only ${mib} MiB are free below ${home}; new runs are refused, live ones go on`;
+    reasons.push({ part: 'disk', severity: 'degraded', text, hint: 'free some space' });
+  }
+  if (wal !== null) {
+    reasons.push({ part: 'registry', severity: 'degraded', text: wal, hint: 'end that program' });
+  }
+  if (bus !== null) {
+    const text = `the bus does not work (${bus.slice(0, 200)}); runs go on, events wait`;
+    reasons.push({ part: 'bus', severity: 'degraded', text, hint: 'runyard doctor' });
+  }
+  return reasons;
+}
 
-  const diskFree = (): number => {
-    const { bavail, bsize } = fs.statfsSync(home.root);
-    return bavail * bsize;
-  };
-  const diskReason = (): HealthReason | null => {
-    const free = diskFree();
-    if (free >= deps.diskFloorBytes) return null;
-    const text = `only ${Math.floor(free / 2 ** 20)} MiB are free below ${home.root}; new runs are refused, live ones go on`;
-    return { part: 'disk', severity: 'degraded', text, hint: 'free some space' };
-  };
-  const busReason = (): HealthReason | null => {
-    const trouble = bus.trouble();
-    if (trouble === null) return null;
-    const text = `the bus is away (${trouble.slice(0, 200)}); runs go on, events wait`;
-    return { part: 'bus', severity: 'degraded', text, hint: 'runyard doctor' };
-  };
+export function createHealth(deps: HealthDeps) {
+  const { settings, home, registry, bus, gpus } = deps;
+
   const reasons = (): HealthReason[] =>
-    [diskReason(), busReason()].filter((reason) => reason !== null);
+    reasonsOf({
+      home: home.root,
+      freeBytes: freeBytes(home.root),
+      floorBytes: deps.diskFloorBytes,
+      registry: registry.fault(),
+      wal: registry.checkpointer.trouble(),
+      bus: bus.trouble(),
+    });
+
+  /** Why nothing new is taken or started now. */
+  const refusal = (): RunyardError | null => {
+    const fault = registry.fault();
+    const signs = { home: home.root, floorBytes: deps.diskFloorBytes, registry: fault };
+    const [first] = reasonsOf({ ...signs, freeBytes: freeBytes(home.root), wal: null, bus: null });
+    if (first === undefined) return null;
+    const code = first.part === 'disk' ? 'disk_full' : (fault?.code ?? 'registry_unavailable');
+    return new RunyardError(code, first.text);
+  };
+
+  const outboxDepth = (): number => {
+    try {
+      return registry.store.outboxDepth();
+    } catch {
+      // The reasons say that it cannot be read.
+      return 0;
+    }
+  };
 
   return {
     /** Throws when new runs are refused for now. */
     admit(): void {
-      const reason = diskReason();
-      if (reason !== null) throw new RunyardError('disk_full', reason.text);
+      const error = refusal();
+      if (error !== null) throw error;
     },
+    /** Why waiting runs are not started for now, or null. */
+    hold: (): string | null => refusal()?.message ?? null,
     status(): DaemonStatus {
       const found = reasons();
       const { queued, live, slotsHeld } = deps.supervisor();
@@ -75,11 +122,11 @@ export function createHealth(deps: HealthDeps) {
         runs_live: live,
         gpus_total: gpus.length,
         gpus_free: gpus.length - slotsHeld,
-        wal_bytes: checkpointer.walBytes(),
-        last_checkpoint: checkpointer.lastAt(),
-        outbox_depth: store.outboxDepth(),
-        disk_free_bytes: diskFree(),
-        commit_ms_p99: 0,
+        wal_bytes: registry.checkpointer.walBytes(),
+        last_checkpoint: registry.checkpointer.lastAt(),
+        outbox_depth: outboxDepth(),
+        disk_free_bytes: freeBytes(home.root),
+        commit_ms_p99: registry.commitMsP99(),
         workers_idle: deps.idleWorkers(),
         state: deps.state(),
         parallel: settings.parallel,
@@ -92,6 +139,7 @@ export function createHealth(deps: HealthDeps) {
     watch(tell: (event: DaemonEvent) => void): () => void {
       let degraded = false;
       const timer = setInterval(() => {
+        deps.heal();
         const now = reasons().length > 0;
         if (now !== degraded) tell({ type: now ? 'part.failed' : 'parts.healed' });
         degraded = now;

@@ -1,6 +1,5 @@
 /** Builds the parts of the daemon and wires them, in the order of a start. */
 import crypto from 'node:crypto';
-import fs from 'node:fs';
 import path from 'node:path';
 import {
   createOrchestrator,
@@ -15,13 +14,11 @@ import { createLocalExecutor, type Executor } from '../executors/index.ts';
 import { failpoint } from '../failpoints.ts';
 import type { AttemptInput, DaemonEvent } from '../machines/index.ts';
 import {
-  createCheckpointer,
   createDurability,
   createInputStore,
-  createRunStore,
-  createSyncer,
+  type Db,
+  freeBytes,
   type Home,
-  openDatabase,
   refuseLostRegistry,
   socketPath,
 } from '../persistence/index.ts';
@@ -41,6 +38,7 @@ import { createMemoirs } from './memoirs.ts';
 import { streamLogs, streamMetrics } from './output.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
 import { createRecoveryLog } from './recovery.ts';
+import { openRegistry } from './registry.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
 import { createTemps } from './temps.ts';
@@ -57,10 +55,10 @@ export type DaemonOptions = {
   /** Remake the registry from the run directories first. */
   rebuildRegistry?: boolean;
   onReady?: (about: { socket: string; tcp: string }) => void;
+  /** Opens the registry's database; another one where a test wants it to fail. */
+  openDatabase?: (file: string) => Db;
 };
 
-const walCapBytes = 64 * 2 ** 20;
-const checkpointEveryMs = 30_000;
 const idAlphabet = 'abcdefghijklmnopqrstuvwxyz234567';
 
 export type Parts = {
@@ -86,9 +84,13 @@ export async function openParts(
   const rebuilt =
     options.rebuildRegistry === true ? rebuildRegistry({ home, settings, clock, log }) : null;
   refuseLostRegistry(home.registry, home.runs);
-  const db = openDatabase(home.registry);
-  const store = createRunStore(db);
-  const syncer = createSyncer(home.registry);
+  const registry = openRegistry({
+    home,
+    clock,
+    log,
+    ...(options.openDatabase === undefined ? {} : { open: options.openDatabase }),
+  });
+  const { store } = registry;
   const inputs = createInputStore(home.inputs);
   const runInputs = createRunInputs(store, home);
   const secrets = createSecretKeeper(home, inputs, log);
@@ -100,15 +102,7 @@ export async function openParts(
   });
   const temps = createTemps({ root: home.root, log });
   const memoirs = createMemoirs({ root: home.root, store, log });
-  const checkpointer = createCheckpointer({
-    db,
-    file: home.registry,
-    clock,
-    everyMs: checkpointEveryMs,
-    capBytes: walCapBytes,
-    onError: (error) => log.error({ err: error }, 'checkpoint failed'),
-  });
-  const durability = createDurability(syncer, store.lastPos(), (pos) => {
+  const durability = createDurability(registry, store.lastPos(), (pos) => {
     orchestrator.durable(pos);
     bus.wake();
   });
@@ -128,6 +122,7 @@ export async function openParts(
     maxFileBytes,
     durablePos: durability.pos,
     clock,
+    freeBytes: () => freeBytes(home.bus),
     log,
     server: async () => {
       if (natsUrl !== null) return null;
@@ -161,7 +156,10 @@ export async function openParts(
     },
     {
       onFact: (fact) => supervisor.applyFact(fact),
-      onBeat: (beat) => beats.heard(beat),
+      onBeat: (beat) => {
+        beats.heard(beat);
+        bus.heard(beat.runId, beat.busTrouble);
+      },
       generation: (runId, attempt) => store.attempt(runId, attempt)?.generation ?? 0,
       nextGeneration: (runId, attempt) => store.nextGeneration(runId, attempt, bootId()),
     },
@@ -174,6 +172,7 @@ export async function openParts(
     machine: () => machine,
     slots: () => gpus,
     parallel: settings.parallel,
+    hold: () => health.hold(),
     committed: ({ runId, pos, done }) => {
       durability.committed(pos);
       orchestrator.committed(runId, pos);
@@ -181,7 +180,7 @@ export async function openParts(
         beats.forget(runId);
         memoirs.done(runId);
         secrets.forget(runId);
-        checkpointer.ask('termination');
+        registry.checkpointer.ask('termination');
       }
       synced().catch((error) => log.error({ err: error }, 'sync failed'));
     },
@@ -228,16 +227,19 @@ export async function openParts(
     home,
     version: options.version,
     startedAt: clock.iso(),
-    store,
+    registry,
     supervisor: () => supervisor.counts(),
     gpus,
     bus,
-    checkpointer,
     idleWorkers: () => executor.idle(),
     tcp: () => server?.tcp ?? '',
     state: () => state,
     recovery: recovery.report,
     killScope: killScope(settings.cgroup),
+    heal: () => {
+      registry.heal();
+      if (registry.fault() !== null) synced().catch(() => undefined);
+    },
   });
 
   const over = (runId: string) => (): boolean => supervisor.stateOf(runId) === null;
@@ -347,12 +349,10 @@ export async function openParts(
       await server?.close();
       supervisor.close();
       await executor.close();
-      await syncer.synced().catch(() => undefined);
+      await registry.synced().catch(() => undefined);
       // Workers of live runs publish on.
       await bus.close(!keepBus && live === 0);
-      checkpointer.close();
-      syncer.close();
-      db.close();
+      registry.close();
       log.info({ live }, 'daemon stopped');
     },
   };
@@ -360,8 +360,7 @@ export async function openParts(
 
 /** Below the free disk: a stream on a full disk stays dead until its server restarts. */
 function busLimit(root: string, limitMib: number): number {
-  const { bavail, bsize } = fs.statfsSync(root);
-  return Math.max(32 * 2 ** 20, Math.min(limitMib * 2 ** 20, (bavail * bsize) / 2));
+  return Math.max(32 * 2 ** 20, Math.min(limitMib * 2 ** 20, freeBytes(root) / 2));
 }
 
 function newRunId(exists: (runId: string) => unknown): string {

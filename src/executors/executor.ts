@@ -41,6 +41,8 @@ export type Beat = {
   readonly attempt: number;
   readonly at: string;
   readonly lastMetric: string | null;
+  /** Why its worker cannot publish, or null. */
+  readonly busTrouble: string | null;
 };
 
 export type Wish =

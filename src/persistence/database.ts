@@ -14,6 +14,8 @@ export type Db = Database.Database;
 
 /** First SQLite release without the WAL-reset corruption of 3.7.0 to 3.51.2. */
 const safeVersion = [3, 51, 3] as const;
+/** Size that the WAL keeps at rest: rewriting blocks is cheaper than allocating them again. */
+const walKeptBytes = 16 * 2 ** 20;
 const fdatasync = promisify(fs.fdatasync);
 
 /** Opens and migrates. Throws sqlite_unsafe, registry_from_future, registry_unavailable. */
@@ -29,6 +31,8 @@ export function openDatabase(file: string): Db {
     db.pragma('foreign_keys = ON');
     // Checkpoints are ours: by schedule, size and after terminations, never inside a commit.
     db.pragma('wal_autocheckpoint = 0');
+    // What a burst or a long reader left behind is cut when the WAL begins anew.
+    db.pragma(`journal_size_limit = ${walKeptBytes}`);
     migrate(db);
   } catch (cause) {
     throw registryError(cause, `the registry ${file} could not be opened`);

@@ -18,6 +18,7 @@ export type Home = {
   readonly bus: string;
   readonly logs: string;
   readonly gpuLocks: string;
+  readonly reserve: string;
 };
 
 /** Longest path that fits `sockaddr_un` with its terminating zero. */
@@ -91,6 +92,7 @@ function layout(root: string): Home {
     bus: path.join(root, 'bus'),
     logs: path.join(root, 'logs'),
     gpuLocks: path.join(root, 'gpu-locks'),
+    reserve: path.join(root, 'reserve'),
   };
 }
 

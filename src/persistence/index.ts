@@ -8,11 +8,13 @@ export {
   type Syncer,
 } from './database.ts';
 export { createDurability, type Durability } from './durability.ts';
+export { createGuard, type Fault, faultOf, type Guard } from './guard.ts';
 export { type KnownRun, writeHistory } from './history.ts';
 export { type Home, openHome, refuseNetwork, socketPath } from './home.ts';
 export { createInputStore, type InputStore } from './inputs.ts';
 export { type DaemonLock, takeDaemonLock } from './lock.ts';
 export { type RegistryCopy, readRegistry } from './reading.ts';
+export { createReserve, freeBytes, type Reserve } from './reserve.ts';
 export {
   type AttemptRow,
   createRunStore,

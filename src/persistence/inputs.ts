@@ -3,7 +3,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { InputRef } from '../contracts/index.ts';
-import { RunyardError } from '../errors.ts';
+import { errnoOf, RunyardError } from '../errors.ts';
 
 export type InputStore = {
   put(data: Buffer): Promise<InputRef>;
@@ -27,8 +27,18 @@ export function createInputStore(dir: string): InputStore {
       const sha256 = crypto.createHash('sha256').update(data).digest('hex');
       const uri = `input:${sha256}`;
       const temporary = path.join(dir, `.${crypto.randomUUID()}`);
-      await fs.writeFile(temporary, data, { mode: 0o600 });
-      await fs.rename(temporary, fileOf(uri));
+      try {
+        await fs.writeFile(temporary, data, { mode: 0o600 });
+        await fs.rename(temporary, fileOf(uri));
+      } catch (cause) {
+        await fs.rm(temporary, { force: true });
+        const full = ['ENOSPC', 'EDQUOT'].includes(errnoOf(cause) ?? '');
+        throw new RunyardError(
+          full ? 'disk_full' : 'home_unusable',
+          `an input cannot be written to ${dir}`,
+          { cause },
+        );
+      }
       return { uri, sha256, size: data.length };
     },
     async read({ uri }) {

@@ -1,9 +1,10 @@
 /** Runs, transitions, outbox, leases and attempts: every write is one SQLite transaction. */
 import type { Statement } from 'better-sqlite3';
-import type { RunEvent } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Db } from './database.ts';
+import { type Guard, unguarded } from './guard.ts';
+import { type TransitionRow, toRunEvent } from './transitions.ts';
 
 /** A row of `runs`, columns as in the schema. */
 export type RunRow = {
@@ -66,7 +67,7 @@ export type LeaseRow = {
 export type RunStore = ReturnType<typeof createRunStore>;
 
 /** The store on an open database. All methods are synchronous and throw registry errors. */
-export function createRunStore(db: Db) {
+export function createRunStore(db: Db, guard: Guard = unguarded) {
   const cache = new Map<string, Statement>();
   const prepare = (sql: string): Statement => {
     const found = cache.get(sql);
@@ -75,10 +76,19 @@ export function createRunStore(db: Db) {
     cache.set(sql, made);
     return made;
   };
+  /** Within a transaction. */
   const run = (sql: string, ...values: unknown[]) => prepare(sql).run(...values);
-  const all = <T>(sql: string, ...values: unknown[]) => prepare(sql).all(...values) as T[];
+  /** A transaction of its own. */
+  const write = (sql: string, ...values: unknown[]) => guard.write(() => run(sql, ...values));
+  const end = (sql: string, ...values: unknown[]) => guard.lastWord(() => run(sql, ...values));
+  const all = <T>(sql: string, ...values: unknown[]) =>
+    guard.read(() => prepare(sql).all(...values) as T[]);
   const get = <T>(sql: string, ...values: unknown[]) =>
-    prepare(sql).get(...values) as T | undefined;
+    guard.read(() => prepare(sql).get(...values) as T | undefined);
+  const transaction = <A extends unknown[], R>(how: 'write' | 'lastWord', act: (...a: A) => R) => {
+    const whole = db.transaction(act);
+    return (...args: A): R => guard[how](() => whole(...args));
+  };
 
   const append = (runId: string, seq: number, t: NewTransition): number => {
     const { lastInsertRowid } = run(
@@ -118,7 +128,7 @@ export function createRunStore(db: Db) {
 
   return {
     /** Inserts a run together with its first transition. Returns the transition's position. */
-    insert: db.transaction((row: Omit<RunRow, 'last_seq'>, first: NewTransition): number => {
+    insert: transaction('write', (row: Omit<RunRow, 'last_seq'>, first: NewTransition): number => {
       const full: RunRow = { ...row, last_seq: 1 };
       const columns = Object.keys(full);
       run(
@@ -129,7 +139,8 @@ export function createRunStore(db: Db) {
     }),
 
     /** Commits one transition: the run's row, the transition, its outbox row, the fact's mark. */
-    commit: db.transaction(
+    commit: transaction(
+      'lastWord',
       (runId: string, seq: number, t: NewTransition, changes: RunPatch, fact: FactMark | null) => {
         patch(runId, seq, changes);
         if (fact !== null) markFact(runId, fact);
@@ -139,7 +150,7 @@ export function createRunStore(db: Db) {
     ),
 
     /** Marks a fact that changed nothing in the chart as applied. */
-    markFact: db.transaction(markFact),
+    markFact: transaction('lastWord', markFact),
 
     run: (runId: string) => get<RunRow>('SELECT * FROM runs WHERE run_id = ?', runId),
     runByKey: (key: string) => get<RunRow>('SELECT * FROM runs WHERE submit_key = ?', key),
@@ -175,7 +186,7 @@ export function createRunStore(db: Db) {
         'SELECT run_id FROM runs ORDER BY submitted_at DESC, run_id DESC LIMIT 1',
       )?.run_id,
     setHeartbeat: (runId: string, at: string, lastMetric: string | null) =>
-      run(
+      write(
         'UPDATE runs SET last_heartbeat = ?, last_metric = coalesce(?, last_metric) WHERE run_id = ?',
         at,
         lastMetric,
@@ -200,13 +211,19 @@ export function createRunStore(db: Db) {
         uptoPos,
         limit,
       ).map(toRunEvent),
-    outboxDone: (uptoPos: number) => run('DELETE FROM outbox WHERE pos <= ?', uptoPos),
+    outboxDone: (uptoPos: number) => write('DELETE FROM outbox WHERE pos <= ?', uptoPos),
     outboxDepth: () => get<{ n: number }>('SELECT count(*) AS n FROM outbox')?.n ?? 0,
-    outboxRebuild: () => run('INSERT OR IGNORE INTO outbox (pos) SELECT pos FROM transitions'),
+    /** Queues again what comes after a position: all of it after 0. */
+    outboxRebuild: (afterPos: number) =>
+      write(
+        'INSERT OR IGNORE INTO outbox (pos) SELECT pos FROM transitions WHERE pos > ?',
+        afterPos,
+      ),
 
     leases: () => all<LeaseRow>('SELECT * FROM leases'),
     /** All or none; false when any slot is held by another attempt. Idempotent for the same one. */
-    lease: db.transaction(
+    lease: transaction(
+      'write',
       (runId: string, attempt: number, slots: readonly string[], at: string) => {
         const held = all<LeaseRow>('SELECT * FROM leases').filter((l) => slots.includes(l.slot));
         if (held.some((l) => l.run_id !== runId || l.attempt !== attempt)) return false;
@@ -225,15 +242,15 @@ export function createRunStore(db: Db) {
     quarantined: () => all<LeaseRow>('SELECT * FROM leases WHERE quarantined_at IS NOT NULL'),
     /** Keeps the slots of an attempt from everybody: something that holds them does not die. */
     quarantine: (runId: string, attempt: number, at: string) =>
-      run(
+      end(
         'UPDATE leases SET quarantined_at = ? WHERE run_id = ? AND attempt = ?',
         at,
         runId,
         attempt,
       ),
-    releaseLease: (slot: string) => run('DELETE FROM leases WHERE slot = ?', slot),
+    releaseLease: (slot: string) => end('DELETE FROM leases WHERE slot = ?', slot),
     releaseLeases: (runId: string, attempt: number) =>
-      run('DELETE FROM leases WHERE run_id = ? AND attempt = ?', runId, attempt),
+      end('DELETE FROM leases WHERE run_id = ? AND attempt = ?', runId, attempt),
 
     attempt: (runId: string, attempt: number) =>
       get<AttemptRow>(
@@ -242,58 +259,33 @@ export function createRunStore(db: Db) {
         attempt,
       ),
     /** A new worker generation: facts of older ones are refused from here on. Returns it. */
-    nextGeneration: db.transaction((runId: string, attempt: number, bootId: string): number => {
-      run(
-        `INSERT INTO attempts (run_id, attempt, boot_id, generation, fact_n) VALUES (?, ?, ?, 1, 0)
+    nextGeneration: transaction(
+      'lastWord',
+      (runId: string, attempt: number, bootId: string): number => {
+        run(
+          `INSERT INTO attempts (run_id, attempt, boot_id, generation, fact_n) VALUES (?, ?, ?, 1, 0)
           ON CONFLICT DO UPDATE SET generation = generation + 1, fact_n = 0`,
-        runId,
-        attempt,
-        bootId,
-      );
-      return (
-        get<AttemptRow>(
-          'SELECT boot_id, generation, fact_n FROM attempts WHERE run_id = ? AND attempt = ?',
           runId,
           attempt,
-        )?.generation ?? 1
-      );
-    }),
+          bootId,
+        );
+        return (
+          get<AttemptRow>(
+            'SELECT boot_id, generation, fact_n FROM attempts WHERE run_id = ? AND attempt = ?',
+            runId,
+            attempt,
+          )?.generation ?? 1
+        );
+      },
+    ),
 
     meta: (key: string) =>
       get<{ value: string }>('SELECT value FROM meta WHERE key = ?', key)?.value,
     setMeta: (key: string, value: string) =>
-      run(
+      write(
         'INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
         key,
         value,
       ),
-  };
-}
-
-type TransitionRow = {
-  pos: number;
-  run_id: string;
-  seq: number;
-  at: string;
-  attempt: number;
-  event: string;
-  from_state: string;
-  to_state: string;
-  detail: string;
-  machine_version: string;
-};
-
-function toRunEvent(row: TransitionRow): RunEvent {
-  return {
-    run_id: row.run_id,
-    seq: row.seq,
-    pos: row.pos,
-    at: row.at,
-    attempt: row.attempt,
-    event: row.event,
-    from: row.from_state,
-    to: row.to_state,
-    detail_json: row.detail,
-    machine_version: row.machine_version,
   };
 }

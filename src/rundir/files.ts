@@ -32,11 +32,24 @@ export function writeAtomic(
     if (options.sync === true) syncDirectory(path.dirname(file));
   } catch (cause) {
     fs.rmSync(draft, { force: true });
-    const full = ['ENOSPC', 'EDQUOT'].includes(errnoOf(cause) ?? '');
-    throw new RunyardError(full ? 'disk_full' : 'home_unusable', `${file} cannot be written`, {
-      cause,
-    });
+    throw unwritable(file, cause);
   }
+}
+
+/** A private directory with those above it. Throws as `writeAtomic` does. */
+export function makeDirectory(dir: string): void {
+  try {
+    fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw unwritable(dir, cause);
+  }
+}
+
+function unwritable(file: string, cause: unknown): RunyardError {
+  const full = ['ENOSPC', 'EDQUOT'].includes(errnoOf(cause) ?? '');
+  return new RunyardError(full ? 'disk_full' : 'home_unusable', `${file} cannot be written`, {
+    cause,
+  });
 }
 
 /** What an attempt's directory says now. `otherBoot`: the machine was restarted since the claim. */
@@ -91,10 +104,10 @@ export function judge(dir: string, records: Records = onDisk): Verdict {
 
 /**
  * Makes sure that an attempt never starts, if it has not: an exclusive link, so that recorder and voider
- * cannot both succeed. `voided` also when somebody did it before.
+ * cannot both succeed. `voided` also when somebody did it before. Throws as `writeAtomic` does.
  */
 export function voidStart(dir: string): 'voided' | 'started' {
-  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeDirectory(dir);
   temporary += 1;
   const draft = path.join(dir, `.void.${process.pid}.${temporary}`);
   try {
@@ -102,7 +115,7 @@ export function voidStart(dir: string): 'voided' | 'started' {
     fs.linkSync(draft, path.join(dir, attemptFiles.start));
     return 'voided';
   } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
+    if (errnoOf(error) !== 'EEXIST') throw unwritable(draft, error);
     return readStart(dir)?.voided === true ? 'voided' : 'started';
   } finally {
     fs.rmSync(draft, { force: true });

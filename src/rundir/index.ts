@@ -1,5 +1,12 @@
 export { decodeEnv, encodeEnv } from './environment.ts';
-export { judge, type Records, type Verdict, voidStart, writeAtomic } from './files.ts';
+export {
+  judge,
+  makeDirectory,
+  type Records,
+  type Verdict,
+  voidStart,
+  writeAtomic,
+} from './files.ts';
 export {
   bootId,
   type Identity,

@@ -12,12 +12,13 @@ import type { Control, Wish } from './conversation.ts';
 import type { Feed } from './feed.ts';
 import { createLaunching, type Launching } from './launching.ts';
 import { type Machine, thisMachine } from './machine.ts';
+import type { Found } from './patterns.ts';
 import type { Recorders } from './recorders.ts';
 import type { StallWatch } from './stall.ts';
 
 const beatMs = 1000;
-/** How long an ended run waits for a bus that is away before it is reported without it. */
-const busPatienceMs = 5000;
+/** How long an ended run waits for its last output to be published before it is reported; then it is anyway. */
+const busPatienceMs = 2000;
 /** How long the recorder may take to say that nothing of the trainer is left, before we look ourselves. */
 const aloneMs = 100;
 /** Stopping a tree is tried again at first and at most after this long: some of it may be forking. */
@@ -25,7 +26,12 @@ const pauseRetryMs = { first: 10, most: 500 };
 /** How long unacknowledged facts wait while no daemon is connected. */
 const lonelyMs = 15_000;
 
-export type AttemptDone = { refused: string | null; feedDone: Promise<void> };
+export type AttemptDone = {
+  refused: string | null;
+  /** Resolves when all output is published, or will not be. */
+  feedDone: Promise<void>;
+  giveUp: () => void;
+};
 
 export type AttemptMeans = {
   bus: WorkerBus;
@@ -49,7 +55,7 @@ export async function runAttempt(
   actor.start();
   await failed;
   const refused = session.refused();
-  return { refused, feedDone: session.close() };
+  return { refused, feedDone: session.close(), giveUp: session.giveUp };
 }
 
 function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machine) {
@@ -64,6 +70,11 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   let recorderLost = false;
   let lastMetric: string | null = null;
   let seenEnd = false;
+  /** Whether all output reached the bus. */
+  let published = false;
+  const notePoint = ({ key, value }: Found): void => {
+    if (key === 'charts/episodic_return') lastMetric = `return ${Number(value.toPrecision(5))}`;
+  };
   const feed: Feed = machine.createFeed({
     dir,
     runId,
@@ -71,9 +82,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     fresh: attempt === 1 && config.generation === 1,
     logs: bus.subject(runId, 'logs'),
     metrics: bus.subject(runId, 'metrics'),
-    onPoint: ({ key, value }) => {
-      if (key === 'charts/episodic_return') lastMetric = `return ${Number(value.toPrecision(5))}`;
-    },
+    onPoint: notePoint,
   });
   const pumping = machine.startPump(feed, dir, () => stall?.heard());
   let stall: StallWatch | null = null;
@@ -158,7 +167,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     onAttached();
     failpoint('worker.attached');
     const beat = (): void => {
-      control?.beat(lastMetric);
+      control?.beat(lastMetric, pumping.trouble());
       const { lines, points } = feed.counts();
       bus.beat(runId, {
         v: 1,
@@ -272,14 +281,17 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       const claim = readClaim(dir);
       return machine.isDrained(dir) || claim === null || !isAlive(claim) ? true : null;
     });
-    pumping.finish();
-    await Promise.race([pumping.done, passed(busPatienceMs)]);
+    published = await pumping.finish(busPatienceMs);
     failpoint('worker.drained');
     return { type: 'output.drained' };
   };
 
   const collect = async (): Promise<WorkerEvent> => {
     const { cwd, artifacts } = machine.readSpec(dir);
+    const { lines, points, skipped } = feed.counts();
+    const rest = published
+      ? { lines: 0, points: 0 }
+      : await machine.surveyOutput(dir, feed.state(), notePoint);
     const taken =
       artifacts.length === 0
         ? { manifest: '', artifacts: 0 }
@@ -294,7 +306,9 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       manifest: taken.manifest,
       artifacts: taken.artifacts,
       last_metric: lastMetric ?? '',
-      ...feed.counts(),
+      lines: lines + rest.lines,
+      points: points + rest.points,
+      skipped,
     });
     return { type: 'artifacts.taken' };
   };
@@ -308,6 +322,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
 
   return {
     refused: () => refused,
+    giveUp: pumping.giveUp,
     actors: {
       attach: effect(attach),
       launch: effect(launch),
@@ -328,7 +343,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       stopBeats();
       stall?.close();
       control?.close();
-      pumping.finish();
+      void pumping.finish(0);
       return pumping.done;
     },
   };

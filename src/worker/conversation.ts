@@ -14,7 +14,7 @@ export type Wish =
 export type Control = {
   /** States a fact; it is numbered, and kept until acknowledged. */
   fact(name: string, data: Record<string, unknown>): void;
-  beat(lastMetric: string | null): void;
+  beat(lastMetric: string | null, busTrouble: string | null): void;
   /** Resolves when every fact was acknowledged, or nobody was connected for `lonelyMs`. */
   acknowledged(lonelyMs: number): Promise<void>;
   close(): void;
@@ -97,7 +97,13 @@ export function createConversation(options: ConversationOptions): Conversation {
       failpoint('worker.stated');
       options.onFact({ v: 1, run_id, attempt, generation, n: entry.n, ...entry.fact });
     },
-    beat: (lastMetric) => send({ type: 'beat', at: clock.iso(), last_metric: lastMetric }),
+    beat: (lastMetric, busTrouble) =>
+      send({
+        type: 'beat',
+        at: clock.iso(),
+        last_metric: lastMetric,
+        bus_trouble: busTrouble,
+      }),
     acknowledged(lonelyMs) {
       if (pending.length === 0) return Promise.resolve();
       return new Promise((resolve) => {

@@ -39,6 +39,10 @@ export type Feed = {
   /** After the last output: publishes the unfinished lines too. */
   finish(): Promise<void>;
   counts(): { lines: number; points: number; skipped: number };
+  /** True when a later attempt publishes for the run: what is left of this one is not for the bus. */
+  superseded(): boolean;
+  /** How far it has read. */
+  state(): SplitterState;
   close(): void;
 };
 
@@ -68,7 +72,7 @@ const batchLines = 500;
 const linesPerSecond = 5000;
 const lineBurst = 20_000;
 
-type Output = { subject: Subject; last: number; seq: number };
+type Output = { subject: Subject; last: number; seq: number; sent: Cursor | null };
 
 export function createFeed(options: FeedOptions): Feed {
   const { dir, runId, attempt } = options;
@@ -79,18 +83,24 @@ export function createFeed(options: FeedOptions): Feed {
   let refilledAt = Date.now();
   const counts = { lines: 0, points: 0, skipped: 0 };
   /** Stream sequence of the newest message, and the highest line or point that is stored. */
-  const logs: Output = { subject: options.logs, last: 0, seq: 0 };
-  const metrics: Output = { subject: options.metrics, last: 0, seq: 0 };
+  const logs: Output = { subject: options.logs, last: 0, seq: 0, sent: null };
+  const metrics: Output = { subject: options.metrics, last: 0, seq: 0, sent: null };
+  let superseded = false;
   let unsent: { batch: Batch; cursor: Cursor } | null = null;
 
   const resume = async (output: Output): Promise<Cursor | null> => {
     const found = await output.subject.last();
     output.last = found?.seq ?? 0;
-    output.seq = 0;
     const payload = found?.payload as
       | { attempt: number; last_seq: number; cursor: Cursor }
       | undefined;
-    if (payload === undefined || payload.attempt !== attempt) return null;
+    const other = payload?.attempt ?? attempt;
+    superseded ||= other > attempt;
+    if (superseded) throw new Error(`attempt ${other} of the run publishes already`);
+    // The last words of an earlier attempt came in between.
+    if (payload !== undefined && other < attempt) return output.sent;
+    output.seq = 0;
+    if (payload === undefined) return null;
     output.seq = payload.last_seq;
     return payload.cursor;
   };
@@ -102,9 +112,11 @@ export function createFeed(options: FeedOptions): Feed {
     const oldest = cursors
       .map((cursor) => cursor ?? beginning)
       .reduce((a, b) => (a.state.next_seq <= b.state.next_seq ? a : b));
-    // Points are rare: that none was published yet is no reason to read a long log again.
-    const from =
-      cursors[1] === null && cursors[0] != null && metrics.seq === 0 ? cursors[0] : oldest;
+    // Points are rare: that there was none so far is no reason to read a long log again. If there were
+    // some and none is stored, the stream was lost, or they never got there.
+    const [ofLogs, ofMetrics] = cursors;
+    const pointless = ofMetrics === null && ofLogs?.next_point === 1;
+    const from = pointless && ofLogs !== null ? ofLogs : oldest;
     splitter = createLineSplitter(from.state);
     nextPoint = from.next_point;
     reader?.close();
@@ -162,7 +174,11 @@ export function createFeed(options: FeedOptions): Feed {
     }
   };
 
-  const send = async (output: Output, payload: object, seq: number): Promise<void> => {
+  const send = async (
+    output: Output,
+    payload: { cursor: Cursor; [field: string]: unknown },
+    seq: number,
+  ): Promise<void> => {
     failpoint('worker.publish');
     const stored = await output.subject.publish(payload, output.last);
     failpoint('worker.published');
@@ -174,6 +190,7 @@ export function createFeed(options: FeedOptions): Feed {
     }
     output.last = stored;
     output.seq = seq;
+    output.sent = payload.cursor;
   };
 
   const flush = async (): Promise<void> => {
@@ -234,6 +251,8 @@ export function createFeed(options: FeedOptions): Feed {
       await flush();
     },
     counts: () => ({ ...counts }),
+    superseded: () => superseded,
+    state: () => splitter.state(),
     close: () => reader?.close(),
   };
 }

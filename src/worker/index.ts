@@ -1,7 +1,7 @@
 /** The worker process: one attempt at a time, and, when started warm, one after another. */
 import { once } from 'node:events';
 import readline from 'node:readline';
-import { runAttempt } from './attempt.ts';
+import { type AttemptDone, runAttempt } from './attempt.ts';
 import { createWorkerBus, type WorkerBus } from './bus.ts';
 import { readWorkerConfig } from './config.ts';
 import { createRecorders } from './recorders.ts';
@@ -10,10 +10,13 @@ import { createRecorders } from './recorders.ts';
 export async function runWorker(options: { config?: string; warm?: boolean }): Promise<void> {
   // The daemon that started us may be gone: its end of the pipes means nothing to a worker with work.
   process.stdout.on('error', () => undefined);
+  // A file on a disk that may be full.
+  process.stderr.on('error', () => undefined);
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => undefined);
   if (options.config !== undefined) {
     await lookAfter(options.config, new Promise(() => undefined));
+    await Promise.all([...unpublished.keys()]);
     process.exit(0);
   }
   const orders = readline.createInterface({ input: process.stdin });
@@ -33,6 +36,8 @@ export async function runWorker(options: { config?: string; warm?: boolean }): P
   });
   await once(orders, 'close');
   await work;
+  const patience = new Promise((resolve) => setTimeout(resolve, orphanMs));
+  await Promise.race([Promise.all([...unpublished.keys()]), patience]);
   process.exit(0);
 }
 
@@ -48,11 +53,28 @@ async function lookAfter(file: string, told: Promise<void>): Promise<void> {
   const bus = buses.get(key) ?? createWorkerBus(config.bus, config.yard);
   buses.set(key, bus);
   const onAttached = (): void => say({ type: 'attached', socket: config.socket });
-  const { refused, feedDone } = await runAttempt(config, { bus, recorders, told, onAttached });
+  const done = await runAttempt(config, { bus, recorders, told, onAttached });
+  const { refused } = done;
   if (refused !== null) say({ type: 'refused', text: refused });
   recorders.prepare(config.recorder);
-  await feedDone;
+  publishOn(done);
   say({ type: 'idle' });
+}
+
+/** Output of ended attempts that the bus has not taken so far, with what ends the trying. */
+const unpublished = new Map<Promise<void>, () => void>();
+/** More than these are not waited for: the recorder's files have them. */
+const unpublishedMax = 32;
+/** How long output of ended attempts waits for the bus once nobody gives us work any more. */
+const orphanMs = 5000;
+
+/** A bus that is away must not keep a worker from the next attempt. */
+function publishOn({ feedDone, giveUp }: AttemptDone): void {
+  unpublished.set(feedDone, giveUp);
+  void feedDone.then(() => unpublished.delete(feedDone));
+  if (unpublished.size <= unpublishedMax) return;
+  const [oldest] = unpublished.values();
+  oldest?.();
 }
 
 function say(word: object): void {

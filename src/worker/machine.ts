@@ -16,6 +16,7 @@ import { createFeed } from './feed.ts';
 import { startPump } from './pump.ts';
 import { endOf, isDrained, preparedAtMs, readSpec, saysAlone } from './spec.ts';
 import { createStallWatch, silentFor } from './stall.ts';
+import { surveyOutput } from './survey.ts';
 import { until } from './until.ts';
 
 export type Machine = ReturnType<typeof thisMachine>;
@@ -42,6 +43,7 @@ export function thisMachine() {
     takeArtifacts,
     createStallWatch,
     silentFor,
+    surveyOutput,
     complain: (error: unknown): void => {
       process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     },

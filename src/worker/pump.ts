@@ -1,5 +1,6 @@
 /** Drives the feed: reads the recorder's files while they grow, and to their end. */
 import fs from 'node:fs';
+import { messageOf } from '../errors.ts';
 import type { Feed } from './feed.ts';
 
 /** What the bus has not taken this long after the end stays in the recorder's files alone. */
@@ -7,21 +8,31 @@ const publishPatienceMs = 600_000;
 /** Output files are read this often while output comes. */
 const pumpMs = 20;
 
+export type Pump = {
+  /** No more output comes. Resolves true when all of it is published, false when that may take long. */
+  finish(patienceMs: number): Promise<boolean>;
+  done: Promise<void>;
+  /** Why the bus does not take anything, or null. */
+  trouble(): string | null;
+  /** Leaves what is not published to the recorder's files. */
+  giveUp(): void;
+};
+
 /** Pumps output until `finish` was called and everything is published. */
-export function startPump(
-  feed: Feed,
-  dir: string,
-  heard: () => void,
-): { finish(): void; done: Promise<void> } {
+export function startPump(feed: Feed, dir: string, heard: () => void): Pump {
   let finishing = false;
+  let trouble: string | null = null;
   let giveUpAt = Number.POSITIVE_INFINITY;
   let wake: () => void = () => undefined;
+  let troubled: () => void = () => undefined;
   const loop = async (): Promise<void> => {
     let wait = pumpMs;
     for (;;) {
       const last = finishing;
       try {
-        if (fs.existsSync(dir) && (await feed.pump())) {
+        const read = fs.existsSync(dir) && (await feed.pump());
+        trouble = null;
+        if (read) {
           wait = pumpMs;
           heard();
         } else if (last) {
@@ -29,10 +40,17 @@ export function startPump(
           feed.close();
           return;
         } else wait = Math.min(100, wait * 1.5);
-      } catch {
+      } catch (error) {
         // The bus is away: the recorder's files keep what is not published.
+        trouble = messageOf(error);
+        troubled();
         wait = 500;
-        if (Date.now() > giveUpAt || (finishing && !fs.existsSync(dir))) return;
+        // A directory that was removed has nothing more to tell.
+        const gone = finishing && !fs.existsSync(dir);
+        if (Date.now() > giveUpAt || gone || feed.superseded()) {
+          feed.close();
+          return;
+        }
       }
       if (finishing && wait < 500) continue;
       await new Promise<void>((resolve) => {
@@ -44,12 +62,26 @@ export function startPump(
       });
     }
   };
+  const done = loop();
   return {
-    finish() {
+    async finish(patienceMs) {
       finishing = true;
       giveUpAt = Math.min(giveUpAt, Date.now() + publishPatienceMs);
       wake();
+      if (trouble !== null) return false;
+      return Promise.race([
+        done.then(() => true),
+        new Promise<false>((resolve) => {
+          troubled = () => resolve(false);
+          setTimeout(() => resolve(false), patienceMs).unref();
+        }),
+      ]);
     },
-    done: loop(),
+    done,
+    giveUp() {
+      giveUpAt = 0;
+      wake();
+    },
+    trouble: () => trouble,
   };
 }

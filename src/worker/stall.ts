@@ -38,7 +38,7 @@ export function createStallWatch(options: StallOptions): StallWatch {
   let told = false;
   const stop = every(clock, Math.min(lookMaxMs, limitMs / looks), () => {
     if (paused || told || clock.now().mono_ms - since < limitMs) return;
-    const silentMs = options.silentMs() ?? limitMs;
+    const silentMs = lookOr(0, () => options.silentMs() ?? limitMs);
     if (silentMs < limitMs) {
       since = clock.now().mono_ms - silentMs;
       return;
@@ -59,8 +59,25 @@ export function createStallWatch(options: StallOptions): StallWatch {
   };
 }
 
-/** Milliseconds since the recorder wrote anything of the attempt; null when it wrote nothing yet. */
+/** A directory that cannot be read says nothing; others find out that it is lost. */
+function lookOr(otherwise: number, look: () => number): number {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
+}
+
+/** With less space the recorder may find none: then nobody can say whether the trainer is silent. */
+const fullBytes = 1 << 20;
+
+/**
+ * Milliseconds since the recorder wrote anything of the attempt; null when it wrote nothing yet, 0 when
+ * it may not be able to. The bus has no say in it: while it is away, output comes all the same.
+ */
 export function silentFor(dir: string, nowMs: number): number | null {
+  const { bavail, bsize } = fs.statfsSync(dir);
+  if (bavail * bsize < fullBytes) return 0;
   const times = fs
     .readdirSync(dir)
     .filter((name) => name.startsWith('out.'))

@@ -24,11 +24,28 @@ export type Yard = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export async function startYard(env: Record<string, string> = {}): Promise<Yard> {
-  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-yard-'));
+export type YardOptions = {
+  /** A directory that is there, for the yard alone; default: a temporary one. */
+  home?: string;
+  /** Settings beyond what the environment can say. */
+  settings?: Record<string, unknown>;
+  /** What runs the daemon. */
+  script?: string;
+};
+
+export async function startYard(
+  env: Record<string, string> = {},
+  options: YardOptions = {},
+): Promise<Yard> {
+  const home = options.home ?? fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-yard-'));
+  if (options.settings !== undefined) {
+    fs.mkdirSync(path.join(home, 'runyard'));
+    // JSON is YAML.
+    fs.writeFileSync(path.join(home, 'runyard/config.yaml'), JSON.stringify(options.settings));
+  }
   let daemon: { pid: number; ended: Promise<unknown> } | null = null;
   const up = async (extra: Record<string, string> = {}): Promise<void> => {
-    const child = execa(process.execPath, [daemonScript], {
+    const child = execa(process.execPath, [options.script ?? daemonScript], {
       env: {
         RUNYARD_HOME: home,
         XDG_CONFIG_HOME: home,
@@ -44,6 +61,8 @@ export async function startYard(env: Record<string, string> = {}): Promise<Yard>
     });
     daemon = { pid: child.pid ?? 0, ended: child.then(() => undefined) };
     const log = fs.createWriteStream(path.join(home, 'daemon.test.log'), { flags: 'a' });
+    // The disk may be full, as a test wants it.
+    log.on('error', () => undefined);
     await new Promise<void>((resolve, reject) => {
       const lines = readline.createInterface({ input: child.stdout });
       lines.on('line', (line) => {

@@ -86,9 +86,14 @@ export function statusLines(found: DaemonStatus, nowMs: number): string[] {
     `api      unix:${found.socket}${found.tcp && ` and ${found.tcp} (with the token)`}`,
     `kills    ${found.kill_scope}: ${found.kill_scope_why}`,
     ...(found.recovery === null ? [] : [`started  ${found.recovery.text}`]),
-    `disk     ${bytesText(found.disk_free_bytes)} free, registry log ${bytesText(found.wal_bytes)}`,
+    `disk     ${bytesText(found.disk_free_bytes)} free`,
+    `registry log ${bytesText(found.wal_bytes)}, ${checkpointText(found, nowMs)}, commit p99 ${found.commit_ms_p99.toFixed(2)} ms`,
     `home     ${found.home}`,
   ];
+}
+
+function checkpointText({ last_checkpoint: at }: DaemonStatus, nowMs: number): string {
+  return at === '' ? 'no checkpoint yet' : `checkpoint ${duration(nowMs - Date.parse(at))} ago`;
 }
 
 async function stopRuns(context: Context, client: TrainerClient): Promise<void> {

@@ -8,6 +8,7 @@ import {
   attemptFiles,
   bootId,
   judge,
+  makeDirectory,
   runDir,
   voidStart,
   writeAtomic,
@@ -167,7 +168,7 @@ export function createLocalExecutor(
 
 /** Writes all that recorder and worker need; `launch.json` last, because it says that all is there. */
 function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | null): void {
-  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeDirectory(dir);
   const cwd = spec.isolate ? path.join(dir, 'work') : spec.cwd;
   if (spec.isolate) fs.mkdirSync(cwd, { recursive: true, mode: 0o700 });
   const temp = spec.tempBase === undefined ? null : makeTemp(spec.tempBase, spec);
@@ -223,7 +224,7 @@ function writeWorkerConfig(
   const { runId, attempt, generation } = which;
   const dir = attemptDir(home.root, runId, attempt);
   const file = path.join(dir, `worker-config.${generation}.json`);
-  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeDirectory(dir);
   const config = {
     v: 1,
     yard: options.yard,

@@ -2,9 +2,10 @@
  * The daemon's end of one attempt: finds its worker, or makes one, and talks to it over the socket in
  * the attempt's directory. Silence alone never replaces a worker: only a dead identity does.
  */
+import { messageOf } from '../../errors.ts';
 import { failpoint } from '../../failpoints.ts';
 import type { Clock, Logger } from '../../telemetry/index.ts';
-import type { Beat, ExecutorEvents, Fact, Wish } from '../executor.ts';
+import type { ExecutorEvents, Fact, Wish } from '../executor.ts';
 import type { Pool, PoolWorker } from './pool.ts';
 import type { Dial, Socket } from './socket.ts';
 
@@ -38,12 +39,13 @@ export type Link = {
 /** What a worker says over its socket, a JSON line each. */
 type Incoming =
   | { type: 'fact'; fact: Fact }
-  | { type: 'beat'; at: string; last_metric: string | null };
+  | { type: 'beat'; at: string; last_metric: string | null; bus_trouble?: string | null };
 
 /** As in the worker's configuration (src/worker/config.ts). */
 export type Permission = 'now' | 'told' | 'never';
 
-const retryMs = 100;
+/** Doubled each time, until there is a worker again. */
+const retryMs = { first: 100, most: 1000 };
 /** A worker that is to kill and has said nothing for this long is itself killed, and replaced. */
 const deafMs = 3000;
 const endings: readonly string[] = ['terminate', 'kill'];
@@ -61,13 +63,28 @@ export function createLink(options: LinkOptions): Link {
   /** When its worker last said anything, or was first spoken to. */
   let heardAt = clock.now().mono_ms;
   let forgive: (() => void) | null = null;
+  /** The last thing that went wrong, told once. */
+  let complaint = '';
+  let retry = retryMs.first;
 
   const later = (): void => {
     if (closed || callOff !== null) return;
-    callOff = clock.after(retryMs, () => {
+    callOff = clock.after(retry, () => {
       callOff = null;
-      find();
+      guarded(find);
     });
+    retry = Math.min(retryMs.most, retry * 2);
+  };
+
+  /** What is done for nobody who waits: a full disk must not end the daemon, and passes. */
+  const guarded = (act: () => void): void => {
+    try {
+      act();
+    } catch (error) {
+      if (messageOf(error) !== complaint) log.warn({ runId, attempt, err: error }, 'worker: again');
+      complaint = messageOf(error);
+      later();
+    }
   };
 
   /** Connects to a live worker, else assigns one. */
@@ -82,14 +99,15 @@ export function createLink(options: LinkOptions): Link {
   const assign = (): void => {
     const generation = events.nextGeneration(runId, attempt);
     failpoint('assign.numbered');
+    // Once its end is wished, nothing is started any more.
+    const ending = wanted !== null && endings.includes(wanted.kind);
+    // Before a worker is taken: it may not be possible to write it.
+    const config = options.writeWorkerConfig(generation, ending ? 'never' : launch);
+    failpoint('assign.written');
     const acquired = pool.acquire();
     worker = acquired;
     assigned = true;
     log.debug({ runId, attempt, generation, pid: acquired.pid }, 'worker assigned');
-    // Once its end is wished, nothing is started any more.
-    const ending = wanted !== null && endings.includes(wanted.kind);
-    const config = options.writeWorkerConfig(generation, ending ? 'never' : launch);
-    failpoint('assign.written');
     acquired.assign(
       config,
       (word) => {
@@ -117,12 +135,14 @@ export function createLink(options: LinkOptions): Link {
     if (closed || socket !== null) return;
     heardAt = clock.now().mono_ms;
     const opened = options.dial(at, {
-      connected() {
-        write({ type: 'hello', generation: events.generation(runId, attempt) });
-        if (wanted !== null) write({ type: 'wish', wish: wanted });
-        else if (launch === 'now') write({ type: 'go' });
-      },
-      line: (line) => receive(JSON.parse(line) as Incoming),
+      connected: () =>
+        guarded(() => {
+          retry = retryMs.first;
+          write({ type: 'hello', generation: events.generation(runId, attempt) });
+          if (wanted !== null) write({ type: 'wish', wish: wanted });
+          else if (launch === 'now') write({ type: 'go' });
+        }),
+      line: (line) => guarded(() => receive(JSON.parse(line) as Incoming)),
       closed() {
         if (socket === opened) socket = null;
         later();
@@ -159,8 +179,8 @@ export function createLink(options: LinkOptions): Link {
       failpoint('fact.acked');
       return;
     }
-    const beat: Beat = { runId, attempt, at: message.at, lastMetric: message.last_metric };
-    events.onBeat(beat);
+    const { at, last_metric: lastMetric, bus_trouble: busTrouble = null } = message;
+    events.onBeat({ runId, attempt, at, lastMetric, busTrouble });
   };
 
   const write = (message: object): void => {
@@ -169,7 +189,7 @@ export function createLink(options: LinkOptions): Link {
 
   return {
     ensure() {
-      if (!assigned && socket === null) find();
+      if (!assigned && socket === null) guarded(find);
     },
     wish(wish) {
       wanted = wish;

@@ -9,5 +9,5 @@ export {
   createBusServer,
 } from './server.ts';
 export type { AllCredentials, BusCredentials } from './server-config.ts';
-export { ensureStreams } from './streams.ts';
+export { ensureStreams, missingStreams } from './streams.ts';
 export { createSubject } from './subject.ts';

@@ -5,6 +5,7 @@
  * message is read back, and what it holds already is skipped.
  */
 import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { messageOf } from '../../errors.ts';
 import { failpoint } from '../../failpoints.ts';
 import type { Clock, Logger } from '../../telemetry/index.ts';
 
@@ -16,6 +17,8 @@ export type OutboxSource = {
   done(uptoPos: number): void;
   /** The highest position ever committed: with it, a registry that lost its newest part is noticed. */
   newest?(): number;
+  /** Takes up again what comes after a position although it was done: the stream has lost it. */
+  again?(afterPos: number): void;
 };
 
 export type Relay = {
@@ -34,6 +37,8 @@ export type RelayOptions = {
   nc: Pick<NatsConnection, 'request' | 'close' | 'isClosed'>;
   clock: Clock;
   log: Logger;
+  /** Told why nothing can be published, and by null that it can again. */
+  onTrouble?: (trouble: string | null) => void;
 };
 
 /** A relay over one connection; it ends by `stop`, and another one takes over on the next connection. */
@@ -42,6 +47,7 @@ export function createRelay(options: RelayOptions): Relay {
   let stopped = false;
   let asked = false;
   let running = false;
+  let trouble: string | null = null;
   /** Of the stream: its last sequence, and the position that its last message carries. */
   let last: { seq: number; pos: number } | null = null;
 
@@ -49,16 +55,25 @@ export function createRelay(options: RelayOptions): Relay {
     const info = await request(nc, `$JS.API.STREAM.INFO.${stream}`, '');
     const { state } = info as { state: { last_seq: number; messages: number } };
     if (state.messages === 0) return { seq: state.last_seq, pos: 0 };
-    const found = await request(
-      nc,
-      `$JS.API.STREAM.MSG.GET.${stream}`,
-      JSON.stringify({ seq: state.last_seq }),
-    );
-    const { message } = found as { message: { data: string } };
+    const { message } = await lastMessage(state.last_seq);
     const payload = Buffer.from(message.data, 'base64').toString();
     const pos = positionOf(payload);
     if (pos === null || !isOurs(pos, payload)) await discard(pos);
     return { seq: state.last_seq, pos: pos ?? 0 };
+  };
+
+  /**
+   * By its sequence: what is stored after that while we look is not on the disk yet, and does not count as
+   * published. Only when somebody has deleted that very message, whatever is the last one.
+   */
+  const lastMessage = async (seq: number): Promise<{ message: { data: string } }> => {
+    const get = (which: object): Promise<unknown> =>
+      request(nc, `$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(which));
+    const found = await get({ seq }).catch((error: unknown) => {
+      if (/no message found/.test(messageOf(error))) return get({ last_by_subj: '>' });
+      throw error;
+    });
+    return found as { message: { data: string } };
   };
 
   /** Whether the registry knows what the stream holds last. */
@@ -94,7 +109,10 @@ export function createRelay(options: RelayOptions): Relay {
   };
 
   const pass = async (): Promise<void> => {
-    last ??= await readBack();
+    if (last === null) {
+      last = await readBack();
+      source.again?.(last.pos);
+    }
     for (;;) {
       source.done(last.pos);
       failpoint('relay.deleted');
@@ -115,10 +133,15 @@ export function createRelay(options: RelayOptions): Relay {
       asked = false;
       try {
         await pass();
+        trouble = null;
+        options.onTrouble?.(null);
       } catch (error) {
         last = null;
         if (stopped || nc.isClosed()) break;
-        log.warn({ err: error }, 'relay interrupted');
+        const text = messageOf(error);
+        if (text !== trouble) log.warn({ err: error }, 'relay interrupted');
+        trouble = text;
+        options.onTrouble?.(text);
         asked = true;
         await new Promise<void>((resolve) => clock.after(retryMs, resolve));
       }

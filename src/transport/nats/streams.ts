@@ -9,6 +9,7 @@ import {
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type StreamKind, streamNames } from './names.ts';
 
+const answerMs = 3000;
 /** Shares of the storage limit; together below one. Oldest messages go first when a share is used up. */
 const shares: Readonly<Record<StreamKind, number>> = {
   events: 0.2,
@@ -25,6 +26,13 @@ const perRun: Readonly<Record<StreamKind, number>> = {
   metrics: 100_000,
   artifacts: 10_000,
 };
+
+/** Streams of the yard that are not there. Throws when the bus does not answer in time. */
+export async function missingStreams(nc: NatsConnection, yard: string): Promise<string[]> {
+  const reply = await nc.request('$JS.API.STREAM.NAMES', '{}', { timeout: answerMs });
+  const { streams } = JSON.parse(reply.string()) as { streams?: string[] | null };
+  return Object.values(streamNames(yard)).filter((name) => streams?.includes(name) !== true);
+}
 
 /** Makes or updates the streams; returns the epoch of the events stream, new whenever it was made anew. */
 export async function ensureStreams(
