@@ -29,8 +29,6 @@ export type YardOptions = {
   home?: string;
   /** Settings beyond what the environment can say. */
   settings?: Record<string, unknown>;
-  /** What runs the daemon. */
-  script?: string;
 };
 
 export async function startYard(
@@ -45,7 +43,7 @@ export async function startYard(
   }
   let daemon: { pid: number; ended: Promise<unknown> } | null = null;
   const up = async (extra: Record<string, string> = {}): Promise<void> => {
-    const child = execa(process.execPath, [options.script ?? daemonScript], {
+    const child = execa(process.execPath, [daemonScript], {
       env: {
         RUNYARD_HOME: home,
         XDG_CONFIG_HOME: home,
