@@ -8,4 +8,5 @@ export {
   removeGroup,
 } from './cgroup.ts';
 export { type Marked, markedProcesses, markerName } from './marked.ts';
+export { createSegments, type Segments } from './shared-memory.ts';
 export { createTree, type Tree, type TreeOptions } from './tree.ts';

@@ -27,6 +27,8 @@ export type TreeOptions = {
   cgroup: string | null;
   /** When the trainer itself ended, as its recorder saw it; null when it lives or nobody knows. */
   endedMs: () => number | null;
+  /** Told of the processes before they are told to end: what they hold can be seen only now. */
+  ending?: (pids: readonly number[]) => void;
 };
 
 type Found = { pid: number; session: number; startTime: string };
@@ -38,12 +40,23 @@ export function createTree(options: TreeOptions): Tree {
     // Who left the session and scrubbed its environment is still in the group.
     return cgroup === null ? pids : [...new Set([...pids, ...groupMembers(cgroup)])];
   };
+  /** Not the whole machine is searched while the group says who there is. */
+  const quickly = (): number[] => {
+    const inGroup = cgroup === null ? [] : groupMembers(cgroup);
+    return inGroup.length > 0 ? inGroup : found();
+  };
   const toGroup = (name: NodeJS.Signals): boolean =>
     (isAlive(trainer) || isOurSession(options, sessionMembers(trainer))) &&
     kill(-trainer.pid, name);
   return {
-    signal: toGroup,
+    signal(name) {
+      options.ending?.(quickly());
+      return toGroup(name);
+    },
     killAll() {
+      const before = quickly();
+      if (before.length === 0) return 0;
+      options.ending?.(before);
       if (cgroup !== null && isPopulated(cgroup)) killGroup(cgroup);
       toGroup('SIGKILL');
       // Where the group got all, nobody has to search; a program without rights in it may be outside.

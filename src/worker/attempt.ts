@@ -19,6 +19,8 @@ import type { StallWatch } from './stall.ts';
 const beatMs = 1000;
 /** How long an ended run waits for its last output to be published before it is reported; then it is anyway. */
 const busPatienceMs = 2000;
+/** Names of removed shared memory that are told: a fact is a control message. */
+const segmentsTold = 20;
 /** How long the recorder may take to say that nothing of the trainer is left, before we look ourselves. */
 const aloneMs = 100;
 /** Stopping a tree is tried again at first and at most after this long: some of it may be forking. */
@@ -75,6 +77,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   const notePoint = ({ key, value }: Found): void => {
     if (key === 'charts/episodic_return') lastMetric = `return ${Number(value.toPrecision(5))}`;
   };
+  let segments: string[] = [];
   const feed: Feed = machine.createFeed({
     dir,
     runId,
@@ -281,6 +284,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       const claim = readClaim(dir);
       return machine.isDrained(dir) || claim === null || !isAlive(claim) ? true : null;
     });
+    segments = machine.removeSegments?.() ?? [];
     published = await pumping.finish(busPatienceMs);
     failpoint('worker.drained');
     return { type: 'output.drained' };
@@ -306,6 +310,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       manifest: taken.manifest,
       artifacts: taken.artifacts,
       last_metric: lastMetric ?? '',
+      // Shared memory that it left behind, and that is gone now.
+      ...(segments.length === 0 ? {} : { segments: segments.slice(0, segmentsTold) }),
       lines: lines + rest.lines,
       points: points + rest.points,
       skipped,

@@ -1,5 +1,5 @@
 /** What of the machine the supervision of an attempt needs; a simulation has another one. */
-import { createTree } from '../processes/index.ts';
+import { createSegments, createTree } from '../processes/index.ts';
 import {
   bootId,
   type Identity,
@@ -19,9 +19,12 @@ import { createStallWatch, silentFor } from './stall.ts';
 import { surveyOutput } from './survey.ts';
 import { until } from './until.ts';
 
-export type Machine = ReturnType<typeof thisMachine>;
+type ThisMachine = ReturnType<typeof thisMachine>;
+export type Machine = Omit<ThisMachine, 'removeSegments'> &
+  Partial<Pick<ThisMachine, 'removeSegments'>>;
 
 export function thisMachine() {
+  const segments = createSegments();
   return {
     clock: systemClock(),
     bootId,
@@ -32,7 +35,14 @@ export function thisMachine() {
     voidStart,
     until,
     createTree: (trainer: Identity, marker: string, cgroup: string | null) =>
-      createTree({ trainer, marker, cgroup, endedMs: () => endOf(marker) }),
+      createTree({
+        trainer,
+        marker,
+        cgroup,
+        endedMs: () => endOf(marker),
+        ending: segments.note,
+      }),
+    removeSegments: segments.remove,
     openControl,
     createFeed,
     startPump,

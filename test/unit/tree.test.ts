@@ -1,5 +1,6 @@
 /** Which processes are an attempt's: never those that only have a number in common with it. */
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,7 +10,8 @@ import { createTree, markedProcesses, markerName } from '../../src/processes/ind
 import { bootId, type Identity, identityOf, processStat } from '../../src/rundir/index.ts';
 import { eventually } from '../fixtures/trainers/recording.ts';
 
-const marker = '/nowhere/runs/aaaaaaaa/attempts/1';
+/** Of this test alone: another run of it at the same time has its own. */
+const marker = `/nowhere/${crypto.randomUUID()}/runs/aaaaaaaa/attempts/1`;
 
 /** A session of two: its leader, and a member of its group that may outlive it. */
 async function session(t: TestContext, env: Record<string, string> = {}) {
