@@ -213,11 +213,6 @@ export function createSupervisor(options: SupervisorOptions) {
     return true;
   };
 
-  const stateOfEntry = (runId: string): string | null => {
-    const entry = entries.get(runId);
-    return entry === undefined ? null : stateOf(entry.actor.getSnapshot());
-  };
-
   return {
     /** Stores a new run and starts its chart. Synchronous; not yet synced to disk. */
     add(row: Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'>, input: RunInput): void {
@@ -300,11 +295,11 @@ export function createSupervisor(options: SupervisorOptions) {
     },
 
     why: (runId: string) => queue.why(runId),
-    stateOf: stateOfEntry,
+    stateOf: (runId: string) => {
+      const entry = entries.get(runId);
+      return entry === undefined ? null : stateOf(entry.actor.getSnapshot());
+    },
     attemptOf: (runId: string) => entries.get(runId)?.attempt ?? null,
-    /** The runs that are in a state. */
-    inState: (state: string) =>
-      [...entries.keys()].filter((runId) => stateOfEntry(runId) === state),
     counts: () => ({
       queued: queue.waiting(),
       live: entries.size - queue.waiting(),

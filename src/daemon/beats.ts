@@ -4,8 +4,6 @@ import { type Clock, every } from '../telemetry/index.ts';
 
 export type BeatsOptions = {
   store: { setHeartbeat(runId: string, at: string, lastMetric: string | null): void };
-  /** Runs that are called live, whether anything was heard of their workers or not. */
-  running: () => readonly string[];
   /** Tells the run's chart that its worker went silent, or was heard again. */
   tell: (runId: string, event: { type: 'worker.silent' | 'worker.heard' }) => void;
   clock: Clock;
@@ -19,7 +17,7 @@ const silentAfterMs = 10_000;
 
 export type Beats = ReturnType<typeof createBeats>;
 
-export function createBeats({ store, running, tell, clock, onError }: BeatsOptions) {
+export function createBeats({ store, tell, clock, onError }: BeatsOptions) {
   const kept = new Map<string, Kept>();
 
   const look = (runId: string, beat: Kept): void => {
@@ -29,11 +27,6 @@ export function createBeats({ store, running, tell, clock, onError }: BeatsOptio
     tell(runId, { type: 'worker.silent' });
   };
   const stop = every(clock, storeMs, () => {
-    // A worker that has never been heard is silent from the first look on.
-    for (const runId of running()) {
-      if (kept.has(runId)) continue;
-      kept.set(runId, { at: null, atMs: clock.now().mono_ms, lastMetric: null, silent: false });
-    }
     for (const [runId, beat] of kept) {
       try {
         look(runId, beat);
@@ -45,6 +38,11 @@ export function createBeats({ store, running, tell, clock, onError }: BeatsOptio
   });
 
   return {
+    /** From now on the run's worker is to be heard: one that never says a word is silent too. */
+    expect(runId: string): void {
+      if (kept.has(runId)) return;
+      kept.set(runId, { at: null, atMs: clock.now().mono_ms, lastMetric: null, silent: false });
+    },
     heard({ runId, at, lastMetric }: Beat): void {
       const before = kept.get(runId);
       kept.set(runId, { at, atMs: clock.now().mono_ms, lastMetric, silent: false });

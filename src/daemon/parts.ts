@@ -155,7 +155,12 @@ export async function openParts(
       log,
     },
     {
-      onFact: (fact) => supervisor.applyFact(fact),
+      onFact: (fact) => {
+        const applied = supervisor.applyFact(fact);
+        if (applied && supervisor.stateOf(fact.run_id) === 'running.live')
+          beats.expect(fact.run_id);
+        return applied;
+      },
       onBeat: (beat) => {
         beats.heard(beat);
         bus.heard(beat.runId, beat.busTrouble);
@@ -273,7 +278,6 @@ export async function openParts(
 
   const beats = createBeats({
     store,
-    running: () => supervisor.inState('running.live'),
     tell: (runId, event) => supervisor.send(runId, event),
     clock,
     onError: (error) => log.error({ err: error }, 'heartbeat could not be stored'),
@@ -302,7 +306,10 @@ export async function openParts(
   return {
     recover() {
       recovery.note({ leases_mended: mendLeases(store, clock.iso()) });
-      const runs = supervisor.recover(recovery.saw);
+      const runs = supervisor.recover((row) => {
+        recovery.saw(row);
+        if (row.state.startsWith('running.')) beats.expect(row.run_id);
+      });
       failpoint('daemon.recovered');
       swept = secrets.sweep(
         (runId) => supervisor.stateOf(runId) === null,
