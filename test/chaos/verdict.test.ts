@@ -1,0 +1,99 @@
+/** That the checker of the chaos test sees what it is there to see. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RunSummary } from '../../src/contracts/index.ts';
+import type { Journal } from './journal.ts';
+import type { LoadedRun } from './load.ts';
+import { excuseFor, gapIn, wrongReport } from './verdict.ts';
+
+const started = {
+  pid: 7,
+  start_time: '1',
+  parent: 6,
+  parent_start_time: '1',
+  run: 'k3f9a2mx',
+  attempt: '1',
+};
+
+function judged(of: {
+  told: Partial<RunSummary>;
+  ends: Journal['ends'];
+  plan?: { exit?: number; signal?: number; limited?: boolean };
+  stopTried?: boolean;
+  killedAt?: string[];
+}): boolean {
+  const { exit = 0, signal = 0, limited = false } = of.plan ?? {};
+  const run = { stopTried: of.stopTried ?? false, plan: { limited, trainer: { exit, signal } } };
+  const told = { exit_code: 0, exit_signal: '', exited: true, failure_reason: null, ...of.told };
+  const journal = { start: started, ends: of.ends } as unknown as Journal;
+  return (
+    wrongReport(
+      run as LoadedRun,
+      told as RunSummary,
+      journal,
+      excuseFor(of.killedAt ?? [], false),
+    ) === null
+  );
+}
+
+const because = (code: string) => ({ code, text: '' });
+
+test('a report is right when it says what the trainer wrote', () => {
+  assert.ok(judged({ told: { status: 'completed' }, ends: [{ exit: 0 }] }));
+  const failed = {
+    status: 'failed',
+    exit_code: 3,
+    failure_reason: because('exit_nonzero'),
+  } as const;
+  assert.ok(judged({ told: failed, ends: [{ exit: 3 }], plan: { exit: 3 } }));
+});
+
+test('a report is wrong when the trainer wrote something else, or nothing', () => {
+  const completed = { status: 'completed' } as const;
+  assert.equal(judged({ told: completed, ends: [] }), false);
+  assert.equal(judged({ told: completed, ends: [{ exit: 3 }], plan: { exit: 3 } }), false);
+  const failed = {
+    status: 'failed',
+    exit_code: 3,
+    failure_reason: because('exit_nonzero'),
+  } as const;
+  assert.equal(judged({ told: failed, ends: [{ exit: 0 }] }), false);
+});
+
+test('an end that nobody saw is excused by a killed recorder alone', () => {
+  const told = {
+    status: 'failed',
+    exited: false,
+    failure_reason: because('exit_unobserved'),
+  } as const;
+  assert.ok(judged({ told, ends: [], killedAt: ['recorder.forked'] }));
+  // It died before anything ran, or after the end was on the disk.
+  for (const place of ['recorder.claimed', 'recorder.done'])
+    assert.equal(judged({ told, ends: [], killedAt: [place] }), false, place);
+  assert.equal(judged({ told, ends: [{ exit: 0 }] }), false);
+});
+
+test('what nobody asked for is wrong: a cancel, a limit, a signal, a failure of ours', () => {
+  const killed = { exit_signal: 'SIGTERM', exited: true } as const;
+  const ends = [{ signal: 'SIGTERM' }];
+  const cancelled = { status: 'cancelled', failure_reason: because('stopped'), ...killed } as const;
+  assert.equal(judged({ told: cancelled, ends }), false);
+  assert.ok(judged({ told: cancelled, ends, stopTried: true }));
+  for (const code of ['time_limit', 'signal', 'launch_failed', 'internal', 'trainer_vanished']) {
+    const told = { status: 'failed', failure_reason: because(code), ...killed } as const;
+    assert.equal(judged({ told, ends }), false, code);
+  }
+  const lost = { status: 'lost', failure_reason: because('machine_rebooted') } as const;
+  assert.equal(judged({ told: lost, ends: [] }), false);
+});
+
+test('a gap is one that is missing, one that is there twice, or an end that is missing', () => {
+  assert.equal(gapIn([1, 2, 3], 3), null);
+  for (const seqs of [
+    [1, 3],
+    [1, 2, 2, 3],
+    [2, 3],
+    [1, 2],
+  ])
+    assert.notEqual(gapIn(seqs, 3), null);
+});
