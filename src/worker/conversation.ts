@@ -53,6 +53,8 @@ export function createConversation(options: ConversationOptions): Conversation {
   let { generation } = options.about;
   let next = 1;
   let pending: Pending[] = [];
+  /** The daemon is done with the attempt, and takes no more facts. */
+  let over = false;
   let peer: Peer | null = null;
   const waiters: (() => void)[] = [];
 
@@ -83,6 +85,10 @@ export function createConversation(options: ConversationOptions): Conversation {
       } else if (message.type === 'ack') {
         pending = pending.filter(({ n }) => n > Number(message.n));
         if (pending.length === 0) for (const done of waiters.splice(0)) done();
+      } else if (message.type === 'over') {
+        over = true;
+        pending = [];
+        for (const done of waiters.splice(0)) done();
       } else if (message.type === 'wish') {
         options.onWish(message.wish as Wish);
       } else if (message.type === 'go') {
@@ -92,7 +98,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     fact(name, data) {
       const entry = { n: next, fact: { at: clock.iso(), fact: name, data } };
       next += 1;
-      pending.push(entry);
+      if (!over) pending.push(entry);
       sendFact(entry);
       failpoint('worker.stated');
       options.onFact({ v: 1, run_id, attempt, generation, n: entry.n, ...entry.fact });

@@ -153,7 +153,7 @@ export function createLocalExecutor(
     },
     detach(runId, attempt) {
       const key = `${runId}/${attempt}`;
-      links.get(key)?.close();
+      links.get(key)?.release();
       links.delete(key);
     },
     idle: () => pool.idle(),

@@ -33,7 +33,10 @@ export type Link = {
   wish(wish: Wish): void;
   /** An attempt that was not started may be, from now on or as soon as that is permitted. */
   mayLaunch(when: 'told' | 'now'): void;
+  /** Lets go of the worker, which goes on. */
   close(): void;
+  /** The same for good: the worker is told that nothing more of the attempt is wanted. */
+  release(): void;
 };
 
 /** What a worker says over its socket, a JSON line each. */
@@ -58,6 +61,7 @@ export function createLink(options: LinkOptions): Link {
   /** True while a worker of our own pool has the attempt. */
   let assigned = false;
   let closed = false;
+  let over = false;
   let launch: Permission = 'never';
   let worker: PoolWorker | null = null;
   /** When its worker last said anything, or was first spoken to. */
@@ -111,7 +115,10 @@ export function createLink(options: LinkOptions): Link {
     acquired.assign(
       config,
       (word) => {
-        if (word.type === 'attached') connect(word.socket);
+        if (word.type === 'attached') {
+          connect(word.socket);
+          if (over) sayOver();
+        }
         // Another worker reads this attempt: it is to be found by its file.
         if (word.type === 'refused' || word.type === 'idle') {
           forgetWorker();
@@ -132,11 +139,12 @@ export function createLink(options: LinkOptions): Link {
   };
 
   const connect = (at: string): void => {
-    if (closed || socket !== null) return;
+    if ((closed && !over) || socket !== null) return;
     heardAt = clock.now().mono_ms;
     const opened = options.dial(at, {
       connected: () =>
         guarded(() => {
+          if (over) return;
           retry = retryMs.first;
           write({ type: 'hello', generation: events.generation(runId, attempt) });
           if (wanted !== null) write({ type: 'wish', wish: wanted });
@@ -187,6 +195,22 @@ export function createLink(options: LinkOptions): Link {
     socket?.write(JSON.stringify(message));
   };
 
+  /** It may have a fact that nobody is left to take, and would wait for that. */
+  const sayOver = (): void => {
+    const last = socket;
+    write({ type: 'over' });
+    clock.later(() => last?.end());
+  };
+
+  const close = (): void => {
+    closed = true;
+    callOff?.();
+    forgive?.();
+    // After what is being said now: the acknowledgement of the last fact must still get out.
+    const last = socket;
+    clock.later(() => last?.end());
+  };
+
   return {
     ensure() {
       if (!assigned && socket === null) guarded(find);
@@ -203,13 +227,13 @@ export function createLink(options: LinkOptions): Link {
       worker?.go();
       write({ type: 'go' });
     },
-    close() {
-      closed = true;
-      callOff?.();
-      forgive?.();
-      // After what is being said now: the acknowledgement of the last fact must still get out.
-      const last = socket;
-      clock.later(() => last?.end());
+    close,
+    release() {
+      over = true;
+      const at = socket === null ? options.listening(dir) : null;
+      if (at !== null) connect(at);
+      sayOver();
+      close();
     },
   };
 }

@@ -109,6 +109,7 @@ export function createPool(options: PoolOptions): Pool {
       if (word.type === 'idle') rest(member);
     });
     member.send(JSON.stringify({ recorder: options.recorder }));
+    alive.add(member);
     void child.then((result) => {
       alive.delete(member);
       const index = free.indexOf(member);
