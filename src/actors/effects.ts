@@ -123,6 +123,8 @@ async function release(
   const began = clock.now();
   for (;;) {
     try {
+      // Another took over meanwhile: what it releases is no longer ours to release.
+      signal.throwIfAborted();
       executor.detach(runId, attempt);
       failpoint('release.begun');
       if (!quarantine && !(executor.swept(runId, attempt) && (await deps.locksFree(input)))) {
@@ -130,6 +132,7 @@ async function release(
         await pause(clock, leftoversRetryMs);
         continue;
       }
+      signal.throwIfAborted();
       await deps.release(input);
       failpoint('release.freed');
       return { type: 'slots.released' };

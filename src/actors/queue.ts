@@ -7,6 +7,8 @@ export type QueueOptions = {
   /** Runs under way, waiting ones left out. */
   live: () => number;
   grant: (runId: string, slots: readonly string[]) => void;
+  /** A grant was thrown back. */
+  refused: (runId: string, error: unknown) => void;
   /** Calls back later, not within the present turn. */
   later: (act: () => void) => void;
   /** Calls back after so many milliseconds. */
@@ -52,6 +54,15 @@ export function createQueue(options: QueueOptions): Queue {
     parallel: options.parallel,
   });
 
+  /** One that cannot be stored was told by its run, which is rebuilt and waits again. */
+  const grant = (runId: string, slots: readonly string[]): void => {
+    try {
+      options.grant(runId, slots);
+    } catch (error) {
+      options.refused(runId, error);
+    }
+  };
+
   const schedule = (): void => {
     if (scheduled || closed) return;
     scheduled = true;
@@ -62,7 +73,7 @@ export function createQueue(options: QueueOptions): Queue {
         options.after(holdMs, schedule);
         return;
       }
-      for (const { runId, slots } of decide(state())) options.grant(runId, slots);
+      for (const { runId, slots } of decide(state())) grant(runId, slots);
     });
   };
 

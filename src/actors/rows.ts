@@ -5,7 +5,7 @@ import type { RunPatch } from '../persistence/index.ts';
 
 type Snapshot = SnapshotFrom<typeof runMachine>;
 
-/** Longest text that goes into an event: control messages stay under 4,096 bytes. */
+/** Bytes of a text that goes into an event: control messages stay under 4,096 bytes. */
 const textMax = 1000;
 
 /** `noun.verb` of an event; XState's own name for a crashed effect is translated. */
@@ -29,8 +29,17 @@ export function detailOf(event: { type: string }): Record<string, unknown> {
   );
 }
 
-function cut(text: string): string {
-  return text.length <= textMax ? text : `${text.slice(0, textMax)}…`;
+/** At most so many bytes of it, written as JSON: there a control character takes six. */
+export function cut(text: string, maxBytes: number = textMax): string {
+  if (6 * text.length <= maxBytes) return text;
+  let bytes = 0;
+  let kept = '';
+  for (const character of text) {
+    bytes += Buffer.byteLength(JSON.stringify(character)) - 2;
+    if (bytes > maxBytes) return `${kept}…`;
+    kept += character;
+  }
+  return text;
 }
 
 /** The columns that a transition changes. */

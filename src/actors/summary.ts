@@ -1,6 +1,7 @@
 /** A run's row as the API shows it. */
 import type { RunStatus, RunSummary } from '../contracts/index.ts';
 import type { RunRow } from '../persistence/index.ts';
+import { cut } from './rows.ts';
 
 /** Bytes of a field of free text: a summary stays under 4,096. */
 const textMax = 300;
@@ -32,10 +33,10 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     finished_at: row.finished_at ?? '',
     last_heartbeat: live.heartbeat ?? row.last_heartbeat ?? '',
     artifact_manifest: row.artifact_manifest ?? '',
-    failure_reason: reason === null ? null : { code: reason.code, text: cut(reason.text) },
+    failure_reason: reason === null ? null : { code: reason.code, text: cut(reason.text, textMax) },
     gpu_slots: JSON.parse(row.gpu_slot) as string[],
-    why: cut(reason?.text ?? (live.why || whyHeld(row))),
-    command: cut(config.command.map(quoted).join(' ')),
+    why: cut(reason?.text ?? (live.why || whyHeld(row)), textMax),
+    command: cut(config.command.map(quoted).join(' '), textMax),
     exit_code: exit?.code ?? 0,
     exit_signal: exit?.signal ?? '',
     exited: exit !== null && (exit.kind === 'exited' || exit.kind === 'signaled'),
@@ -43,10 +44,10 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     last_seq: row.last_seq,
     run_dir: runDir,
     stop_user: stop?.user ?? '',
-    stop_reason: cut(stop?.reason ?? ''),
+    stop_reason: cut(stop?.reason ?? '', textMax),
     trace_id: row.trace_id,
     pid: row.finished_at === null ? (row.pid ?? 0) : 0,
-    cwd: cut(config.cwd ?? ''),
+    cwd: cut(config.cwd ?? '', textMax),
     code: codeOf(config.code),
     retry_of: row.retry_of ?? '',
   };
@@ -63,15 +64,11 @@ function codeOf(code: { commit?: string; dirty?: boolean; script?: string } | un
   if (code === undefined) return '';
   const commit = code.commit?.slice(0, 12) ?? '';
   const parts = [commit + (code.dirty === true ? '+dirty' : ''), code.script ?? ''];
-  return cut(parts.filter((part) => part !== '').join(' '));
+  return cut(parts.filter((part) => part !== '').join(' '), textMax);
 }
 
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-function cut(text: string): string {
-  return text.length <= textMax ? text : `${text.slice(0, textMax - 1)}…`;
 }
 
 function parse<T>(json: string | null): T | null {

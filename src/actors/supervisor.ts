@@ -60,13 +60,8 @@ export function createSupervisor(options: SupervisorOptions) {
     slots: options.slots,
     parallel: options.parallel,
     live: () => entries.size - queue.waiting(),
-    grant: (runId, slots) => {
-      try {
-        send(runId, { type: 'run.grant', slots });
-      } catch {
-        // It was logged; the run is rebuilt, and waits again.
-      }
-    },
+    grant: (runId, slots) => send(runId, { type: 'run.grant', slots }),
+    refused: (runId, error) => log.warn({ runId, err: error }, 'a grant was not stored'),
     later: clock.later,
     after: clock.after,
     hold: options.hold ?? (() => null),

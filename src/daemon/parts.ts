@@ -102,9 +102,14 @@ export async function openParts(
   });
   const temps = createTemps({ root: home.root, log });
   const memoirs = createMemoirs({ root: home.root, store, log });
-  const durability = createDurability(registry, store.lastPos(), (pos) => {
-    orchestrator.durable(pos);
-    bus.wake();
+  const durability = createDurability({
+    syncer: registry,
+    newest: store.lastPos(),
+    clock,
+    advanced(pos) {
+      orchestrator.durable(pos);
+      bus.wake();
+    },
   });
   const { synced } = durability;
   const token = loadToken(home.tokenFile);

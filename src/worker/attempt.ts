@@ -28,6 +28,9 @@ const pauseRetryMs = { first: 10, most: 500 };
 /** How long unacknowledged facts wait while no daemon is connected. */
 const lonelyMs = 15_000;
 
+/** Characters of a text in a fact: six bytes each at worst, and 4,096 bytes are all. */
+const textMax = 500;
+
 export type AttemptDone = {
   refused: string | null;
   /** Resolves when all output is published, or will not be. */
@@ -101,7 +104,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   /** Aborts with `signal`, and after so many milliseconds. */
   const within = (ms: number, signal: AbortSignal): AbortSignal => {
     const late = new AbortController();
-    clock.after(ms, () => late.abort());
+    clock.after(ms, () => late.abort('late'));
     return AbortSignal.any([signal, late.signal]);
   };
 
@@ -194,6 +197,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       fact('machine.rebooted');
       return { type: 'trainer.ended' };
     }
+    // An earlier worker had it: nobody can say any more how far it came.
+    if (launchFile === null && config.generation > 1) return lost();
     failpoint('worker.launching');
     if (launchFile === null) voidStart(dir);
     else await launching.begin(signal);
@@ -225,6 +230,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     failpoint('worker.found');
     if (identity !== null)
       fact('trainer.started', { pid: identity.pid, start_time: identity.start_time });
+    // What ran before the last boot is over, and its files may be incomplete.
+    if (identity !== null && identity.boot_id !== bootId()) return { type: 'trainer.found' };
     const { stall_ms: limitMs } = machine.readSpec(dir);
     stall ??= machine.createStallWatch({
       clock,
@@ -246,17 +253,22 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   /** It was there when the attempt was launched. */
   const isRemoved = (): boolean => readLaunch(dir) === null;
 
+  /** What may still live of the attempt is ended by the daemon's own sweep. */
+  const lost = (): WorkerEvent => {
+    seenEnd = true;
+    fact('attempt.lost', { text: `the directory ${dir} was removed while it ran` });
+    return { type: 'attempt.lost' };
+  };
+
   const follow = (signal: AbortSignal): Promise<WorkerEvent | null> =>
     until(dir, signal, (): WorkerEvent | null => {
-      if (isRemoved()) {
-        fact('attempt.lost', { text: `the directory ${dir} was removed while it ran` });
-        return { type: 'attempt.lost' };
-      }
+      if (isRemoved()) return lost();
       const verdict = judge(dir);
       // Its pid is written down a moment after the start.
       const written = 'trainer' in verdict ? verdict.trainer : null;
       if (trainer === null && written !== null) found(written);
       if (verdict.kind === 'exited') return ended(verdict.record);
+      if (verdict.kind === 'unclaimed') return lost();
       if (verdict.kind !== 'started' || verdict.recorderAlive) return null;
       // The recorder died: once the trainer is gone too, how it ended is unknown for good.
       if (verdict.trainerAlive) {
@@ -338,7 +350,9 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
         try {
           return await collect();
         } catch (error) {
-          fact('output.collected', { manifest: '', artifacts: 0, problem: messageOf(error) });
+          // It may name paths, and a fact is a control message.
+          const problem = messageOf(error).slice(0, textMax);
+          fact('output.collected', { manifest: '', artifacts: 0, problem });
           return { type: 'artifacts.taken' };
         }
       }),
@@ -370,6 +384,7 @@ function effecting(
         if (!controller.signal.aborted) sendBack({ type: 'effect.failed', text: messageOf(error) });
       },
     );
-    return () => controller.abort();
+    // Its own reason, because the default one takes a stack trace.
+    return () => controller.abort('its state was left');
   });
 }

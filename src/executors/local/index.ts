@@ -130,7 +130,9 @@ export function createLocalExecutor(
     attachLaunched(runId, attempt) {
       refuseLost(runId, attempt);
       const dir = attemptDir(home.root, runId, attempt);
-      if (exists(path.join(dir, attemptFiles.claim))) linkOf(runId, attempt).ensure();
+      // A claim is not synced: after a power loss only the registry knows that a worker had the attempt.
+      const launched = exists(path.join(dir, attemptFiles.claim));
+      if (launched || events.generation(runId, attempt) > 0) linkOf(runId, attempt).ensure();
     },
     attach(runId, attempt) {
       refuseLost(runId, attempt);

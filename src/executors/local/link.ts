@@ -100,7 +100,17 @@ export function createLink(options: LinkOptions): Link {
     else later();
   };
 
+  /** The registry or the disk may refuse, and nobody is there to be told: it is tried again. */
   const assign = (): void => {
+    try {
+      assignNow();
+    } catch (error) {
+      log.warn({ runId, attempt, err: error }, 'no worker could be assigned');
+      later();
+    }
+  };
+
+  const assignNow = (): void => {
     const generation = events.nextGeneration(runId, attempt);
     failpoint('assign.numbered');
     // Once its end is wished, nothing is started any more.

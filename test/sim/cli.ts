@@ -1,0 +1,158 @@
+/**
+ * `npm run sim -- --seed N` replays one world; `--lifecycles N` or `--minutes M` runs many on all cores and
+ * prints the coverage. Ends with 1 when an invariant was broken.
+ */
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { execa } from 'execa';
+import { type Hits, keyOf, reachable } from './coverage.ts';
+import { runShard } from './shard.ts';
+import type { Violation, WorldResult } from './world.ts';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    from: { type: 'string', default: '1' },
+    lifecycles: { type: 'string' },
+    minutes: { type: 'string' },
+    jobs: { type: 'string' },
+    /** How many notes of a broken world are printed. */
+    trace: { type: 'string', default: '120' },
+    /** How many cells never hit are printed. */
+    missed: { type: 'string', default: '60' },
+    /** For the shards that this command starts, and for the mutants. */
+    shard: { type: 'string' },
+  },
+});
+
+/** What a shard prints, a JSON line each. */
+type Said =
+  | { type: 'progress'; lifecycles: number; worlds: number }
+  | { type: 'broken'; seed: number; violation: Violation; lifecycles: number }
+  | { type: 'over'; lifecycles: number; worlds: number; hits: [string, number][] };
+
+const untilMs =
+  values.minutes === undefined
+    ? Number.POSITIVE_INFINITY
+    : Date.now() + 60_000 * Number(values.minutes);
+const wanted =
+  values.lifecycles === undefined
+    ? values.minutes === undefined
+      ? 1000
+      : Number.POSITIVE_INFINITY
+    : Number(values.lifecycles);
+
+if (values.seed !== undefined) await replay(Number(values.seed));
+else if (values.shard !== undefined) await beShard();
+else await runAll(Number(values.jobs ?? os.availableParallelism()));
+
+async function replay(seed: number): Promise<void> {
+  await runShard({
+    first: seed,
+    stride: 1,
+    lifecycles: 0,
+    untilMs: 0,
+    tell({ result }) {
+      print(result);
+      console.log(
+        `seed ${seed}: ${result.lifecycles} lifecycles, ${result.steps} steps, ` +
+          `${Math.round(result.simulatedMs)} ms simulated, trace ${result.hash}`,
+      );
+      if (result.violation !== null) process.exitCode = 1;
+      return false;
+    },
+  });
+}
+
+function print({ seed, violation, trace }: WorldResult): void {
+  if (violation === null) return;
+  console.log(trace.slice(-Number(values.trace)).join('\n'));
+  console.log(`✖ ${violation.invariant}: ${violation.text}`);
+  console.log(`replay: npm run sim -- --seed ${seed}`);
+}
+
+async function beShard(): Promise<void> {
+  const [first = 1, stride = 1] = (values.shard ?? '').split('/').map(Number);
+  const say = (said: Said): void => console.log(JSON.stringify(said));
+  let told = Date.now();
+  await runShard({
+    first,
+    stride,
+    lifecycles: wanted,
+    untilMs,
+    tell({ result, lifecycles, worlds, hits }) {
+      const { seed, violation } = result;
+      if (violation !== null) {
+        say({ type: 'broken', seed, violation, lifecycles });
+        process.exitCode = 1;
+      } else if (Date.now() > told + 1000) {
+        told = Date.now();
+        say({ type: 'progress', lifecycles, worlds });
+      }
+      if (violation !== null || lifecycles >= wanted || Date.now() > untilMs) {
+        say({ type: 'over', lifecycles, worlds, hits: [...hits] });
+      }
+      return true;
+    },
+  });
+}
+
+async function runAll(jobs: number): Promise<void> {
+  const began = performance.now();
+  const hits: Hits = new Map();
+  const progress = Array.from({ length: jobs }, () => ({ lifecycles: 0, worlds: 0 }));
+  const total = (of: 'lifecycles' | 'worlds'): number =>
+    progress.reduce((sum, each) => sum + each[of], 0);
+  const rate = (): string => {
+    const seconds = (performance.now() - began) / 1000;
+    const perSecond = Math.round(total('lifecycles') / seconds);
+    return `${total('lifecycles')} lifecycles in ${Math.round(seconds)} s, ${perSecond} a second`;
+  };
+  const broken: number[] = [];
+  let told = performance.now();
+  const shards = progress.map(async (mine, index) => {
+    const args = ['--shard', `${Number(values.from) + index}/${jobs}`];
+    if (Number.isFinite(wanted)) args.push('--lifecycles', String(Math.ceil(wanted / jobs)));
+    if (values.minutes !== undefined) args.push('--minutes', values.minutes);
+    const options = { reject: false, stderr: 'inherit', buffer: false } as const;
+    const shard = execa(
+      process.execPath,
+      [...process.execArgv, import.meta.filename, ...args],
+      options,
+    );
+    for await (const line of shard) {
+      const said = JSON.parse(line) as Said;
+      mine.lifecycles = said.lifecycles;
+      if (said.type === 'broken') {
+        broken.push(said.seed);
+        console.log(`✖ seed ${said.seed}: ${said.violation.invariant}: ${said.violation.text}`);
+      } else mine.worlds = said.worlds;
+      if (said.type === 'over') {
+        for (const [key, count] of said.hits) hits.set(key, (hits.get(key) ?? 0) + count);
+      }
+      if (performance.now() > told + 5000) {
+        told = performance.now();
+        console.log(rate());
+      }
+    }
+    const { exitCode } = await shard;
+    if (exitCode !== 0) process.exitCode = 1;
+  });
+  await Promise.all(shards);
+  console.log(`${rate()}; ${total('worlds')} worlds`);
+  report(hits);
+  // Again and whole: what a shard has seen is only its last word.
+  for (const seed of broken.slice(0, 1)) await replay(seed);
+}
+
+function report(hits: Hits): void {
+  const cells = reachable();
+  const missed = cells.filter((cell) => !hits.has(keyOf(cell)));
+  const share = ((100 * (cells.length - missed.length)) / cells.length).toFixed(1);
+  console.log(
+    `(state × event × fault): ${cells.length - missed.length} of ${cells.length}, ${share} %`,
+  );
+  for (const cell of missed.slice(0, Number(values.missed))) console.log(`  never: ${keyOf(cell)}`);
+  const more = missed.length - Number(values.missed);
+  if (more > 0) console.log(`  and ${more} more`);
+}

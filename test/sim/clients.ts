@@ -1,0 +1,143 @@
+/** People and programs that ask the daemon: they give up waiting, ask again, and watch events. */
+import type { RunEvent } from '../../src/contracts/index.ts';
+import { errnoOf, RunyardError } from '../../src/errors.ts';
+import type { Checker } from './checker.ts';
+import type { Daemon } from './daemon.ts';
+import type { ClientWish, RunPlan } from './plan.ts';
+import type { Stage } from './stage.ts';
+
+export type ClientOptions = {
+  stage: Stage;
+  checker: Checker;
+  /** The daemon that serves now. */
+  daemon: () => Daemon | null;
+};
+
+/** How long an answer is waited for, and how soon one asks again. */
+const answerMs = 4000;
+const againMs = 700;
+/** Refusals that an asker has to live with. */
+const refusals = ['run_not_running', 'run_not_found', 'registry_unavailable', 'disk_full'];
+
+/** Plays what people do about one run, from its submit on. */
+export function playClient(options: ClientOptions, plan: RunPlan): void {
+  const { stage, checker } = options;
+  const { schedule, trace } = stage;
+  const random = stage.random.fork();
+
+  /** One call over a connection that may break: the answer is told, or nothing ever. */
+  const call = <T>(
+    ask: (daemon: Daemon) => Promise<T>,
+    answered: (value: T, daemon: Daemon) => void,
+    refused: (error: unknown) => void,
+  ): boolean => {
+    const daemon = options.daemon();
+    if (daemon === null) return false;
+    ask(daemon).then(
+      (value) => {
+        if (!daemon.life.dead) answered(value, daemon);
+      },
+      (error) => {
+        if (!daemon.life.dead) refused(error);
+      },
+    );
+    return true;
+  };
+
+  const submit = (): void => {
+    let over = false;
+    const again = (): void => {
+      if (!over) schedule.after(againMs * (0.5 + random.next()), null, submit);
+      over = true;
+    };
+    schedule.after(answerMs, null, again);
+    const request = {
+      key: plan.key,
+      user: 'ana',
+      config: plan.config,
+      env_ref: null,
+      traceparent: `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-01`,
+    };
+    const asked = call(
+      (daemon) => daemon.orchestrator.submit(request),
+      ({ run_id }) => {
+        // What the daemon has said counts, whether or not it gets through.
+        checker.submitted(run_id);
+        trace.note(`submit of ${plan.id} is answered: ${run_id}`);
+        if (over || (!stage.faults.healed() && random.chance(0.1))) return;
+        over = true;
+        follow(run_id);
+      },
+      (error) => {
+        expectRefusal(stage, 'submit', error);
+        again();
+      },
+    );
+    if (!asked) again();
+  };
+
+  const follow = (runId: string): void => {
+    for (const { atMs, wish } of plan.wishes) schedule.after(atMs, null, () => want(runId, wish));
+    if (random.chance(0.3)) watchEvents(options, runId);
+  };
+
+  const want = (runId: string, wish: ClientWish): void => {
+    const about = { run: runId, user: 'bo', reason: reasonOf(random.next()) };
+    const isStop = wish === 'stop' || wish === 'stop --now';
+    if (isStop) checker.stopAsked(runId);
+    trace.note(`${wish} of ${runId} is asked`);
+    call(
+      async (daemon) => {
+        const { orchestrator } = daemon;
+        if (wish === 'get') return orchestrator.get(runId);
+        if (wish === 'pause') return orchestrator.pause(about);
+        if (wish === 'resume') return orchestrator.resume(about);
+        return orchestrator.stop({ ...about, now: wish === 'stop --now' });
+      },
+      (summary) => {
+        if (Buffer.byteLength(JSON.stringify(summary)) > 4096) {
+          stage.violate('small-control', `the summary of ${runId}`);
+        }
+        if (isStop) checker.stopAcknowledged(runId);
+      },
+      (error) => expectRefusal(stage, wish, error),
+    );
+  };
+
+  schedule.after(plan.atMs, null, submit);
+}
+
+/** Reads a run's events from where it is, whenever the daemon says that there are more. */
+function watchEvents({ stage, checker, daemon }: ClientOptions, runId: string): void {
+  let next = 1;
+  let of: Daemon | null = null;
+  const readOn = (): void => {
+    if (of === null || of.life.dead) return;
+    const events: RunEvent[] = of.orchestrator.events(runId, next, 100);
+    for (const event of events) checker.shown(event);
+    next += events.length;
+  };
+  const connect = (): void => {
+    if (of === null || of.life.dead) {
+      of = daemon();
+      of?.orchestrator.onEvents(runId, readOn);
+      readOn();
+    }
+    if (checker.runs().get(runId)?.state.startsWith('done.') !== true) {
+      stage.schedule.after(1000, null, connect);
+    }
+  };
+  connect();
+}
+
+function expectRefusal(stage: Stage, what: string, error: unknown): void {
+  if (error instanceof RunyardError && refusals.includes(error.code)) return;
+  if (/^(SQLITE_|EIO|ENOSPC)/.test(errnoOf(error) ?? '')) return;
+  stage.violate('no-surprise', `${what}: ${error instanceof Error ? error.stack : error}`);
+}
+
+/** Some reasons are long, and of the kind that grows when it is written as JSON. */
+function reasonOf(chance: number): string {
+  if (chance < 0.9) return 'wrong lr';
+  return (chance < 0.95 ? '€' : '\u0001').repeat(3000);
+}

@@ -1,0 +1,114 @@
+/**
+ * Coverage as (state × event × fault): the event came to a run in that state, and since the run had entered
+ * it the fault had struck that run, or all. `none` is calm weather.
+ *
+ * Reachable is what the chart's own arrows say: each leaf state with each event that it or a state around
+ * it handles, times the faults that can strike there. What is left out of that is listed with its reason.
+ */
+import { runMachine } from '../../src/machines/index.ts';
+import type { Transition } from './checker.ts';
+import { attemptFaults, type FaultKind, yardFaults } from './faults.ts';
+
+export type Cell = { state: string; event: string; fault: FaultKind | 'none' };
+export type Hits = Map<string, number>;
+
+type Exclusion = { because: string; when: (cell: Cell) => boolean };
+
+/** Faults that need an attempt which somebody looks after. */
+const isOfAttempt = (fault: string): boolean =>
+  (attemptFaults as readonly string[]).includes(fault);
+const trainerLives = /^(running\.|stopping\.(terminating|killing)$)/;
+
+export const exclusions: readonly Exclusion[] = [
+  {
+    because: 'before an attempt has its slots there is no worker, recorder, trainer or directory',
+    when: ({ state, fault }) => /^(queued|allocating)/.test(state) && isOfAttempt(fault),
+  },
+  {
+    because: 'what is over for the recorder can no longer be killed',
+    when: ({ state, fault }) =>
+      ['recorder.kill', 'recorder.fails', 'trainer.kill'].includes(fault) &&
+      !trainerLives.test(state),
+  },
+  {
+    because: 'nothing survives SIGKILL before somebody sends it',
+    when: ({ state, fault }) => fault === 'leftovers' && state.startsWith('running.'),
+  },
+  {
+    because: 'the last worker has let go, or is about to: nothing it says counts any more',
+    when: ({ state, fault }) => state === 'stopping.releasing' && /^(worker|wire)\./.test(fault),
+  },
+  {
+    because: 'the launch is the only effect whose crash is told while the trainer may start',
+    when: ({ state, event }) =>
+      event === 'effect.failed' && !['running.starting', 'stopping.collecting'].includes(state),
+  },
+  {
+    because: 'a worker tells the start once, and what it tells in other states is of a later time',
+    when: ({ state, event }) => event === 'trainer.started' && state !== 'running.starting',
+  },
+];
+
+/** Every cell that can be reached. */
+export function reachable(): Cell[] {
+  const cells: Cell[] = [];
+  for (const { state, events } of handled()) {
+    for (const event of events) {
+      for (const fault of ['none', ...yardFaults, ...attemptFaults] as const) {
+        const cell: Cell = { state, event, fault };
+        if (!exclusions.some(({ when }) => when(cell))) cells.push(cell);
+      }
+    }
+  }
+  return cells;
+}
+
+export function keyOf({ state, event, fault }: Cell): string {
+  return `${state} + ${event} + ${fault}`;
+}
+
+export type Recorder = {
+  transition(transition: Transition): void;
+  fault(kind: FaultKind, runId: string | null): void;
+};
+
+/** Records one world's hits into `hits`. */
+export function createRecorder(hits: Hits): Recorder {
+  const struck = new Map<string, Set<FaultKind>>();
+  const hit = (cell: Cell): void => {
+    const key = keyOf(cell);
+    hits.set(key, (hits.get(key) ?? 0) + 1);
+  };
+  return {
+    transition({ run_id: runId, from_state: state, to_state: to, event }) {
+      const faults = struck.get(runId);
+      if (to.startsWith('done.')) struck.delete(runId);
+      else if (faults === undefined) struck.set(runId, new Set());
+      if (state === '') return;
+      if (faults === undefined || faults.size === 0) hit({ state, event, fault: 'none' });
+      else for (const fault of faults) hit({ state, event, fault });
+      faults?.clear();
+    },
+    fault(kind, runId) {
+      if (runId !== null) struck.get(runId)?.add(kind);
+      else for (const faults of struck.values()) faults.add(kind);
+    },
+  };
+}
+
+type Node = typeof runMachine.root;
+
+/** Each leaf state that can be left, with the events that it or a state around it handles. */
+function handled(): { state: string; events: string[] }[] {
+  const found: { state: string; events: string[] }[] = [];
+  const visit = (node: Node, around: readonly string[]): void => {
+    const own = [...node.transitions.keys()].filter((name) => !name.startsWith('xstate.'));
+    const events = [...new Set([...around, ...own])];
+    const inner = Object.values(node.states) as Node[];
+    for (const each of inner) visit(each, events);
+    if (inner.length === 0 && node.type !== 'final')
+      found.push({ state: node.path.join('.'), events });
+  };
+  visit(runMachine.root, []);
+  return found;
+}

@@ -1,0 +1,262 @@
+/** One life of a daemon, wired as src/daemon/parts.ts does, on a simulated machine. */
+import {
+  createOrchestrator,
+  createSupervisor,
+  type Orchestrator,
+  provideRun,
+  type Supervisor,
+} from '../../src/actors/index.ts';
+import { createBeats } from '../../src/daemon/beats.ts';
+import { createBusLink } from '../../src/daemon/bus-link.ts';
+import { createTidying, mendLeases } from '../../src/daemon/tidying.ts';
+import {
+  createCheckpointer,
+  createDurability,
+  createGuard,
+  createRunStore,
+  createSyncer,
+  type Db,
+} from '../../src/persistence/index.ts';
+import type { Bus } from './bus.ts';
+import type { Checker } from './checker.ts';
+import { createExecutor } from './executor.ts';
+import { silentLog } from './log.ts';
+import { defaults, gpus } from './plan.ts';
+import type { Registry } from './registry.ts';
+import { clockOf, type Life } from './schedule.ts';
+import { passed, type Stage } from './stage.ts';
+import type { Wires } from './wire.ts';
+import type { Workers } from './worker.ts';
+
+export type Daemon = {
+  readonly life: Life;
+  readonly raw: Db;
+  readonly orchestrator: Orchestrator;
+  readonly supervisor: Supervisor;
+  readonly walBytes: () => number;
+  /** A graceful end: workers and bus go on. */
+  close(): Promise<void>;
+  /** Gives back what the operating system would take from a dead process. */
+  reclaim(): void;
+};
+
+export type DaemonParts = {
+  stage: Stage;
+  life: Life;
+  registry: Registry;
+  bus: Bus;
+  workers: Workers;
+  wires: Wires;
+  checker: Checker;
+  newId: () => string;
+};
+
+export const parallel = 6;
+export const walCapBytes = 1 << 20;
+const lockFile = (slot: string): string => `/locks/${slot}.lock`;
+
+/** Opens the registry and takes up every unfinished run. */
+export function startDaemon(parts: DaemonParts): Daemon {
+  const { stage, life, registry, checker } = parts;
+  const { schedule, machine, random, faults } = stage;
+  const clock = clockOf(schedule, life, machine);
+  const log = silentLog(stage, life);
+  const { db, raw, file } = registry.open(life);
+  const guard = createGuard({
+    file,
+    freeBytes: () => Number.MAX_SAFE_INTEGER,
+    makeRoom: () => false,
+    onCommit: () => checkpointer.committed(),
+  });
+  const store = createRunStore(db, guard);
+  const syncer = createSyncer(file, { sync: registry.sync(life), later: clock.later });
+  const checkpointer = createCheckpointer({
+    db,
+    file,
+    clock,
+    everyMs: 30_000,
+    growBytes: walCapBytes / 4,
+    capBytes: walCapBytes,
+    onError: () => undefined,
+  });
+  const durability = createDurability({
+    syncer,
+    newest: store.lastPos(),
+    clock,
+    advanced(pos) {
+      orchestrator.durable(pos);
+      bus.wake();
+    },
+  });
+  const { synced } = durability;
+  const bus = createBusLink({
+    url: null,
+    yard: 'sim',
+    store,
+    maxFileBytes: 0,
+    durablePos: durability.pos,
+    clock,
+    log,
+    server: parts.bus.server(life),
+    reach: parts.bus.reach(life),
+  });
+  const { watched, real } = createExecutor(
+    { ...parts, clock, log, synced },
+    {
+      onFact: (fact) => checker.fact(fact, () => supervisor.applyFact(fact)),
+      onBeat: (beat) => beats.heard(beat),
+      generation: (runId, attempt) => store.attempt(runId, attempt)?.generation ?? 0,
+      nextGeneration: (runId, attempt) => store.nextGeneration(runId, attempt, machine.bootId()),
+    },
+  );
+  const supervisor: Supervisor = createSupervisor({
+    store,
+    clock,
+    log,
+    machine: () => chart,
+    slots: () => Array.from({ length: gpus }, (_, index) => ({ id: `g${index}` })),
+    parallel,
+    committed: ({ runId, pos, done }) => {
+      durability.committed(pos);
+      orchestrator.committed(runId, pos);
+      if (done) {
+        beats.forget(runId);
+        checkpointer.ask('termination');
+      }
+      synced().catch(() => undefined);
+    },
+  });
+  const planOf = (runId: string) => {
+    const command = JSON.parse(store.run(runId)?.config ?? '{"command":[]}').command as string[];
+    return stage.plans.get(command[1] ?? '');
+  };
+  const locksFree = async (files: readonly string[]): Promise<boolean> => {
+    await passed(stage, life, random.next() * 3);
+    return !files.some(machine.isLocked);
+  };
+  const chart = provideRun({
+    clock,
+    executor: watched,
+    async preflight(runId) {
+      checker.began('preflight', runId, null);
+      const plan = planOf(runId);
+      await passed(
+        stage,
+        life,
+        plan?.preflight !== 'passes' ? random.int(2000) : random.next() * 4,
+      );
+      return plan?.preflight === 'fails' ? ['the working directory /exp does not exist'] : [];
+    },
+    lease({ runId, attempt }, slots) {
+      checker.began('lease', runId, attempt);
+      return store.lease(runId, attempt, slots, clock.iso());
+    },
+    async spec({ runId, attempt }) {
+      checker.began('launch', runId, attempt);
+      const row = store.run(runId);
+      const config = JSON.parse(row?.config ?? '{}') as {
+        command: string[];
+        artifacts?: string[];
+        stall_limit_s?: number;
+      };
+      const slots = store.leases().filter((lease) => lease.run_id === runId);
+      await passed(stage, life, random.next() * 3);
+      return {
+        runId,
+        attempt,
+        argv: config.command,
+        cwd: '/exp',
+        umask: 0o022,
+        env: {},
+        envUnset: [],
+        isolate: false,
+        artifacts: config.artifacts ?? [],
+        outputLimitBytes: 1 << 20,
+        stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
+        killPatienceMs: 1000 * defaults.killPatienceS,
+        gpuLocks: slots.map(({ slot }) => lockFile(slot)),
+      };
+    },
+    leftoversMs: 1000 * defaults.killPatienceS,
+    async locksFree({ runId, attempt }) {
+      // What never had a process holds nothing, whoever else may have its GPU.
+      const dir = stage.dirs.find(`/sim/runs/${runId}/attempts/${attempt}`);
+      const trained = dir?.start?.voided === false;
+      if (dir?.start?.voided === true || (dir?.exit && !trained)) return true;
+      const held = store.leases().filter((l) => l.run_id === runId && l.attempt === attempt);
+      return locksFree(held.map(({ slot }) => lockFile(slot)));
+    },
+    async release({ runId, attempt, quarantine }) {
+      checker.began('release', runId, attempt);
+      if (quarantine) store.quarantine(runId, attempt, clock.iso());
+      else store.releaseLeases(runId, attempt);
+    },
+  });
+  const orchestrator: Orchestrator = createOrchestrator({
+    home: { root: '/sim' },
+    store,
+    inputs: { read: async () => Buffer.alloc(0) } as never,
+    supervisor,
+    clock,
+    synced,
+    newId: parts.newId,
+    defaults,
+    heartbeat: (runId) => beats.last(runId),
+    remember: () => undefined,
+    health: () => null as never,
+    admit: () => undefined,
+    logs: () => null as never,
+    metrics: () => null as never,
+    shutdown: () => undefined,
+    disk: {
+      async foundProgram() {
+        await passed(stage, life, random.next() * 2);
+        return '/bin/train';
+      },
+      writeRunFiles: () => passed(stage, life, random.next() * 4),
+    },
+  });
+  const beats = createBeats({
+    store,
+    tell: (runId, event) => supervisor.send(runId, event),
+    clock,
+    onError: () => undefined,
+  });
+  const tidying = createTidying({
+    executor: real,
+    store,
+    isOver(runId, attempt) {
+      const live = supervisor.attemptOf(runId);
+      return live === null ? store.run(runId) !== undefined : attempt !== live;
+    },
+    ended: () => undefined,
+    readmit: supervisor.readmit,
+    locksFree,
+    gpuLocks: '/locks',
+    clock,
+    log,
+  });
+  checker.opened(raw);
+  mendLeases(store, clock.iso());
+  supervisor.recover();
+  tidying.start();
+  faults.point(life, 'recovered');
+
+  return {
+    life,
+    raw,
+    orchestrator,
+    supervisor,
+    walBytes: checkpointer.walBytes,
+    async close() {
+      beats.close();
+      tidying.close();
+      supervisor.close();
+      await real.close();
+      await syncer.synced().catch(() => undefined);
+      await bus.close(false);
+      checkpointer.close();
+    },
+    reclaim: () => syncer.close(),
+  };
+}

@@ -1,0 +1,98 @@
+/** What may go wrong in a world, and where: a seed enables some kinds, chance does the rest. */
+import type { Random } from './random.ts';
+import type { Life } from './schedule.ts';
+
+/** Kinds that strike one attempt, and kinds that strike all. */
+export const attemptFaults = [
+  'worker.kill',
+  'worker.mute',
+  'recorder.kill',
+  'recorder.fails',
+  'trainer.kill',
+  'wire.cut',
+  'wire.loss',
+  'wire.late',
+  'wire.repeat',
+  'rundir.lost',
+  'rundir.full',
+  'leftovers',
+] as const;
+export const yardFaults = [
+  'daemon.kill',
+  'daemon.stop',
+  'machine.crash',
+  'machine.reboot',
+  'bus.down',
+  'bus.wiped',
+  'bus.loss',
+  'bus.late',
+  'bus.repeat',
+  'write.fails',
+  'sync.fails',
+  'clock.jump',
+] as const;
+export type FaultKind = (typeof attemptFaults)[number] | (typeof yardFaults)[number];
+export const faultKinds: readonly FaultKind[] = [...attemptFaults, ...yardFaults];
+
+/** Thrown where a process died: whoever catches it is dead, and can do nothing any more. */
+export class Dead extends Error {
+  constructor(life: Life) {
+    super(`${life.name} is dead`);
+  }
+}
+
+export type Faults = {
+  readonly enabled: ReadonlySet<FaultKind>;
+  /** True when this kind strikes here; `runId` null: all runs. */
+  chance(kind: FaultKind, probability: number, runId: string | null): boolean;
+  /** Notes that a kind struck. */
+  strike(kind: FaultKind, runId: string | null): void;
+  /** A point at which the daemon may be killed: throws if it is, or was. */
+  point(life: Life, name: string): void;
+  /** After so many points the daemon is killed, or the machine loses its power. */
+  killAt(points: number, how: 'kill' | 'crash'): void;
+  /** From here on nothing goes wrong any more. */
+  heal(): void;
+  healed(): boolean;
+};
+
+export type FaultOptions = {
+  random: Random;
+  enabled: ReadonlySet<FaultKind>;
+  /** Kills the daemon; told where. */
+  kill: (how: 'kill' | 'crash', where: string) => void;
+  struck: (kind: FaultKind, runId: string | null) => void;
+};
+
+export function createFaults({ random, enabled, kill, struck }: FaultOptions): Faults {
+  let healed = false;
+  let left = Number.POSITIVE_INFINITY;
+  let how: 'kill' | 'crash' = 'kill';
+  return {
+    enabled,
+    chance(kind, probability, runId) {
+      if (healed || !enabled.has(kind) || !random.chance(probability)) return false;
+      struck(kind, runId);
+      return true;
+    },
+    strike: struck,
+    point(life, name) {
+      if (!life.dead && !healed) {
+        left -= 1;
+        if (left <= 0) {
+          left = Number.POSITIVE_INFINITY;
+          kill(how, name);
+        }
+      }
+      if (life.dead) throw new Dead(life);
+    },
+    killAt(points, wanted) {
+      left = points;
+      how = wanted;
+    },
+    heal() {
+      healed = true;
+    },
+    healed: () => healed,
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * `npm run sim:mutants [-- NAME…]`: breaks the product on purpose, one bug at a time in a copy of its source,
+ * and shows that the simulation catches it. A mutant is a file in test/sim/mutants:
+ *
+ *   name: what is wrong
+ *   file: src/…
+ *   find:
+ *     lines to replace, as they stand there
+ *   replace:
+ *     what comes in their place
+ *
+ * with as many parts of file, find and replace as it takes. Two spaces before each line are taken off.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { execa } from 'execa';
+
+type Edit = { file: string; find: string; replace: string };
+type Mutant = { name: string; edits: Edit[] };
+type Verdict = { mutant: string; caughtBy: string; lifecycles: number };
+
+const root = path.join(import.meta.dirname, '..', '..');
+const folder = path.join(import.meta.dirname, 'mutants');
+const copied = ['src', 'schemas', 'test/sim', 'package.json'];
+
+const { values, positionals } = parseArgs({
+  options: { lifecycles: { type: 'string', default: '6000' }, jobs: { type: 'string' } },
+  allowPositionals: true,
+});
+
+const mutants = fs
+  .readdirSync(folder)
+  .sort()
+  .map((file) => read(path.join(folder, file)))
+  .filter(
+    ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
+  );
+// Without a bug nothing is caught: the same budget, on the source as it is.
+if (positionals.length === 0) mutants.unshift({ name: 'nothing is wrong', edits: [] });
+
+const verdicts: Verdict[] = [];
+const queue = [...mutants];
+const jobs = Number(values.jobs ?? os.availableParallelism());
+await Promise.all(Array.from({ length: jobs }, work));
+const escaped = verdicts.filter(
+  ({ mutant, caughtBy }) => (caughtBy === '') !== (mutant === 'nothing is wrong'),
+);
+console.log(`\n${mutants.length - escaped.length} of ${mutants.length} as they should be`);
+if (escaped.length > 0) process.exitCode = 1;
+
+async function work(): Promise<void> {
+  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+    const verdict = await judge(mutant);
+    verdicts.push(verdict);
+    const after = `${verdict.lifecycles} lifecycles`;
+    const said =
+      verdict.caughtBy === '' ? `not caught in ${after}` : `${verdict.caughtBy}, ${after}`;
+    console.log(`${verdict.mutant.padEnd(60)} ${said}`);
+  }
+}
+
+async function judge({ name, edits }: Mutant): Promise<Verdict> {
+  const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-mutant-'));
+  try {
+    for (const each of copied) {
+      fs.cpSync(path.join(root, each), path.join(copy, each), { recursive: true });
+    }
+    fs.symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+    for (const edit of edits) apply(copy, name, edit);
+    const args = ['test/sim/cli.ts', '--shard', '1/1', '--lifecycles', values.lifecycles];
+    const { stdout, stderr } = await execa(process.execPath, args, { cwd: copy, reject: false });
+    const said = stdout
+      .split('\n')
+      .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+    const broken = said.find(({ type }) => type === 'broken');
+    const over = said.find(({ type }) => type === 'over');
+    if (broken !== undefined) {
+      const { invariant, text } = broken.violation as { invariant: string; text: string };
+      const caughtBy = `${invariant} (${text.split('\n')[0]?.slice(0, 90)})`;
+      return { mutant: name, caughtBy, lifecycles: broken.lifecycles };
+    }
+    // A mutant that does not even run proves nothing.
+    if (over === undefined) throw new Error(`"${name}" does not run:\n${stderr.slice(-2000)}`);
+    return { mutant: name, caughtBy: '', lifecycles: over.lifecycles };
+  } finally {
+    fs.rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+/** Fails loudly where the source is no longer what the mutant knows. */
+function apply(copy: string, name: string, { file, find, replace }: Edit): void {
+  const at = path.join(copy, file);
+  const source = fs.readFileSync(at, 'utf8');
+  const count = source.split(find).length - 1;
+  if (count !== 1)
+    throw new Error(`"${name}": ${file} has its text ${count} times, not once:\n${find}`);
+  fs.writeFileSync(
+    at,
+    source.replace(find, () => replace),
+  );
+}
+
+function read(file: string): Mutant {
+  const lines = fs.readFileSync(file, 'utf8').split('\n');
+  let name = path.basename(file);
+  const edits: Edit[] = [];
+  let into: 'find' | 'replace' | null = null;
+  for (const line of lines) {
+    const [, key, value = ''] = /^(name|file|find|replace):\s*(.*)$/.exec(line) ?? [];
+    if (key === 'name') name = value;
+    else if (key === 'file') edits.push({ file: value, find: '', replace: '' });
+    if (key !== undefined) into = key === 'find' || key === 'replace' ? key : null;
+    else if (into !== null && line.startsWith('  ')) {
+      const edit = edits.at(-1);
+      if (edit === undefined) throw new Error(`${file}: a file comes before what is found in it`);
+      edit[into] += `${line.slice(2)}\n`;
+    }
+  }
+  return { name, edits };
+}

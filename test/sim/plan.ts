@@ -1,0 +1,98 @@
+/** What is submitted in a world, and how each trainer will behave. */
+import type { TrainRunConfig } from '../../src/contracts/index.ts';
+import type { ExitRecord } from '../../src/rundir/index.ts';
+import type { Random } from './random.ts';
+
+export type TrainerPlan = {
+  /** Time that it runs by itself, not counted while it is stopped. */
+  readonly worksMs: number;
+  readonly end: Pick<ExitRecord, 'kind' | 'code' | 'signal' | 'core'>;
+  /** Not startable at all, as the recorder finds. */
+  readonly refused: 'noexec' | 'notstarted' | null;
+  readonly onTerm: 'dies' | 'exits' | 'ignores';
+  readonly termMs: number;
+  /** Descendants: each ends with the trainer, or only when it is killed. */
+  readonly children: readonly { readonly stays: boolean; readonly stuckMs: number }[];
+  /** How long SIGKILL takes: more than the patience is a process in state D. */
+  readonly stuckMs: number;
+  readonly talks: boolean;
+};
+
+export type RunPlan = {
+  readonly id: string;
+  readonly atMs: number;
+  readonly key: string;
+  readonly config: TrainRunConfig;
+  readonly trainer: TrainerPlan;
+  readonly preflight: 'passes' | 'fails' | 'slow';
+  readonly artifacts: 'none' | 'some' | 'fail' | 'slow';
+  /** What people ask of it, each so long after its submit. */
+  readonly wishes: readonly { readonly atMs: number; readonly wish: ClientWish }[];
+};
+export type ClientWish = 'stop' | 'stop --now' | 'pause' | 'resume' | 'get';
+
+/** Patience of the yard with SIGKILL, and grace of a stop, unless a run says otherwise. */
+export const defaults = { graceS: 2, killPatienceS: 4 };
+export const gpus = 3;
+
+export function planRun(random: Random, id: string, atMs: number): RunPlan {
+  const trainer = planTrainer(random);
+  const config: TrainRunConfig = { command: ['train', id], cwd: '/exp', gpus: planGpus(random) };
+  if (random.chance(0.12)) config.time_limit_s = random.between(1, 6);
+  if (random.chance(0.1)) config.stall_limit_s = random.between(1, 4);
+  if (random.chance(0.3)) config.stop = { grace_s: random.between(0, 3) };
+  if (random.chance(0.15)) config.artifacts = ['*.pt'];
+  return {
+    id,
+    atMs,
+    key: random.chance(0.8) ? `key-${id}` : '',
+    config,
+    trainer,
+    preflight: random.chance(0.05) ? 'fails' : random.chance(0.2) ? 'slow' : 'passes',
+    artifacts: random.pick(['some', 'some', 'fail', 'slow']),
+    wishes: planWishes(random),
+  };
+}
+
+function planGpus(random: Random): number {
+  if (random.chance(0.4)) return 0;
+  return random.chance(0.03) ? gpus : random.between(1, 2);
+}
+
+function planTrainer(random: Random): TrainerPlan {
+  const children = random.chance(0.25) ? random.between(1, 2) : 0;
+  return {
+    worksMs: random.chance(0.05) ? random.between(5_000, 25_000) : random.between(0, 1_500),
+    end: planEnd(random),
+    refused: random.chance(0.03) ? random.pick(['noexec', 'notstarted']) : null,
+    onTerm: random.pick(['dies', 'dies', 'exits', 'ignores']),
+    termMs: random.pick([0, 5, 200, 1_500]),
+    children: Array.from({ length: children }, () => ({
+      stays: random.chance(0.5),
+      stuckMs: planStuck(random, 0.06),
+    })),
+    stuckMs: planStuck(random, 0.05),
+    talks: random.chance(0.6),
+  };
+}
+
+function planStuck(random: Random, often: number): number {
+  return random.chance(often) ? random.between(2_000, 15_000) : random.pick([0, 0, 1, 20]);
+}
+
+function planEnd(random: Random): TrainerPlan['end'] {
+  if (random.chance(0.65)) return { kind: 'exited', code: 0 };
+  if (random.chance(0.6)) return { kind: 'exited', code: random.pick([1, 2, 137, 143, 255]) };
+  const signal = random.pick(['SIGSEGV', 'SIGTERM', 'SIGKILL', 'SIGABRT']);
+  return { kind: 'signaled', signal, core: random.chance(0.3) };
+}
+
+function planWishes(random: Random): RunPlan['wishes'] {
+  if (random.chance(0.55)) return [];
+  const count = random.between(1, 4);
+  const kinds: ClientWish[] = ['stop', 'stop --now', 'pause', 'resume', 'pause', 'pause', 'get'];
+  return Array.from({ length: count }, () => ({
+    atMs: random.chance(0.3) ? random.between(0, 100) : random.between(0, 6_000),
+    wish: random.pick(kinds),
+  })).sort((a, b) => a.atMs - b.atMs);
+}

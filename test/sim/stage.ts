@@ -1,0 +1,34 @@
+/** What all parts of a simulated world share. */
+import type { Directories } from './directories.ts';
+import type { Faults } from './faults.ts';
+import type { Journal } from './journal.ts';
+import type { Machine } from './kernel.ts';
+import type { RunPlan } from './plan.ts';
+import type { Random } from './random.ts';
+import type { Life, Schedule } from './schedule.ts';
+import type { Trace } from './trace.ts';
+
+export type Stage = {
+  readonly random: Random;
+  readonly schedule: Schedule;
+  readonly trace: Trace;
+  readonly machine: Machine;
+  readonly dirs: Directories;
+  readonly faults: Faults;
+  readonly journal: Journal;
+  /** By the id in the run's command. */
+  readonly plans: Map<string, RunPlan>;
+  /** An invariant does not hold: the world ends after this step. */
+  violate(invariant: string, text: string): void;
+};
+
+/** Resolves after so many milliseconds, if that life goes on. */
+export function passed(stage: Stage, life: Life, ms: number): Promise<void> {
+  return new Promise((resolve) => stage.schedule.after(ms, life, () => resolve()));
+}
+
+/** `runId` and attempt of an attempt's directory. */
+export function attemptAt(dir: string): { runId: string; attempt: number } {
+  const [runId = '', , attempt = ''] = dir.split('/').slice(-3);
+  return { runId, attempt: Number(attempt) };
+}
