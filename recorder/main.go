@@ -59,6 +59,7 @@ func main() {
 	}
 	failpoint("recorder.begun")
 	makeClaim(plan, boot)
+	refuseVoided()
 	failpoint("recorder.claimed")
 	record(plan)
 }

@@ -94,6 +94,14 @@ func makeClaim(plan *launch, boot string) {
 	_ = unix.Close(fd)
 }
 
+// refuseVoided ends this process if the attempt was declared never started before we claimed it. Its GPUs
+// may be another's by now: a lock of them, held for a moment only, would refuse that other one.
+func refuseVoided() {
+	if unix.Access("start", unix.F_OK) == nil {
+		fail(codeVoided, "this attempt was declared never started")
+	}
+}
+
 // makeStart marks the attempt as started, or ends this process if it was voided before. From here on
 // nobody may start it again, whatever happens to us. The file stays open for its second line.
 func makeStart(plan *launch) (fd int) {

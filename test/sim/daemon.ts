@@ -52,7 +52,7 @@ export type DaemonParts = {
 };
 
 export const parallel = 6;
-export const walCapBytes = 1 << 20;
+export const walCapBytes = 4 << 20;
 const lockFile = (slot: string): string => `/locks/${slot}.lock`;
 
 /** Opens the registry and takes up every unfinished run. */

@@ -63,7 +63,8 @@ function record(stage: Stage, path: string, ended: () => void): void {
   };
   const check = (): void => {
     const plan = stage.plans.get(dir()?.launch?.argv[1] ?? '')?.trainer;
-    if (plan === undefined) end();
+    // What was voided before the claim must not even touch the locks.
+    if (plan === undefined || dir()?.start != null) end();
     else if (plan.refused !== null) refuse({ kind: plan.refused, errno: 'ENOENT' });
     else if (machine.lock(dir()?.launch?.gpu_locks ?? [], self)) soon(start);
     else {
