@@ -40,6 +40,14 @@ test('a voided attempt never starts, and its recorder ends with code 4 and no ex
   assert.deepEqual(judge(attempt.dir), { kind: 'voided' });
 });
 
+test('a recorder that comes after its attempt was voided does not touch its GPU locks', async (t) => {
+  const lock = path.join(prepare(t, { argv: ['true'] }).dir, 'gpu0');
+  const attempt = prepare(t, { argv: leavesMark, gpu_locks: [lock] });
+  assert.equal(voidStart(attempt.dir), 'voided');
+  assert.equal((await attempt.run()).code, 4);
+  assert.ok(!fs.existsSync(lock), 'a lock is made when it is taken');
+});
+
 test('an attempt that started cannot be voided', async (t) => {
   const attempt = prepare(t, { argv: leavesMark });
   await attempt.run();
