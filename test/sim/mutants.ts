@@ -16,13 +16,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { type Mutant, mutate, readMutants } from './mutant.ts';
 
-type Edit = { file: string; find: string; replace: string };
-type Mutant = { name: string; edits: Edit[] };
 type Verdict = { mutant: string; caughtBy: string; lifecycles: number };
 
 const root = path.join(import.meta.dirname, '..', '..');
-const folder = path.join(import.meta.dirname, 'mutants');
 const copied = ['src', 'schemas', 'test/sim', 'package.json'];
 
 const { values, positionals } = parseArgs({
@@ -30,13 +28,9 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
-const mutants = fs
-  .readdirSync(folder)
-  .sort()
-  .map((file) => read(path.join(folder, file)))
-  .filter(
-    ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
-  );
+const mutants = readMutants().filter(
+  ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
+);
 // Without a bug nothing is caught: the same budget, on the source as it is.
 if (positionals.length === 0) mutants.unshift({ name: 'nothing is wrong', edits: [] });
 
@@ -61,14 +55,14 @@ async function work(): Promise<void> {
   }
 }
 
-async function judge({ name, edits }: Mutant): Promise<Verdict> {
+async function judge(mutant: Mutant): Promise<Verdict> {
   const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-mutant-'));
   try {
     for (const each of copied) {
       fs.cpSync(path.join(root, each), path.join(copy, each), { recursive: true });
     }
     fs.symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
-    for (const edit of edits) apply(copy, name, edit);
+    mutate(copy, mutant);
     const args = ['test/sim/cli.ts', '--shard', '1/1', '--lifecycles', values.lifecycles];
     const { stdout, stderr } = await execa(process.execPath, args, { cwd: copy, reject: false });
     const said = stdout
@@ -79,44 +73,13 @@ async function judge({ name, edits }: Mutant): Promise<Verdict> {
     if (broken !== undefined) {
       const { invariant, text } = broken.violation as { invariant: string; text: string };
       const caughtBy = `${invariant} (${text.split('\n')[0]?.slice(0, 90)})`;
-      return { mutant: name, caughtBy, lifecycles: broken.lifecycles };
+      return { mutant: mutant.name, caughtBy, lifecycles: broken.lifecycles };
     }
     // A mutant that does not even run proves nothing.
-    if (over === undefined) throw new Error(`"${name}" does not run:\n${stderr.slice(-2000)}`);
-    return { mutant: name, caughtBy: '', lifecycles: over.lifecycles };
+    if (over === undefined)
+      throw new Error(`"${mutant.name}" does not run:\n${stderr.slice(-2000)}`);
+    return { mutant: mutant.name, caughtBy: '', lifecycles: over.lifecycles };
   } finally {
     fs.rmSync(copy, { recursive: true, force: true });
   }
-}
-
-/** Fails loudly where the source is no longer what the mutant knows. */
-function apply(copy: string, name: string, { file, find, replace }: Edit): void {
-  const at = path.join(copy, file);
-  const source = fs.readFileSync(at, 'utf8');
-  const count = source.split(find).length - 1;
-  if (count !== 1)
-    throw new Error(`"${name}": ${file} has its text ${count} times, not once:\n${find}`);
-  fs.writeFileSync(
-    at,
-    source.replace(find, () => replace),
-  );
-}
-
-function read(file: string): Mutant {
-  const lines = fs.readFileSync(file, 'utf8').split('\n');
-  let name = path.basename(file);
-  const edits: Edit[] = [];
-  let into: 'find' | 'replace' | null = null;
-  for (const line of lines) {
-    const [, key, value = ''] = /^(name|file|find|replace):\s*(.*)$/.exec(line) ?? [];
-    if (key === 'name') name = value;
-    else if (key === 'file') edits.push({ file: value, find: '', replace: '' });
-    if (key !== undefined) into = key === 'find' || key === 'replace' ? key : null;
-    else if (into !== null && line.startsWith('  ')) {
-      const edit = edits.at(-1);
-      if (edit === undefined) throw new Error(`${file}: a file comes before what is found in it`);
-      edit[into] += `${line.slice(2)}\n`;
-    }
-  }
-  return { name, edits };
 }

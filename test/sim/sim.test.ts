@@ -1,6 +1,10 @@
 /** The whole orchestrator on simulated time: invariants after every step, liveness at the end. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { after, test } from 'node:test';
+import { mutate, readMutants } from './mutant.ts';
 import { scratch, template } from './registry.ts';
 import { settlePromises } from './schedule.ts';
 import { runWorld, type WorldResult } from './world.ts';
@@ -52,6 +56,18 @@ test('one seed is one history', async () => {
     const [first, second] = [await world(seed), await world(seed)];
     assert.equal(first.hash, second.hash, `seed ${seed}`);
     assert.equal(first.steps, second.steps);
+  }
+});
+
+test('every mutant finds the text that it breaks', (t) => {
+  const root = path.join(import.meta.dirname, '..', '..');
+  const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-mutants-'));
+  t.after(() => fs.rmSync(copy, { recursive: true, force: true }));
+  const mutants = readMutants();
+  assert.ok(mutants.length >= 15);
+  for (const mutant of mutants) {
+    fs.cpSync(path.join(root, 'src'), path.join(copy, 'src'), { recursive: true });
+    mutate(copy, mutant);
   }
 });
 
