@@ -73,6 +73,7 @@ function linkTo(dir: string) {
     dial: dialSocket,
     killWorker: () => false,
     listening: listeningWorker,
+    killWorker: () => false,
     writeWorkerConfig: () => '',
     log: createLogger('test', { level: 'silent' }),
   });
