@@ -35,7 +35,8 @@ func dieAt(name string) {
 	fd, err := unix.Open(failpointDirectory+"/hits.jsonl",
 		unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err == nil {
-		line, _ := json.Marshal(hitRecord{name, os.Getpid(), os.Args[1], timestamp(time.Now())})
+		directory, _ := unix.Getwd()
+		line, _ := json.Marshal(hitRecord{name, os.Getpid(), directory, timestamp(time.Now())})
 		_ = writeWhole(fd, append(line, '\n'))
 		_ = unix.Fdatasync(fd)
 	}

@@ -119,6 +119,7 @@ export function createKiller(options: KillerOptions): Killer {
     // Taken back, unless somebody just passed.
     fs.rmSync(path.join(yard.failpoints, name), { force: true });
     if (yard.hits().length > before) noteLive(live);
+    else if (live < options.live) cycle.unshift(name);
     else kills.missed.set(name, (kills.missed.get(name) ?? 0) + 1);
   };
 
