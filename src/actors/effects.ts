@@ -46,6 +46,8 @@ const passing: readonly ErrorCode[] = [
   'registry_corrupt',
 ];
 const passingRetryMs = 1000;
+/** How often we kill by ourselves what a worker should have killed in a moment. */
+const ownKillMs = 5000;
 
 /** The run chart with real effects. */
 export function provideRun(deps: EffectDeps): typeof runMachine {
@@ -81,7 +83,7 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
         executor.wish(runId, attempt, { kind: 'terminate', signal });
         return null;
       }),
-      kill: effect('kill', wish(executor, { kind: 'kill' })),
+      kill: effect('kill', (input: AttemptInput, signal) => kill(deps, input, signal)),
       collect: effect('collect', async ({ runId, attempt }: AttemptInput) => {
         executor.attach(runId, attempt);
         return null;
@@ -110,6 +112,18 @@ function lease(deps: EffectDeps, input: AttemptInput & { slots: readonly string[
   return taken
     ? { type: 'slots.leased', slots, now: deps.clock.now() }
     : { type: 'slots.refused', text: 'a slot was taken meanwhile' };
+}
+
+/** Has the worker kill; and kills too, because a worker may be long in coming, or none can be had. */
+async function kill(deps: EffectDeps, input: AttemptInput, signal: AbortSignal): Promise<null> {
+  const { clock, executor } = deps;
+  const { runId, attempt } = input;
+  executor.wish(runId, attempt, { kind: 'kill' });
+  for (;;) {
+    await pause(clock, ownKillMs);
+    if (signal.aborted) return null;
+    executor.swept(runId, attempt);
+  }
 }
 
 /** Frees what the attempt held once nothing of it is left; what does not die keeps its slots. */
