@@ -323,7 +323,9 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       artifacts: taken.artifacts,
       last_metric: lastMetric ?? '',
       // Shared memory that it left behind, and that is gone now.
-      ...(segments.length === 0 ? {} : { segments: segments.slice(0, segmentsTold) }),
+      ...(segments.length === 0
+        ? {}
+        : { segments: segments.slice(0, segmentsTold).map((name) => name.slice(0, 64)) }),
       lines: lines + rest.lines,
       points: points + rest.points,
       skipped,

@@ -71,7 +71,6 @@ function linkTo(dir: string) {
     },
     clock: systemClock(),
     dial: dialSocket,
-    killWorker: () => false,
     listening: listeningWorker,
     killWorker: () => false,
     writeWorkerConfig: () => '',
