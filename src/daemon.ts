@@ -3,7 +3,7 @@ import { createActor, fromCallback } from 'xstate';
 import { alreadyRunning } from './daemon/endpoint.ts';
 import { type DaemonOptions, openParts, type Parts } from './daemon/parts.ts';
 import { type DaemonEvent, daemonMachine } from './machines/index.ts';
-import { type Home, openHome, takeDaemonLock } from './persistence/index.ts';
+import { type Home, openHome, registryError, takeDaemonLock } from './persistence/index.ts';
 import { createLogger, type Logger } from './telemetry/index.ts';
 
 /** Runs a daemon until it is told to stop. Throws daemon_already_running and what opening may throw. */
@@ -28,7 +28,11 @@ async function live(options: DaemonOptions, home: Home, log: Logger): Promise<vo
   let keepBus = false;
   const step = (act: () => Promise<DaemonEvent>) =>
     fromCallback<DaemonEvent>(({ sendBack }) => {
-      act().then(sendBack, (error) => sendBack({ type: 'effect.failed', error }));
+      act().then(sendBack, (cause) => {
+        // Damage need not lie where opening looks.
+        const error = registryError(cause, `the registry ${home.registry} could not be read`);
+        sendBack({ type: 'effect.failed', error });
+      });
     });
   const stop = (how: { keepBus: boolean }): void => {
     keepBus = how.keepBus;

@@ -150,6 +150,25 @@ test('a damaged registry is told, kept beside, and remade', async () => {
   assert.equal(fs.statSync(file).mode & 0o777, 0o600);
 });
 
+test('damage that opening does not see is told all the same', async () => {
+  await using yard = await startYard();
+  const run = await submit(yard, { command: ['true'] });
+  const before = await yard.client.wait(run);
+  await yard.client.shutdown();
+  const file = path.join(yard.home, 'registry.db');
+  const fd = await until(
+    () => (fs.existsSync(`${file}-wal`) ? null : fs.openSync(file, 'r+')),
+    'the end',
+  );
+  const head = 4096;
+  fs.writeSync(fd, Buffer.alloc(fs.fstatSync(fd).size - head, 0x55), 0, undefined, head);
+  fs.closeSync(fd);
+
+  assert.match(await refusal(yard), /is damaged; .*runyard up --rebuild-registry/);
+  await yard.up({ RUNYARD_TEST_REBUILD: '1' });
+  assert.deepEqual(await yard.client.get(run), before);
+});
+
 test('runs without an outcome are judged by their attempts; what may have begun is not begun again', async () => {
   await using yard = await startYard({ RUNYARD_PARALLEL: '1' });
   const file = (run: string, name: string): string => path.join(yard.home, 'runs', run, name);
