@@ -301,6 +301,7 @@ export async function openParts(
       recovery.note({ processes_ended: processes });
     },
     readmit: supervisor.readmit,
+    pruneTemps: () => temps.sweep(isOver),
     locksFree: (files) => locksFree(recorder, files),
     gpuLocks: home.gpuLocks,
     clock,

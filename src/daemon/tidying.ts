@@ -13,6 +13,8 @@ export type TidyingOptions = {
   ended: (processes: number) => void;
   /** Gives slots back to everybody. */
   readmit: (slots: readonly string[]) => void;
+  /** Removes temporary directories of attempts that are over. */
+  pruneTemps?: () => Promise<unknown>;
   locksFree: (files: readonly string[]) => Promise<boolean>;
   gpuLocks: string;
   clock: Clock;
@@ -40,6 +42,8 @@ export function createTidying(options: TidyingOptions): Tidying {
       if (!gone || !(await options.locksFree(files))) continue;
       store.releaseLease(slot);
       options.readmit([slot]);
+      // What did not die may have used its temporary directory until now.
+      await options.pruneTemps?.();
       log.warn({ runId, slot }, 'what held a GPU is gone at last: it is given out again');
     }
   };
@@ -60,6 +64,9 @@ export function createTidying(options: TidyingOptions): Tidying {
         void act();
         stops.push(every(options.clock, everyMs, () => void act()));
       }
+      // The start itself prunes and counts them.
+      const prune = guarded(async () => void (await options.pruneTemps?.()));
+      stops.push(every(options.clock, orphansMs, () => void prune()));
     },
     close() {
       for (const stop of stops) stop();

@@ -137,6 +137,7 @@ const provoked: Record<string, Provoke> = {
     const escaped = lines().find((line) => line.endsWith('stubborn')) ?? '';
     process.kill(Number.parseInt(escaped, 10), 'SIGKILL');
     await until(async () => (await yard.client.health()).gpus_free === 1, 'the GPU to be free');
+    await until(() => !fs.existsSync(`/tmp/runyard-${run}-1`), 'its temporary directory to go');
     return done;
   },
   voided: (yard) =>
