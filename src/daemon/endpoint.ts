@@ -3,27 +3,45 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { messageOf, RunyardError } from '../errors.ts';
 import type { Home } from '../persistence/index.ts';
-import { identityOf, writeAtomic } from '../rundir/index.ts';
+import { type Identity, identityOf, isAlive, writeAtomic } from '../rundir/index.ts';
 
-/** For a daemon that came second: who was first, and where it answers. */
+/** How long one that came second waits until the first has written down who it is. */
+const ownerWaitMs = 2000;
+const ownerPollMs = 20;
+
+/** Writes down, right after the lock was taken and long before anything is served, who has it. */
+export function noteOwner(home: Home): void {
+  const about = { ...identityOf(process.pid), socket: home.socket };
+  writeAtomic(home.lockOwner, JSON.stringify(about), { mode: 0o600 });
+}
+
+/** For a daemon that came second: who was first, and where it answers, or will. */
 export async function alreadyRunning(home: Home): Promise<RunyardError> {
-  // The winner may not have written its address yet.
-  const deadline = Date.now() + 2000;
+  const deadline = Date.now() + ownerWaitMs;
   for (;;) {
-    try {
-      const { pid, tcp } = JSON.parse(fs.readFileSync(home.daemonFile, 'utf8')) as {
-        pid: number;
-        tcp: string;
-      };
-      const text = `a daemon runs already for ${home.root}: pid ${pid}, endpoint unix:${home.socket} and ${tcp}`;
+    const owner = liveIdentity(home.lockOwner);
+    if (owner !== null) {
+      // The address of a predecessor is that of somebody else.
+      const address = liveIdentity(home.daemonFile);
+      const tcp =
+        address?.pid === owner.pid ? ` and ${address.tcp}` : ', which it is about to open';
+      const text = `a daemon runs already for ${home.root}: pid ${owner.pid}, endpoint unix:${home.socket}${tcp}`;
       return new RunyardError('daemon_already_running', text);
-    } catch (cause) {
-      if (Date.now() > deadline) {
-        const text = `a daemon is starting for ${home.root}`;
-        return new RunyardError('daemon_already_running', text, { cause });
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
     }
+    if (Date.now() > deadline) {
+      return new RunyardError('daemon_already_running', `a daemon is starting for ${home.root}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, ownerPollMs));
+  }
+}
+
+/** What a process wrote about itself that still lives; null when there is none. */
+function liveIdentity(file: string): (Identity & { tcp?: string }) | null {
+  try {
+    const about = JSON.parse(fs.readFileSync(file, 'utf8')) as Identity & { tcp?: string };
+    return isAlive(about) ? about : null;
+  } catch {
+    return null;
   }
 }
 

@@ -9,6 +9,8 @@ export type Home = {
   readonly root: string;
   readonly registry: string;
   readonly lock: string;
+  /** Who has the lock, for people and for those who come second. */
+  readonly lockOwner: string;
   readonly daemonFile: string;
   readonly socket: string;
   readonly tokenFile: string;
@@ -83,6 +85,7 @@ function layout(root: string): Home {
     root,
     registry: path.join(root, 'registry.db'),
     lock: path.join(root, 'daemon.lock.db'),
+    lockOwner: path.join(root, 'daemon.lock.json'),
     daemonFile: path.join(root, 'daemon.json'),
     socket: socketPath(path.join(root, 'daemon.sock')),
     tokenFile: path.join(root, 'token'),

@@ -8,7 +8,9 @@ import { onlyByFaults } from './faults.ts';
 import { lifecycle } from './lifecycle.ts';
 import { walk } from './walk.ts';
 
-test('C8: a real daemon takes every path of the abstract lifecycle, and shows what it says', async (t) => {
+test('C8: a real daemon takes every path of the abstract lifecycle, and shows what it says', {
+  timeout: 900_000,
+}, async (t) => {
   const walked = await walk();
   for (const text of walked.again) t.diagnostic(`again, with more time: ${text}`);
   assert.deepEqual(walked.failures, []);
