@@ -8,7 +8,9 @@ import {
   attemptFiles,
   createLineSplitter,
   createOutputReader,
+  missingAtEnd,
   type Piece,
+  readDrained,
 } from '../rundir/index.ts';
 import {
   type NatsConnection,
@@ -56,6 +58,9 @@ export async function* streamLogs(options: {
       if (catchingUp) held = lastLines(held, request.tail);
       const end = records.length === 0 && (finished || !request.follow);
       if (end) held.push(...splitter.flush().filter(wanted));
+      const drained = end ? readDrained(dir) : null;
+      if (drained !== null)
+        held.push(...missingAtEnd(splitter.state(), drained).map((gap) => ({ gap })));
       if (end && catchingUp) held = lastLines(held, request.tail);
       if (records.length > 0 && catchingUp) continue;
       catchingUp = false;

@@ -3,16 +3,21 @@
  * recorder's files are the spool: while the bus is away nothing is read, and nothing is lost within the
  * output's limit. A later worker goes on from the cursor in the last message that the stream holds.
  */
+
+import { setImmediate as turn } from 'node:timers/promises';
 import { failpoint } from '../failpoints.ts';
 import {
   createLineSplitter,
   createOutputReader,
   firstState,
   type LineSplitter,
+  missingAtEnd,
   type OutputReader,
+  readDrained,
   type SplitterState,
 } from '../rundir/index.ts';
 import { type Found, pointsOf } from './patterns.ts';
+import { createThrottle } from './throttle.ts';
 
 /** One subject of the bus, as a worker may use it. */
 export type Subject = {
@@ -68,9 +73,14 @@ type Batch = {
 /** A batch is sent when it holds this much. */
 const batchBytes = 64 * 1024;
 const batchLines = 500;
-/** Lines a second beyond which they are counted instead of published, and the burst allowed. */
-const linesPerSecond = 5000;
-const lineBurst = 20_000;
+/** Far below what the bus takes in one message, although control characters take six bytes each. */
+const messageBytes = 512 * 1024;
+const lineOverheadBytes = 100;
+const messagePoints = 2000;
+/** While lines are left out, a message is sent this often: a flood is told of, not passed on. */
+const throttledMs = 250;
+
+const beginning: Cursor = { state: firstState, next_point: 1 };
 
 type Output = { subject: Subject; last: number; seq: number; sent: Cursor | null };
 
@@ -79,8 +89,9 @@ export function createFeed(options: FeedOptions): Feed {
   let reader: OutputReader | null = null;
   let splitter: LineSplitter = createLineSplitter();
   let nextPoint = 1;
-  let tokens = lineBurst;
-  let refilledAt = Date.now();
+  const throttle = createThrottle();
+  let held = emptyBatch();
+  let sentAtMs = 0;
   const counts = { lines: 0, points: 0, skipped: 0 };
   /** Stream sequence of the newest message, and the highest line or point that is stored. */
   const logs: Output = { subject: options.logs, last: 0, seq: 0, sent: null };
@@ -108,7 +119,6 @@ export function createFeed(options: FeedOptions): Feed {
   /** Starts reading at the older of both cursors; what is stored of the other is not sent again. */
   const open = async (fresh: boolean): Promise<OutputReader> => {
     const cursors = fresh ? [null, null] : [await resume(logs), await resume(metrics)];
-    const beginning: Cursor = { state: firstState, next_point: 1 };
     const oldest = cursors
       .map((cursor) => cursor ?? beginning)
       .reduce((a, b) => (a.state.next_seq <= b.state.next_seq ? a : b));
@@ -117,6 +127,7 @@ export function createFeed(options: FeedOptions): Feed {
     const [ofLogs, ofMetrics] = cursors;
     const pointless = ofMetrics === null && ofLogs?.next_point === 1;
     const from = pointless && ofLogs !== null ? ofLogs : oldest;
+    held = emptyBatch();
     splitter = createLineSplitter(from.state);
     nextPoint = from.next_point;
     reader?.close();
@@ -124,23 +135,14 @@ export function createFeed(options: FeedOptions): Feed {
     return reader;
   };
 
-  const mayPublish = (): boolean => {
-    const now = Date.now();
-    tokens = Math.min(lineBurst, tokens + ((now - refilledAt) / 1000) * linesPerSecond);
-    refilledAt = now;
-    if (tokens < 1) return false;
-    tokens -= 1;
-    return true;
-  };
-
   const add = (batch: Batch, pieces: ReturnType<LineSplitter['push']>): void => {
     for (const piece of pieces) {
       if ('gap' in piece) {
-        batch.gaps.push(piece.gap);
+        addGap(batch.gaps, piece.gap);
         continue;
       }
       const { seq, stream, atMs, offset, text } = piece.line;
-      const at = new Date(atMs).toISOString();
+      const at = (): string => new Date(atMs).toISOString();
       counts.lines += 1;
       for (const found of stream === 'stdout' ? pointsOf(text) : []) {
         options.onPoint(found);
@@ -153,7 +155,7 @@ export function createFeed(options: FeedOptions): Feed {
             seq: nextPoint,
             key,
             step,
-            wall: at,
+            wall: at(),
             value: wire,
             source: stream,
             id,
@@ -162,9 +164,10 @@ export function createFeed(options: FeedOptions): Feed {
         nextPoint += 1;
       }
       if (seq <= logs.seq) continue;
-      if (mayPublish()) {
-        batch.lines.push({ seq, stream, at, text, offset });
-        batch.bytes += text.length + 100;
+      const bytes = Buffer.byteLength(JSON.stringify(text)) + lineOverheadBytes;
+      if (batch.bytes + bytes <= messageBytes && throttle.takes(bytes)) {
+        batch.lines.push({ seq, stream, at: at(), text, offset });
+        batch.bytes += bytes;
       } else {
         counts.skipped += 1;
         const last = batch.skipped.at(-1);
@@ -211,15 +214,36 @@ export function createFeed(options: FeedOptions): Feed {
       batch.skipped = [];
       batch.gaps = [];
     }
-    const last = points.at(-1)?.seq;
-    if (last !== undefined) {
-      await send(metrics, { ...common, first_seq: points[0]?.seq, last_seq: last, points }, last);
+    for (let rest = points; rest.length > 0; rest = batch.points) {
+      const some = rest.slice(0, messagePoints);
+      batch.points = rest.slice(messagePoints);
+      const last = some.at(-1)?.seq ?? 0;
+      // Whoever goes on after a part of them has to read from where the first began.
+      const from = batch.points.length === 0 ? cursor : (metrics.sent ?? beginning);
+      const message = { ...common, cursor: from, first_seq: some[0]?.seq, last_seq: last };
+      try {
+        await send(metrics, { ...message, points: some }, last);
+      } catch (error) {
+        batch.points = rest;
+        throw error;
+      }
+      if (unsent === null) return;
     }
     unsent = null;
   };
 
-  const emptyBatch = (): Batch => ({ lines: [], points: [], gaps: [], skipped: [], bytes: 0 });
   const cursor = (): Cursor => ({ state: splitter.state(), next_point: nextPoint });
+  const flushHeld = async (): Promise<void> => {
+    unsent = { batch: held, cursor: cursor() };
+    held = emptyBatch();
+    sentAtMs = performance.now();
+    await flush();
+  };
+  /** Whether what is held is to be sent, although there is room for more. */
+  const isDue = (): boolean =>
+    held.points.length > 0 ||
+    held.skipped.length === 0 ||
+    performance.now() - sentAtMs > throttledMs;
 
   return {
     async pump() {
@@ -228,31 +252,45 @@ export function createFeed(options: FeedOptions): Feed {
       let any = false;
       for (;;) {
         const records = from === reader ? from.read() : [];
-        if (records.length === 0) return any;
+        if (records.length === 0) {
+          // Whatever was held back has to get out before it is quiet.
+          if (from === reader && any) await flushHeld();
+          return any;
+        }
         any = true;
-        const batch = emptyBatch();
         for (const record of records) {
-          add(batch, splitter.push(record));
-          if (batch.bytes < batchBytes && batch.lines.length < batchLines) continue;
-          unsent = { batch: { ...batch }, cursor: cursor() };
-          await flush();
-          Object.assign(batch, emptyBatch());
+          add(held, splitter.push(record));
+          if (held.bytes < batchBytes && held.lines.length < batchLines) continue;
+          await flushHeld();
           if (from !== reader) return true;
         }
-        unsent = { batch, cursor: cursor() };
-        await flush();
+        if (isDue()) await flushHeld();
+        // A flood must not keep the worker from hearing its daemon.
+        else await turn();
       }
     },
     async finish() {
       await flush();
-      const batch = emptyBatch();
-      add(batch, splitter.flush());
-      unsent = { batch, cursor: cursor() };
-      await flush();
+      add(held, splitter.flush());
+      const drained = readDrained(dir);
+      for (const gap of drained === null ? [] : missingAtEnd(splitter.state(), drained))
+        addGap(held.gaps, gap);
+      await flushHeld();
     },
     counts: () => ({ ...counts }),
     superseded: () => superseded,
     state: () => splitter.state(),
     close: () => reader?.close(),
   };
+}
+
+function emptyBatch(): Batch {
+  return { lines: [], points: [], gaps: [], skipped: [], bytes: 0 };
+}
+
+/** Gaps that follow each other are one: a flood has thousands. */
+function addGap(gaps: Batch['gaps'], { stream, bytes, reason }: Batch['gaps'][number]): void {
+  const last = gaps.findLast((gap) => gap.stream === stream);
+  if (last?.reason === reason) last.bytes += bytes;
+  else gaps.push({ stream, bytes, reason });
 }

@@ -10,6 +10,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { type StreamKind, streamNames } from './names.ts';
 
 const answerMs = 3000;
+const floodMessageBytes = 16 * 1024;
 /** Shares of the storage limit; together below one. Oldest messages go first when a share is used up. */
 const shares: Readonly<Record<StreamKind, number>> = {
   events: 0.2,
@@ -18,11 +19,14 @@ const shares: Readonly<Record<StreamKind, number>> = {
   metrics: 0.4,
   artifacts: 0.02,
 };
-/** So that one run's flood cannot evict another's history. */
+/**
+ * Messages of one run, at most, so that its flood cannot evict another's history. Of logs fewer where the
+ * stream is small: workers throttle a flood to some 16 KiB a message, which is a fifth of the stream.
+ */
 const perRun: Readonly<Record<StreamKind, number>> = {
   events: 10_000,
   facts: 1000,
-  logs: 20_000,
+  logs: 4000,
   metrics: 100_000,
   artifacts: 10_000,
 };
@@ -44,10 +48,9 @@ export async function ensureStreams(
   const jsm = await jetstreamManager(nc);
   let epoch = '';
   for (const [kind, name] of Object.entries(streamNames(yard)) as [StreamKind, string][]) {
-    const limits = {
-      max_bytes: Math.floor(maxFileBytes * shares[kind]),
-      max_msgs_per_subject: perRun[kind],
-    };
+    const max_bytes = Math.floor(maxFileBytes * shares[kind]);
+    const fitting = kind === 'logs' ? Math.floor(max_bytes / 5 / floodMessageBytes) : perRun[kind];
+    const limits = { max_bytes, max_msgs_per_subject: Math.min(perRun[kind], fitting) };
     const info = await jsm.streams.info(name).catch((error: unknown) => {
       if (error instanceof Error && /not found/.test(error.message)) return null;
       throw error;
@@ -67,8 +70,8 @@ export async function ensureStreams(
       if (kind === 'events') epoch = created;
     } else {
       // The size stays as it was made: the sum has to fit the limit that the server started with.
-      const { max_bytes } = info.config;
-      await jsm.streams.update(name, { ...info.config, ...limits, max_bytes });
+      const { max_bytes: kept } = info.config;
+      await jsm.streams.update(name, { ...info.config, ...limits, max_bytes: kept });
       if (kind === 'events') epoch = info.config.metadata?.epoch ?? '';
     }
   }
