@@ -1,4 +1,5 @@
 /** `npm run bench [name…] [-- --json]`: figures, each with its baseline measured in the same run. */
+import { logFlood } from './log-flood.ts';
 import { print } from './measure.ts';
 import { memoryPss } from './memory.ts';
 import { runsPerSecond } from './runs-per-second.ts';
@@ -10,6 +11,7 @@ const benches = {
   submit_to_start_ms: submitToStart,
   runs_per_s: runsPerSecond,
   memory_pss_mib: memoryPss,
+  log_flood_ratio: logFlood,
 };
 
 const args = process.argv.slice(2);

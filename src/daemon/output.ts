@@ -46,7 +46,7 @@ export async function* streamLogs(options: {
     'gap' in piece ||
     (piece.line.seq >= request.from_seq &&
       (!request.stderr_only || piece.line.stream === 'stderr'));
-  const reader = createOutputReader(dir);
+  const reader = createOutputReader(dir, undefined, undefined, { lend: true });
   const splitter = createLineSplitter();
   let held: Piece[] = [];
   let catchingUp = request.tail > 0;

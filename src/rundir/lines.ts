@@ -17,7 +17,9 @@ export type Line = {
   offset: number;
   /** Of the first byte after it, line break included. */
   endOffset: number;
-  text: string;
+  readonly text: string;
+  /** Its first byte; -1 when it is empty. Costs less than to ask its text. */
+  initial: number;
   /** Its end is elsewhere: in the next line, because it is long, or in a gap. */
   truncated?: true;
 };
@@ -53,7 +55,14 @@ export const firstState: SplitterState = {
 /** A line that has begun: its bytes, and the record in which it began. */
 type Begun = { data: Buffer; place: Place; atMs: number };
 
-export function createLineSplitter(from: SplitterState = firstState): LineSplitter {
+/**
+ * With `lazy`, the text of a line is made when it is asked for, which has to be before the next record:
+ * most lines of a flood are only counted.
+ */
+export function createLineSplitter(
+  from: SplitterState = firstState,
+  { lazy }: { lazy: boolean } = { lazy: false },
+): LineSplitter {
   let seq = from.next_seq;
   let after: Place = from.restart;
   const used = { ...from.used };
@@ -68,7 +77,11 @@ export function createLineSplitter(from: SplitterState = firstState): LineSplitt
     const offset = used[stream];
     used[stream] += more.length;
     const endOffset = used[stream];
-    const line: Line = { seq, stream, atMs: more.atMs, offset, endOffset, text: textOf(data) };
+    const { atMs } = more;
+    const initial = data[0] ?? -1;
+    const line: Line = lazy
+      ? new LazyLine(seq, stream, atMs, offset, endOffset, initial, data)
+      : { seq, stream, atMs, offset, endOffset, initial, text: textOf(data) };
     if (more.truncated === true) line.truncated = true;
     seq += 1;
     return { line };
@@ -100,11 +113,21 @@ export function createLineSplitter(from: SplitterState = firstState): LineSplitt
         used[stream] += missing;
       }
       const held = begun[stream];
-      let rest = held === null ? data : Buffer.concat([held.data, data]);
-      for (let cut = nextCut(rest); cut !== null; cut = nextCut(rest)) {
-        const shown = rest.subarray(0, cut.shown);
-        pieces.push(emit(stream, shown, { length: cut.length, atMs, truncated: cut.truncated }));
-        rest = rest.subarray(cut.length);
+      // Only as much is joined as ends what was begun: a flood has large records and short lines.
+      const stop = held === null ? -1 : data.indexOf(newline);
+      const first = stop < 0 ? data : data.subarray(0, stop + 1);
+      let rest = held === null ? data : Buffer.concat([held.data, first]);
+      const cutAll = (): void => {
+        for (let cut = nextCut(rest); cut !== null; cut = nextCut(rest)) {
+          const shown = rest.subarray(0, cut.shown);
+          pieces.push(emit(stream, shown, { length: cut.length, atMs, truncated: cut.truncated }));
+          rest = rest.subarray(cut.length);
+        }
+      };
+      cutAll();
+      if (stop >= 0) {
+        rest = data.subarray(stop + 1);
+        cutAll();
       }
       // The rest began in an earlier record if it is longer than what this one brought.
       const began = held !== null && rest.length > data.length ? held.place : place;
@@ -117,6 +140,39 @@ export function createLineSplitter(from: SplitterState = firstState): LineSplitt
       return { next_seq: seq, used: { ...used }, restart: places.reduce(earlier, after) };
     },
   };
+}
+
+class LazyLine implements Line {
+  declare truncated?: true;
+  readonly seq: number;
+  readonly stream: StreamName;
+  readonly atMs: number;
+  readonly offset: number;
+  readonly endOffset: number;
+  readonly initial: number;
+  readonly #data: Buffer;
+
+  constructor(
+    seq: number,
+    stream: StreamName,
+    atMs: number,
+    offset: number,
+    endOffset: number,
+    initial: number,
+    data: Buffer,
+  ) {
+    this.seq = seq;
+    this.stream = stream;
+    this.atMs = atMs;
+    this.offset = offset;
+    this.endOffset = endOffset;
+    this.initial = initial;
+    this.#data = data;
+  }
+
+  get text(): string {
+    return textOf(this.#data);
+  }
 }
 
 /** What is missing behind the last line: what could not be written at the very end. After flush(). */

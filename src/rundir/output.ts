@@ -32,11 +32,15 @@ export type OutputReader = {
   close(): void;
 };
 
-/** A reader from `place`; `next` is what was read before of each stream, for telling gaps. */
+/**
+ * A reader from `place`; `next` is what was read before of each stream, for telling gaps. With `lend`, the
+ * data of a record is the reader's own, and only there until the next read: a flood makes no garbage.
+ */
 export function createOutputReader(
   dir: string,
   place: Place = { segment: 1, position: 0 },
   next: Record<StreamName, number> = { stdout: 0, stderr: 0 },
+  { lend }: { lend: boolean } = { lend: false },
 ): OutputReader {
   let { segment, position } = place;
   let fd: number | null = null;
@@ -68,11 +72,12 @@ export function createOutputReader(
   const toRecord = (at: number, size: number): OutputRecord => {
     const stream: StreamName = block.readUInt8(at + 4) === 2 ? 'stderr' : 'stdout';
     const offset = Number(block.readBigUInt64LE(at + 16));
+    const data = block.subarray(at + headerBytes, at + headerBytes + size);
     const record: OutputRecord = {
       stream,
       offset,
       atMs: Number(block.readBigUInt64LE(at + 24) / 1_000_000n),
-      data: Buffer.from(block.subarray(at + headerBytes, at + headerBytes + size)),
+      data: lend ? data : Buffer.from(data),
       gap: Math.max(0, offset - expected[stream]),
       gapReason: reasons[stream],
       place: { segment, position: position + at },

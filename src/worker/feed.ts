@@ -16,7 +16,7 @@ import {
   readDrained,
   type SplitterState,
 } from '../rundir/index.ts';
-import { type Found, pointsOf } from './patterns.ts';
+import { type Found, initials, pointsOf } from './patterns.ts';
 import { createThrottle } from './throttle.ts';
 
 /** One subject of the bus, as a worker may use it. */
@@ -128,10 +128,10 @@ export function createFeed(options: FeedOptions): Feed {
     const pointless = ofMetrics === null && ofLogs?.next_point === 1;
     const from = pointless && ofLogs !== null ? ofLogs : oldest;
     held = emptyBatch();
-    splitter = createLineSplitter(from.state);
+    splitter = createLineSplitter(from.state, { lazy: true });
     nextPoint = from.next_point;
     reader?.close();
-    reader = createOutputReader(dir, from.state.restart, from.state.used);
+    reader = createOutputReader(dir, from.state.restart, from.state.used, { lend: true });
     return reader;
   };
 
@@ -141,10 +141,12 @@ export function createFeed(options: FeedOptions): Feed {
         addGap(batch.gaps, piece.gap);
         continue;
       }
-      const { seq, stream, atMs, offset, text } = piece.line;
+      const { line } = piece;
+      const { seq, stream, atMs, offset } = line;
       const at = (): string => new Date(atMs).toISOString();
       counts.lines += 1;
-      for (const found of stream === 'stdout' ? pointsOf(text) : []) {
+      const mayHavePoints = stream === 'stdout' && initials.has(line.initial);
+      for (const found of mayHavePoints ? pointsOf(line.text) : []) {
         options.onPoint(found);
         counts.points += 1;
         const { key, step, value } = found;
@@ -164,10 +166,12 @@ export function createFeed(options: FeedOptions): Feed {
         nextPoint += 1;
       }
       if (seq <= logs.seq) continue;
-      const bytes = Buffer.byteLength(JSON.stringify(text)) + lineOverheadBytes;
-      if (batch.bytes + bytes <= messageBytes && throttle.takes(bytes)) {
-        batch.lines.push({ seq, stream, at: at(), text, offset });
-        batch.bytes += bytes;
+      const size = throttle.takes(line.endOffset - offset + lineOverheadBytes)
+        ? Buffer.byteLength(JSON.stringify(line.text)) + lineOverheadBytes
+        : Number.POSITIVE_INFINITY;
+      if (batch.bytes + size <= messageBytes) {
+        batch.lines.push({ seq, stream, at: at(), text: line.text, offset });
+        batch.bytes += size;
       } else {
         counts.skipped += 1;
         const last = batch.skipped.at(-1);

@@ -8,6 +8,9 @@ const episode = new RegExp(
 );
 const speed = new RegExp(String.raw`^SPS: (${number})\s*$`, 'i');
 
+/** Bytes that a line with points begins with. */
+export const initials: ReadonlySet<number> = new Set(Buffer.from('gGsS'));
+
 /** Points of one line: `global_step=28, episodic_return=[29.]` and `SPS: 9543`. */
 export function pointsOf(line: string): Found[] {
   const match = episode.exec(line);

@@ -1,7 +1,7 @@
 /** What output is there that was not published yet: for a run that ends while the bus is away. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { createLineSplitter, createOutputReader, type SplitterState } from '../rundir/index.ts';
-import { type Found, pointsOf } from './patterns.ts';
+import { type Found, initials, pointsOf } from './patterns.ts';
 
 /** Reads from `state` to the end, publishing nothing. */
 export async function surveyOutput(
@@ -9,14 +9,15 @@ export async function surveyOutput(
   state: SplitterState,
   onPoint: (found: Found) => void,
 ): Promise<{ lines: number; points: number }> {
-  const reader = createOutputReader(dir, state.restart, state.used);
-  const splitter = createLineSplitter(state);
+  const reader = createOutputReader(dir, state.restart, state.used, { lend: true });
+  const splitter = createLineSplitter(state, { lazy: true });
   const counts = { lines: 0, points: 0 };
   const add = (pieces: ReturnType<typeof splitter.push>): void => {
     for (const piece of pieces) {
       if ('gap' in piece) continue;
       counts.lines += 1;
-      if (piece.line.stream !== 'stdout') continue;
+      const { stream, initial } = piece.line;
+      if (stream !== 'stdout' || !initials.has(initial)) continue;
       for (const found of pointsOf(piece.line.text)) {
         counts.points += 1;
         onPoint(found);
