@@ -127,6 +127,7 @@ export type DaemonStatus = {
   workers_idle: number;
   state: string;
   parallel: number;
+  bus_external: boolean;
   recovery: Recovery | null;
   /** `every process`, or `best effort`: what a stop promises here. */
   kill_scope: string;

@@ -11,6 +11,9 @@ import {
   missingStreams,
   type NatsConnection,
   type Relay,
+  refuseUnfit,
+  type StreamOwner,
+  shownUrl,
   streamNames,
   subjects,
 } from '../transport/nats/index.ts';
@@ -19,7 +22,10 @@ import { type BusWatch, createBusWatch } from './bus-watch.ts';
 export type BusLink = {
   /** The connection while there is one. */
   connection(): NatsConnection | null;
+  /** As it may be shown: without user and password. */
   url(): string;
+  /** Whether the server is an existing one, not ours. */
+  readonly external: boolean;
   /** Why the bus is away, or null. */
   trouble(): string | null;
   wake(): void;
@@ -32,6 +38,8 @@ export type BusLinkOptions = {
   /** Null when an existing server is used. */
   server: () => Promise<BusServer | null>;
   url: string | null;
+  /** Marks the streams on an existing server. */
+  owner: StreamOwner;
   yard: string;
   store: RunStore;
   maxFileBytes: number;
@@ -99,8 +107,16 @@ export function createBusLink(options: BusLinkOptions): BusLink {
     const credentials = server === null ? null : server.credentials.daemon;
     const joined = await reach.connect({ url, credentials });
     try {
+      if (server === null) refuseUnfit(joined);
       const newEpoch = (): string => crypto.randomUUID();
-      const { epoch } = await reach.ensureStreams(joined, yard, options.maxFileBytes, newEpoch);
+      const owner = server === null ? options.owner : null;
+      const { epoch } = await reach.ensureStreams(
+        joined,
+        yard,
+        options.maxFileBytes,
+        newEpoch,
+        owner,
+      );
       if (epoch !== store.meta(epochKey)) {
         // A stream that was made anew holds nothing of what an older one had acknowledged.
         store.outboxRebuild(0);
@@ -128,7 +144,7 @@ export function createBusLink(options: BusLinkOptions): BusLink {
       try {
         nc = await join();
         trouble = null;
-        log.info({ url }, 'bus connected');
+        log.info({ url: shownUrl(url) }, 'bus connected');
         await nc.closed();
       } catch (error) {
         if (!closed && trouble !== messageOf(error)) log.warn({ err: error }, 'bus is away');
@@ -145,7 +161,8 @@ export function createBusLink(options: BusLinkOptions): BusLink {
 
   return {
     connection: () => nc,
-    url: () => url,
+    url: () => shownUrl(url),
+    external: options.url !== null,
     trouble: () => watch.trouble() ?? trouble,
     heard: watch.heard,
     wake: () => relay?.wake(),

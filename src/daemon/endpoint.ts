@@ -1,9 +1,12 @@
 /** Where the daemon of a state directory is reached: its address file, its token, its neighbours. */
 import crypto from 'node:crypto';
 import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { messageOf, RunyardError } from '../errors.ts';
 import type { Home } from '../persistence/index.ts';
 import { type Identity, identityOf, isAlive, writeAtomic } from '../rundir/index.ts';
+import type { StreamOwner } from '../transport/nats/index.ts';
 
 /** How long one that came second waits until the first has written down who it is. */
 const ownerWaitMs = 2000;
@@ -51,6 +54,16 @@ export function loadToken(file: string): string {
     writeAtomic(file, crypto.randomBytes(32).toString('hex'), { mode: 0o600 });
   }
   return fs.readFileSync(file, 'utf8').trim();
+}
+
+/** Who this state directory is to others that use the same nats-server. */
+export function streamOwner(home: Home): StreamOwner {
+  const file = path.join(home.bus, 'owner');
+  if (!fs.existsSync(file)) writeAtomic(file, crypto.randomUUID(), { mode: 0o600 });
+  return {
+    id: fs.readFileSync(file, 'utf8').trim(),
+    place: `${os.hostname()}:${home.root}`,
+  };
 }
 
 /** The address that the last daemon of this directory listened on. */

@@ -35,6 +35,8 @@ export type Signs = {
   registry: Fault | null;
   wal: string | null;
   bus: string | null;
+  /** Where the bus is, when it is a server of somebody else. */
+  externalBus?: string | null;
 };
 
 const watchMs = 1000;
@@ -57,8 +59,11 @@ export function reasonsOf(signs: Signs): HealthReason[] {
     reasons.push({ part: 'registry', severity: 'degraded', text: wal, hint: 'end that program' });
   }
   if (bus !== null) {
-    const text = `the bus does not work (${bus.slice(0, 200)}); runs go on, events wait`;
-    reasons.push({ part: 'bus', severity: 'degraded', text, hint: 'runyard doctor' });
+    const theirs = signs.externalBus ?? null;
+    const which = theirs === null ? 'the bus' : `the bus at ${theirs}`;
+    const text = `${which} does not work (${bus.slice(0, 300)}); runs go on, events wait`;
+    const hint = theirs === null ? 'runyard doctor' : 'see RUNYARD_NATS_URL and that server';
+    reasons.push({ part: 'bus', severity: 'degraded', text, hint });
   }
   return reasons;
 }
@@ -74,6 +79,7 @@ export function createHealth(deps: HealthDeps) {
       registry: registry.fault(),
       wal: registry.checkpointer.trouble(),
       bus: bus.trouble(),
+      externalBus: bus.external ? bus.url() : null,
     });
 
   /** Why nothing new is taken or started now. */
@@ -118,6 +124,7 @@ export function createHealth(deps: HealthDeps) {
         tcp: deps.tcp(),
         bus_url: bus.url(),
         bus_connected: bus.connection() !== null,
+        bus_external: bus.external,
         runs_queued: queued,
         runs_live: live,
         gpus_total: gpus.length,

@@ -31,7 +31,7 @@ import { attemptSpec } from './attempts.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBusLink } from './bus-link.ts';
-import { firstOf, loadToken, readTcp, writeAddress } from './endpoint.ts';
+import { firstOf, loadToken, readTcp, streamOwner, writeAddress } from './endpoint.ts';
 import { findGpus, locksFree, neverRan } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createMemoirs } from './memoirs.ts';
@@ -119,9 +119,13 @@ export async function openParts(
   let closed = false;
 
   const natsUrl = env.RUNYARD_NATS_URL || null;
-  const maxFileBytes = busLimit(home.root, settings.bus_limit_mib);
+  const maxFileBytes =
+    natsUrl === null
+      ? busLimit(home.root, settings.bus_limit_mib)
+      : settings.bus_limit_mib * 2 ** 20;
   const bus = createBusLink({
     url: natsUrl,
+    owner: streamOwner(home),
     yard: settings.yard,
     store,
     maxFileBytes,

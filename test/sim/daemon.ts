@@ -91,6 +91,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
   const { synced } = durability;
   const bus = createBusLink({
     url: null,
+    owner: { id: 'sim', place: 'sim' },
     yard: 'sim',
     store,
     maxFileBytes: 0,

@@ -7,6 +7,7 @@ import { messageOf, RunyardError } from '../../errors.ts';
 import { findProgram } from '../code-identity.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { greetingOf } from '../nats-greeting.ts';
 import { bytesText, table } from '../render.ts';
 
 export type Finding = {
@@ -91,7 +92,7 @@ function homeFinding(home: string): Finding {
 }
 
 async function busFinding({ env, root }: Context, home: string | null): Promise<Finding> {
-  if (env.RUNYARD_NATS_URL) return ok('bus', `uses ${env.RUNYARD_NATS_URL}`);
+  if (env.RUNYARD_NATS_URL) return existingBus(env.RUNYARD_NATS_URL);
   const dirs = [...(env.PATH ?? '').split(':'), path.join(root, '.cache/bin')];
   if (home !== null) dirs.push(path.join(home, 'bin'));
   const file = env.RUNYARD_NATS_SERVER || findProgram('nats-server', '/', dirs.join(':'));
@@ -103,10 +104,28 @@ async function busFinding({ env, root }: Context, home: string | null): Promise<
     return fail('bus', 'no nats-server and no go to build one', hint);
   }
   const { stdout } = await execa(file, ['--version'], { timeout: 5000 });
-  const [major = 0, minor = 0] = (/v(\d+)\.(\d+)/.exec(stdout) ?? []).slice(1).map(Number);
   const text = `${file} ${stdout.replace(/^.*v/, 'v')}`;
-  if (major > 2 || (major === 2 && minor >= 12)) return ok('bus', text);
+  if (isNewEnough(stdout)) return ok('bus', text);
   return warn('bus', `${text} is older than 2.12`, 'another one is looked for or built');
+}
+
+/** The server of RUNYARD_NATS_URL; its address is shown without user and password. */
+async function existingBus(url: string): Promise<Finding> {
+  const shown = url.replaceAll(/(^|,|\/\/)[^,/@]*@/g, '$1');
+  const hint = 'see RUNYARD_NATS_URL, or leave it out: then the daemon starts a server of its own';
+  const found = await greetingOf(url);
+  if (typeof found === 'string') return fail('bus', `existing server ${shown}: ${found}`, hint);
+  const text = `existing server ${shown}, v${found.version}`;
+  if (!isNewEnough(`v${found.version}`)) {
+    return fail('bus', `${text} is older than 2.12`, 'update it, or use another one');
+  }
+  if (found.jetstream) return ok('bus', text);
+  return fail('bus', `${text} has no JetStream`, 'start it with: nats-server -js');
+}
+
+function isNewEnough(text: string): boolean {
+  const [major = 0, minor = 0] = (/v(\d+)\.(\d+)/.exec(text) ?? []).slice(1).map(Number);
+  return major > 2 || (major === 2 && minor >= 12);
 }
 
 function recorderFinding({ env, root }: Context): Finding {
@@ -159,7 +178,8 @@ async function daemonFinding(
     const { daemonPid: pid } = await context.offline();
     return ok('daemon', pid === 0 ? 'not running' : `pid ${pid}, not asked`);
   }
-  const text = `pid ${status.pid}, ${status.status}, yard ${status.yard}`;
+  const bus = status.bus_external ? `, bus ${status.bus_url} (an existing server)` : '';
+  const text = `pid ${status.pid}, ${status.status}, yard ${status.yard}${bus}`;
   if (status.status === 'ok') return ok('daemon', text);
   const reasons = status.reasons.map((reason) => `${reason.part}: ${reason.text}`);
   return warn('daemon', `${text}: ${reasons.join('; ')}`, '');

@@ -82,7 +82,7 @@ export function statusLines(found: DaemonStatus, nowMs: number): string[] {
     ...found.reasons.map(({ part, text, hint }) => `  ${part}: ${text}${hint && ` — ${hint}`}`),
     `up ${duration(nowMs - Date.parse(found.started_at))} · pid ${found.pid} · version ${found.version}`,
     `gpus     ${gpus}`,
-    `bus      ${found.bus_url || '–'} ${found.bus_connected ? 'connected' : 'away'}, ${found.outbox_depth} waiting`,
+    `bus      ${busText(found)} ${found.bus_connected ? 'connected' : 'away'}, ${found.outbox_depth} waiting`,
     `api      unix:${found.socket}${found.tcp && ` and ${found.tcp} (with the token)`}`,
     `kills    ${found.kill_scope}: ${found.kill_scope_why}`,
     ...(found.recovery === null ? [] : [`started  ${found.recovery.text}`]),
@@ -94,6 +94,10 @@ export function statusLines(found: DaemonStatus, nowMs: number): string[] {
 
 function checkpointText({ last_checkpoint: at }: DaemonStatus, nowMs: number): string {
   return at === '' ? 'no checkpoint yet' : `checkpoint ${duration(nowMs - Date.parse(at))} ago`;
+}
+
+function busText({ bus_url: url, bus_external: external }: DaemonStatus): string {
+  return external ? `${url} (an existing server)` : url || '–';
 }
 
 async function stopRuns(context: Context, client: TrainerClient): Promise<void> {

@@ -8,9 +8,16 @@ import descriptor from 'protobufjs/ext/descriptor/index.js';
 const { FileDescriptorProto } = descriptor;
 const wellKnown = 'google_protobuf.proto';
 
-/** A copy whose files import what they use. */
-export function reflectable(definition: PackageDefinition): PackageDefinition {
-  const entries = Object.entries(definition).map(([name, item]) => {
+/** A copy whose files import what they use, and the files of `others` beside them. */
+export function reflectable(
+  definition: PackageDefinition,
+  others: readonly Service[] = [],
+): PackageDefinition {
+  // Any type of a service leads to its whole file.
+  const types = others.flatMap((service) =>
+    Object.values(service).map(({ path, requestType }) => [path, requestType] as const),
+  );
+  const entries = [...Object.entries(definition), ...types].map(([name, item]) => {
     if (!('fileDescriptorProtos' in item)) return [name, item];
     const files = item.fileDescriptorProtos as Buffer[];
     return [name, { ...item, fileDescriptorProtos: files.map(linked) }];
@@ -18,6 +25,8 @@ export function reflectable(definition: PackageDefinition): PackageDefinition {
   return Object.fromEntries(entries) as PackageDefinition;
 }
 
+/** As any version of proto-loader has it. */
+type Service = Record<string, { path: string; requestType: object }>;
 type Field = { name: string; typeName: string };
 type Message = {
   name: string;
@@ -28,8 +37,8 @@ type File = { name: string; dependency: string[]; messageType: Message[] };
 
 function linked(bytes: Buffer): Buffer {
   const file = FileDescriptorProto.decode(bytes) as unknown as File;
-  if (file.name === wellKnown) for (const message of file.messageType) renameMapEntries(message);
-  else file.dependency = [wellKnown];
+  for (const message of file.messageType) renameMapEntries(message);
+  if (file.name !== wellKnown) file.dependency = [wellKnown];
   return Buffer.from(FileDescriptorProto.encode(file as never).finish());
 }
 

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
+import { HealthImplementation, service as healthService } from 'grpc-health-check';
 import {
   loadProto,
   type OrchestratorPort,
@@ -70,7 +70,7 @@ function build(
   server.addService(service, createHandlers(definition, port, log));
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);
-  new ReflectionService(reflectable(definition)).addToServer(server);
+  new ReflectionService(reflectable(definition, [healthService])).addToServer(server);
   return server;
 }
 

@@ -7,6 +7,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { explained, refuseForeign, type StreamOwner } from './external.ts';
 import { type StreamKind, streamNames } from './names.ts';
 
 const answerMs = 3000;
@@ -38,12 +39,30 @@ export async function missingStreams(nc: NatsConnection, yard: string): Promise<
   return Object.values(streamNames(yard)).filter((name) => streams?.includes(name) !== true);
 }
 
-/** Makes or updates the streams; returns the epoch of the events stream, new whenever it was made anew. */
+/**
+ * Makes or updates the streams; returns the epoch of the events stream, new whenever it was made anew.
+ * On a server that others use too, `owner` marks them, and the streams of another owner are left alone.
+ */
 export async function ensureStreams(
   nc: NatsConnection,
   yard: string,
   maxFileBytes: number,
   newEpoch: () => string,
+  owner: StreamOwner | null = null,
+): Promise<{ jsm: JetStreamManager; epoch: string }> {
+  try {
+    return await made(nc, yard, maxFileBytes, newEpoch, owner);
+  } catch (error) {
+    throw explained(error, maxFileBytes);
+  }
+}
+
+async function made(
+  nc: NatsConnection,
+  yard: string,
+  maxFileBytes: number,
+  newEpoch: () => string,
+  owner: StreamOwner | null,
 ): Promise<{ jsm: JetStreamManager; epoch: string }> {
   const jsm = await jetstreamManager(nc);
   let epoch = '';
@@ -64,11 +83,15 @@ export async function ensureStreams(
         discard: DiscardPolicy.Old,
         storage: StorageType.File,
         allow_direct: true,
-        metadata: { epoch: created },
+        metadata: {
+          epoch: created,
+          ...(owner === null ? {} : { owner: owner.id, place: owner.place }),
+        },
         ...limits,
       });
       if (kind === 'events') epoch = created;
     } else {
+      if (owner !== null) refuseForeign(info.config, owner);
       // The size stays as it was made: the sum has to fit the limit that the server started with.
       const { max_bytes: kept } = info.config;
       await jsm.streams.update(name, { ...info.config, ...limits, max_bytes: kept });
