@@ -5,6 +5,7 @@ import type { TrainerClient } from '../client/index.ts';
 import type { Settings } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { Offline } from '../offline/index.ts';
+import type { Remote } from './remote.ts';
 import type { Terminal } from './terminal.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -17,6 +18,8 @@ export type Context = {
   readonly cwd: string;
   readonly terminal: Terminal;
   readonly json: boolean;
+  /** Another machine whose daemon is asked (`-H`), or null. */
+  readonly host: string | null;
   /** The checkout or package that runs, and its version. */
   readonly root: string;
   readonly version: string;
@@ -28,7 +31,7 @@ export type Context = {
   connect(options?: { deadlineMs?: number }): Promise<TrainerClient>;
   /** Runs as the state directory alone shows them. Closed when the command ends. */
   offline(): Promise<Offline>;
-  close(): void;
+  close(): Promise<void>;
 };
 
 export function createContext(io: {
@@ -36,9 +39,16 @@ export function createContext(io: {
   cwd: string;
   terminal: Terminal;
   json: boolean;
+  host: string | null;
 }): Context {
+  const { host, terminal } = io;
   const clients: { close(): void }[] = [];
-  let opened: Offline | null = null;
+  let offline: Offline | null = null;
+  let remote: Promise<Remote> | null = null;
+  const tunnel = async (name: string): Promise<Remote> => {
+    const { openRemote } = await import('./remote.ts');
+    return openRemote({ host: name, env: io.env, attended: terminal.errTty });
+  };
   const settings = async (overrides: Partial<Settings> = {}): Promise<Settings> => {
     const { loadSettings } = await import('../contracts/index.ts');
     return loadSettings(io.env, overrides).values;
@@ -58,20 +68,27 @@ export function createContext(io: {
     home,
     async connect(options = {}) {
       const { connect } = await import('../client/index.ts');
-      const client = await connect({ home: await home(), env: io.env, ...options });
+      if (host !== null) remote ??= tunnel(host);
+      const far = await remote;
+      const target =
+        far === null ? { home: await home() } : { socket: far.socket, where: far.where };
+      const client = await connect({ ...target, env: io.env, ...options });
       clients.push(client);
       return client;
     },
     async offline() {
+      if (host !== null) throw usage('--offline', 'looks at this machine alone, not at --host');
       const { openOffline } = await import('../offline/index.ts');
-      if (opened === null) {
-        opened = openOffline(await home());
-        clients.push(opened);
+      if (offline === null) {
+        offline = openOffline(await home());
+        clients.push(offline);
       }
-      return opened;
+      return offline;
     },
-    close() {
+    async close() {
       for (const client of clients.splice(0)) client.close();
+      const far = await remote?.catch(() => null);
+      far?.close();
     },
   };
 }

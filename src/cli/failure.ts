@@ -9,7 +9,11 @@ export function errorLines(error: unknown, paint: Terminal['paint']): string[] {
   for (const { field, rule, hint } of error.violations) {
     lines.push(`  ${paint('bold', field)}  ${rule}${hint === '' ? '' : ` — ${hint}`}`);
   }
-  if (error.cause !== undefined && error.code !== 'daemon_not_running') {
+  // That nobody listens is all that a refused connection has to say; what ssh tried is worth a line.
+  const refused = (error.cause as { syscall?: unknown; details?: unknown }) ?? {};
+  const told =
+    error.code === 'daemon_not_running' && ('syscall' in refused || 'details' in refused);
+  if (error.cause !== undefined && !told) {
     const { details } = error.cause as { details?: string };
     const cause = details ?? messageOf(error.cause);
     if (cause !== '' && cause !== error.message) lines.push(paint('dim', `  because: ${cause}`));

@@ -1,6 +1,6 @@
 /** The commands, their options and their help. What a command does is loaded when it is called. */
 import { Command, CommanderError, Option } from 'commander';
-import { type Context, createContext, versionOf } from './context.ts';
+import { type Context, createContext, usage, versionOf } from './context.ts';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
 import { errorJson, errorLines } from './failure.ts';
 import { addRunCommands } from './program-runs.ts';
@@ -21,22 +21,27 @@ export async function main(argv: readonly string[]): Promise<number> {
   const terminal = createTerminal({ stdin, stdout, stderr, env });
   let code: number = exitCodes.ok;
   let json = false;
+  let command = '';
   const program = new Command('runyard');
   const running: Running = async (act, { passing = false } = {}) => {
-    const context = createContext({ env, cwd: process.cwd(), terminal, json });
+    const { host = null } = program.opts<{ host?: string }>();
+    const context = createContext({ env, cwd: process.cwd(), terminal, json, host });
     try {
+      refuseElsewhere(host, command);
       code = await act(context);
     } catch (error) {
       if (json) stderr.write(`${JSON.stringify(errorJson(error))}\n`);
       else for (const line of errorLines(error, terminal.paint)) terminal.note(line);
       code = exitCodeOfError(error, passing);
     } finally {
-      context.close();
+      await context.close();
     }
   };
   build(program, running);
-  program.hook('preAction', (_, command) => {
-    json = command.opts<{ json?: boolean }>().json === true;
+  program.hook('preAction', (_, called) => {
+    json = called.opts<{ json?: boolean }>().json === true;
+    const chain = [called.name(), called.parent?.name()];
+    command = chain[chain[1] === program.name() ? 0 : 1] ?? '';
   });
   if (argv.length === 0) {
     program.outputHelp();
@@ -51,6 +56,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   return code;
 }
 
+/** These are about the machine where they run. */
+const local = ['up', 'daemon', 'worker', 'doctor', 'config', 'completion'];
+
+function refuseElsewhere(host: string | null, command: string): void {
+  if (host === null || !local.includes(command)) return;
+  const rule = `does not go with ${command}, which is about the machine where it runs`;
+  throw usage('--host', rule, `ssh ${host} runyard ${command}`);
+}
+
 function build(program: Command, running: Running): void {
   program
     .description('Training runs that outlive everything but themselves.')
@@ -58,6 +72,7 @@ function build(program: Command, running: Running): void {
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
+    .option('-H, --host <host>', 'ask the daemon of another machine, by ssh; before the command')
     .version(versionOf(), '-V, --version', 'print the version')
     .addHelpText('after', topHelp);
   addYardCommands(program, running);
@@ -79,6 +94,7 @@ Examples:
   $ runyard submit --gpus 1 -- python train.py
   $ runyard ls
   $ runyard logs -f @last
+  $ runyard -H ws1 ls                             on another machine, by ssh
 
 Exit codes: 0 ok, 1 error, 2 usage, 3 no daemon, 4 rejected. run, wait and submit --follow end with the
 trainer's own code, 128+n for a signal; there our own errors are 125.`;

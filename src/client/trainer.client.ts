@@ -33,6 +33,8 @@ export type ConnectOptions = {
   home?: string;
   /** A UNIX socket, instead of looking for one. */
   socket?: string;
+  /** What that socket leads to, for messages. */
+  where?: string;
   /** `host:port`, with the token; default of the token: $RUNYARD_TOKEN. */
   address?: string;
   token?: string;
@@ -151,7 +153,7 @@ function target(options: ConnectOptions): {
   token?: string | undefined;
 } {
   const { env = process.env, socket, address } = options;
-  if (socket !== undefined) return { address: `unix:${socket}`, where: socket };
+  if (socket !== undefined) return { address: `unix:${socket}`, where: options.where ?? socket };
   if (address !== undefined) {
     return { address, where: address, token: options.token ?? env.RUNYARD_TOKEN };
   }

@@ -57,7 +57,7 @@ export async function down(
   }
   if (flags.stopRuns === true) await stopRuns(context, client);
   const { live_runs: live } = await client.shutdown({ keepBus: flags.keepBus ?? false });
-  await gone(status.pid);
+  await (context.host === null ? gone(status.pid) : silent(client));
   if (json) terminal.json({ down: true, was_up: true, live_runs: live });
   else if (live === 0) terminal.print('down');
   else {
@@ -114,6 +114,12 @@ async function stopRuns(context: Context, client: TrainerClient): Promise<void> 
 function whenDown(error: unknown): null {
   if (error instanceof RunyardError && error.code === 'daemon_not_running') return null;
   throw error;
+}
+
+/** On another machine its silence has to do. */
+async function silent(client: TrainerClient): Promise<void> {
+  const deadline = Date.now() + downMaxMs;
+  while (Date.now() < deadline && (await client.health().catch(whenDown)) !== null) await delay(50);
 }
 
 async function gone(pid: number): Promise<void> {
