@@ -21,6 +21,8 @@ export type EffectDeps = {
   executor: Executor;
   /** Every reason why the run cannot start here; empty when it can. */
   preflight: (runId: string) => Promise<string[]>;
+  /** What may surprise, but keeps it from nothing. */
+  warnings?: (runId: string) => Promise<string[]>;
   /** All or none; false when a slot is held by somebody else. */
   lease: (input: AttemptInput, slots: readonly string[]) => boolean;
   spec: (input: AttemptInput) => Promise<AttemptSpec>;
@@ -56,10 +58,14 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
   return runMachine.provide({
     actors: {
       preflight: effect('preflight', async ({ runId }: AttemptInput) => {
-        const reasons = await deps.preflight(runId);
-        return reasons.length === 0
-          ? { type: 'preflight.passed' }
-          : { type: 'preflight.failed', code: 'preflight_failed', text: reasons.join('; ') };
+        const [reasons, warnings] = await Promise.all([
+          deps.preflight(runId),
+          deps.warnings?.(runId) ?? [],
+        ]);
+        if (reasons.length > 0) {
+          return { type: 'preflight.failed', code: 'preflight_failed', text: reasons.join('; ') };
+        }
+        return { type: 'preflight.passed', ...(warnings.length > 0 ? { warnings } : {}) };
       }),
       lease: effect('lease', async (input: AttemptInput & { slots: readonly string[] }) =>
         lease(deps, input),

@@ -4,7 +4,7 @@ export { envOf, envUnset, trainerEnv } from './environment.ts';
 export { type KnownRunOptions, knownRun } from './known-run.ts';
 export { refOf } from './lookup.ts';
 export { createOrchestrator, type Orchestrator } from './orchestrator.ts';
-export { preflight } from './preflight.ts';
+export { codeWarnings, preflight } from './preflight.ts';
 export { upgraded } from './snapshots.ts';
 export { summaryOf } from './summary.ts';
 export { createSupervisor, type Supervisor } from './supervisor.ts';

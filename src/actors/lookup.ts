@@ -1,4 +1,4 @@
-/** What people may call a run: its id, a beginning of it, its name, or `@last`. */
+/** What people may call a run: its id, a beginning of it, its name, `@last`, or `g:` and a group of one. */
 import { RunyardError } from '../errors.ts';
 import type { RunRow, RunStore } from '../persistence/index.ts';
 
@@ -6,6 +6,7 @@ import type { RunRow, RunStore } from '../persistence/index.ts';
 export function refOf(store: RunStore, ref: string): string | undefined {
   if (ref === '') return undefined;
   if (ref === '@last') return store.newest();
+  if (ref.startsWith('g:')) return onlyOf(store, ref.slice(2));
   if (/^[a-z2-7]{1,8}$/.test(ref)) {
     const ids = store.idsByPrefix(ref);
     if (ids.length === 1) return ids[0];
@@ -17,6 +18,17 @@ export function refOf(store: RunStore, ref: string): string | undefined {
     }
   }
   return store.newestByName(ref);
+}
+
+/** The run of a group, where one run is meant. */
+function onlyOf(store: RunStore, group: string): string | undefined {
+  const filter = { all: true, user: '', status: '', group, limit: 2 };
+  const [first, second] = group === '' ? [] : store.list(filter);
+  if (second === undefined) return first?.run_id;
+  throw new RunyardError(
+    'run_ambiguous',
+    `the group "${group}" has several runs, and one is meant here; see: runyard ls -a g:${group}`,
+  );
 }
 
 /** The attempt asked for; 0 means the newest. Throws `run_not_found`. */

@@ -135,7 +135,11 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       const known = knownRun(request.key, digest);
       if (known !== null) return known;
       deps.admit();
-      const env = request.env_ref === null ? null : await deps.inputs.read(request.env_ref);
+      const diffRef = config.code?.diff_ref;
+      const [env, diff] = await Promise.all([
+        request.env_ref === null ? null : deps.inputs.read(request.env_ref),
+        diffRef === undefined ? null : deps.inputs.read({ uri: diffRef }),
+      ]);
       const program = await disk.foundProgram(config, env);
       // The same submit may have come again meanwhile. From here to the commit nothing else runs.
       const meanwhile = knownRun(request.key, digest);
@@ -143,9 +147,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       const runId = deps.newId();
       deps.remember(runId, { config, env, program });
       const row = newRow(runId, config, digest, request, clock.iso());
+      const { root } = deps.home;
       let filesSynced: Promise<void> = Promise.resolve();
       try {
-        filesSynced = disk.writeRunFiles(deps.home.root, runId, config, request, env, row);
+        filesSynced = disk.writeRunFiles(root, runId, config, request, env, row, diff);
         failpoint('submit.written');
         supervisor.add(row, runInput(runId, config, deps.defaults));
       } catch (error) {

@@ -1,4 +1,5 @@
 /** Looks, before anything is leased, whether a run can start here: every reason at once. */
+import crypto from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { RunyardError } from '../errors.ts';
@@ -22,6 +23,21 @@ export async function preflight(input: PreflightInput): Promise<string[]> {
   ]);
   const reasons = [cwd, program];
   return reasons.filter((reason) => reason !== null);
+}
+
+/** Says when the script is another one by now than when it was submitted. */
+export async function codeWarnings(
+  code: { script?: string | undefined; script_sha256?: string | undefined } | undefined,
+): Promise<string[]> {
+  const { script, script_sha256: submitted } = code ?? {};
+  if (script === undefined || submitted === undefined) return [];
+  const data = await fs.readFile(script).catch(() => null);
+  if (data === null) return [`the script ${script} was there at submit and cannot be read now`];
+  const now = crypto.createHash('sha256').update(data).digest('hex');
+  if (now === submitted) return [];
+  return [
+    `the script ${script} was changed after the submit: sha256 ${submitted.slice(0, 12)} then, ${now.slice(0, 12)} now`,
+  ];
 }
 
 /** The program's file as execvp would find it, or null. */

@@ -49,6 +49,7 @@ export function writeRunFiles(
   request: SubmitRequest,
   env: Buffer | null,
   row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id'>,
+  diff: Buffer | null,
 ): Promise<void> {
   const { submitted_at, submit_digest, trace_id } = row;
   const dir = runDir(root, runId);
@@ -65,10 +66,12 @@ export function writeRunFiles(
     },
   );
   writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
-  // The configuration is in the registry too; the environment is nowhere else.
-  return env === null
-    ? Promise.resolve()
-    : Promise.all([envFile, dir, path.dirname(dir)].map(syncFile)).then(() => undefined);
+  const diffFile = path.join(dir, runFiles.diff);
+  if (diff !== null) writeAtomic(diffFile, diff, { mode: 0o600 });
+  // The configuration is in the registry too; the environment and the diff are nowhere else.
+  const files = [...(env === null ? [] : [envFile]), ...(diff === null ? [] : [diffFile])];
+  if (files.length === 0) return Promise.resolve();
+  return Promise.all([...files, dir, path.dirname(dir)].map(syncFile)).then(() => undefined);
 }
 
 async function syncFile(file: string): Promise<void> {

@@ -1,18 +1,21 @@
 /** A run's row as the API shows it. */
 import type { RunStatus, RunSummary } from '../contracts/index.ts';
 import type { RunRow } from '../persistence/index.ts';
+import { runFiles } from '../rundir/index.ts';
 import { cut } from './rows.ts';
 
 /** Bytes of a field of free text: a summary stays under 4,096. */
 const textMax = 300;
 
+type Code = { commit?: string; dirty?: boolean; diff_ref?: string; script?: string };
 export type Live = { why: string; heartbeat: string | null; lastMetric: string | null };
 
 export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
   const config = JSON.parse(row.config) as {
     command: string[];
     cwd?: string;
-    code?: { commit?: string; dirty?: boolean; script?: string };
+    note?: string;
+    code?: Code;
   };
   const exit = parse<{ kind: string; code?: number; signal?: string }>(row.exit);
   const stop = parse<{ user: string; reason: string }>(row.stop);
@@ -50,6 +53,7 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     cwd: cut(config.cwd ?? '', textMax),
     code: codeOf(config.code),
     retry_of: row.retry_of ?? '',
+    note: cut(config.note ?? '', textMax),
   };
 }
 
@@ -60,10 +64,14 @@ function whyHeld(row: RunRow): string {
   return `paused by ${pause.user}${pause.reason === '' ? '' : `: ${pause.reason}`}`;
 }
 
-function codeOf(code: { commit?: string; dirty?: boolean; script?: string } | undefined): string {
+function codeOf(code: Code | undefined): string {
   if (code === undefined) return '';
   const commit = code.commit?.slice(0, 12) ?? '';
-  const parts = [commit + (code.dirty === true ? '+dirty' : ''), code.script ?? ''];
+  const parts = [
+    commit + (code.dirty === true ? '+dirty' : ''),
+    code.diff_ref === undefined ? '' : `(${runFiles.diff})`,
+    code.script ?? '',
+  ];
   return cut(parts.filter((part) => part !== '').join(' '), textMax);
 }
 

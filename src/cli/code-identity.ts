@@ -78,18 +78,26 @@ function insideWorkTree(cwd: string): boolean {
   }
 }
 
-/** The first word of the command that is a script's file. */
+/** The first word of the command that is a script's file, else the program if it is a script itself. */
 function scriptOf(command: readonly string[], cwd: string): CodeIdentity['code'] {
   for (const word of command) {
-    if (!scriptNames.test(word)) continue;
-    const file = path.resolve(cwd, word);
-    try {
-      return { script: file, script_sha256: sha256(fs.readFileSync(file)) };
-    } catch {
-      // Not a file after all, e.g. an option's value.
-    }
+    const script = scriptNames.test(word) ? read(path.resolve(cwd, word)) : null;
+    if (script !== null) return script;
   }
-  return {};
+  const [program = ''] = command;
+  const script = program.includes('/') ? read(path.resolve(cwd, program), '#!') : null;
+  return script ?? {};
+}
+
+/** Null when it is no file, e.g. an option's value, or does not begin as asked. */
+function read(file: string, begin = ''): CodeIdentity['code'] | null {
+  try {
+    const data = fs.readFileSync(file);
+    if (!data.subarray(0, begin.length).equals(Buffer.from(begin))) return null;
+    return { script: file, script_sha256: sha256(data) };
+  } catch {
+    return null;
+  }
 }
 
 /** As execvp would find it. A link stays a link: that is how virtual environments are known. */

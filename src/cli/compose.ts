@@ -22,6 +22,7 @@ export type SubmitFlags = {
   stopSignal?: string;
   grace?: string;
   timeLimit?: string;
+  stallLimit?: string;
   outputLimit?: string;
   isolate?: boolean;
   artifact?: string[];
@@ -76,7 +77,9 @@ export async function compose(input: {
 }
 
 function options(flags: SubmitFlags): Record<string, unknown> {
-  const { name, project, group, tag, note, gpus, timeLimit, isolate, artifact } = flags;
+  const { name, project, group, tag, note, gpus, isolate, artifact } = flags;
+  const seconds = (text: string | undefined, option: string) =>
+    text === undefined ? undefined : parseSeconds(text, option);
   const given = {
     name,
     project,
@@ -86,7 +89,8 @@ function options(flags: SubmitFlags): Record<string, unknown> {
     artifacts: artifact,
     isolate,
     gpus: gpus === undefined ? undefined : wholeNumber(gpus, '--gpus'),
-    time_limit_s: timeLimit === undefined ? undefined : parseSeconds(timeLimit, '--time-limit'),
+    time_limit_s: seconds(flags.timeLimit, '--time-limit'),
+    stall_limit_s: seconds(flags.stallLimit, '--stall-limit'),
     output_limit_mib:
       flags.outputLimit === undefined
         ? undefined

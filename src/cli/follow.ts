@@ -4,11 +4,12 @@ import type { LogChunk, RunSummary } from '../contracts/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Context } from './context.ts';
 import { exitCodeOfRun } from './exit-codes.ts';
-import { bytesText, clockText, endLine, glyphOf, runMs } from './render.ts';
+import { bytesText, clockText, endLine, glyphOf, runMs, warningsOf } from './render.ts';
 
 /** A second ^C within this time stops the run. */
 const secondMs = 2000;
-const interrupted = 130;
+/** The exit code after a ^C that left a run going. */
+export const interrupted = 130;
 
 /** The exit code: the trainer's own, or 130 after detaching. */
 export async function follow(
@@ -39,6 +40,7 @@ export async function follow(
   const pulse = terminal.errTty && !json ? startPulse(context, client, runId) : () => undefined;
   const disconnected = () =>
     terminal.note('the daemon is away; the run goes on, waiting for the daemon');
+  void warn(context, client, runId, signal).catch(() => undefined);
   try {
     for await (const chunk of client.logs(runId, {
       follow: true,
@@ -59,6 +61,22 @@ export async function follow(
   }
 }
 
+/** Tells, before the start, what was found then: that the script was changed, for one. */
+async function warn(
+  { terminal, json }: Context,
+  client: TrainerClient,
+  runId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const event of client.events(runId, { signal })) {
+    for (const text of warningsOf([event])) {
+      if (json) terminal.json({ type: 'warning', text });
+      else terminal.note(`${terminal.paint('yellow', 'warning:')} ${text}`);
+    }
+    if (!/^(queued|allocating)/.test(event.to)) return;
+  }
+}
+
 /** Lines go where the trainer wrote them; what is not there any more is told. */
 export function printChunk({ terminal, json }: Context, chunk: LogChunk, times = false): void {
   for (const gap of chunk.gaps) {
@@ -72,7 +90,7 @@ export function printChunk({ terminal, json }: Context, chunk: LogChunk, times =
     if (json) terminal.json({ type: 'line', attempt: chunk.attempt, ...line });
     else {
       const text = times ? `${terminal.paint('dim', line.at)} ${line.text}` : line.text;
-      if (line.stream === 'stderr') terminal.note(text);
+      if (line.stream === 'stderr') terminal.relay(text);
       else terminal.print(text);
     }
   }

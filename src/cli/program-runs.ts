@@ -34,10 +34,10 @@ export function addRunCommands(program: Command, running: Running): void {
     .description('wait until runs are done; ends with the exit code of the one, or 0 or 1')
     .argument('<run...>')
     .option('--timeout <time>', 'give up after, such as 30m')
-    .addHelpText('after', examples('runyard wait @last && python plot.py'))
+    .addHelpText('after', examples('runyard wait @last && python plot.py', 'runyard wait g:seeds'))
     .action((refs: string[], flags: { timeout?: string }) =>
       running(async (context) => (await import('./commands/runs.ts')).wait(context, refs, flags), {
-        passing: refs.length === 1,
+        passing: refs.length === 1 && !isGroup(refs[0]),
       }),
     );
   program
@@ -51,12 +51,31 @@ export function addRunCommands(program: Command, running: Running): void {
     .action((refs: string[], flags: { message?: string; now?: boolean; wait?: boolean }) =>
       running(async (context) => (await import('./commands/runs.ts')).stop(context, refs, flags)),
     );
+  addPausing(program, running);
+}
+
+function addPausing(program: Command, running: Running): void {
+  const flags = { pause: 'stop the processes of runs where they are', resume: 'let them go on' };
+  for (const [name, about] of Object.entries(flags) as ['pause' | 'resume', string][]) {
+    program
+      .command(name)
+      .description(about)
+      .argument('<run...>')
+      .option('-m, --message <why>', 'kept with the run')
+      .addHelpText('after', examples(`runyard ${name} k3f9`))
+      .action((refs: string[], flags: { message?: string }) =>
+        running(async (context) =>
+          (await import('./commands/pausing.ts')).pausing(context, name, refs, flags),
+        ),
+      );
+  }
 }
 
 function addLooking(program: Command, running: Running): void {
   program
     .command('ls')
     .description('list runs, newest first')
+    .argument('[g:GROUP]', 'only this group')
     .option('-a, --all', 'finished ones too')
     .option('--mine', 'only mine')
     .option('--failed', 'only those that failed')
@@ -73,8 +92,8 @@ function addLooking(program: Command, running: Running): void {
         'runyard ls --offline',
       ),
     )
-    .action((flags: ListFlags) =>
-      running(async (context) => (await import('./commands/runs.ts')).ls(context, flags)),
+    .action((group: string | undefined, flags: ListFlags) =>
+      running(async (context) => (await import('./commands/runs.ts')).ls(context, group, flags)),
     );
   program
     .command('show')
@@ -86,7 +105,7 @@ function addLooking(program: Command, running: Running): void {
       examples('runyard show k3f9', 'runyard show @last --json', 'runyard show k3f9 --offline'),
     )
     .action((ref: string, flags: { offline?: boolean }) =>
-      running(async (context) => (await import('./commands/runs.ts')).show(context, ref, flags)),
+      running(async (context) => (await import('./commands/show.ts')).show(context, ref, flags)),
     );
 }
 
@@ -102,7 +121,10 @@ function addStreams(program: Command, running: Running): void {
     .option('--attempt <n>', 'of this attempt; default: the latest')
     .addHelpText('after', examples('runyard logs -f @last', 'runyard logs k3f9 --tail 50'))
     .action((ref: string, flags: LogsFlags) =>
-      running(async (context) => (await import('./commands/streams.ts')).logs(context, ref, flags)),
+      running(
+        async (context) => (await import('./commands/streams.ts')).logs(context, ref, flags),
+        { passing: flags.follow === true },
+      ),
     );
   program
     .command('events')
@@ -112,8 +134,9 @@ function addStreams(program: Command, running: Running): void {
     .option('--from <seq>', 'from this sequence number')
     .addHelpText('after', examples('runyard events -f @last --json'))
     .action((ref: string, flags: { follow?: boolean; from?: string }) =>
-      running(async (context) =>
-        (await import('./commands/streams.ts')).events(context, ref, flags),
+      running(
+        async (context) => (await import('./commands/streams.ts')).events(context, ref, flags),
+        { passing: flags.follow === true },
       ),
     );
   program
@@ -124,8 +147,9 @@ function addStreams(program: Command, running: Running): void {
     .option('-f, --follow', 'until it is done')
     .addHelpText('after', examples('runyard metrics @last --key charts/episodic_return'))
     .action((ref: string, flags: { follow?: boolean; key?: string }) =>
-      running(async (context) =>
-        (await import('./commands/streams.ts')).metrics(context, ref, flags),
+      running(
+        async (context) => (await import('./commands/streams.ts')).metrics(context, ref, flags),
+        { passing: flags.follow === true },
       ),
     );
 }
@@ -149,9 +173,14 @@ function withRunOptions(command: Command): Command {
     .option('--stop-signal <signal>', 'default: SIGTERM')
     .option('--grace <time>', 'between the stop signal and SIGKILL')
     .option('--time-limit <time>', 'of one attempt, such as 12h')
+    .option('--stall-limit <time>', 'without output and metrics, then it is stopped')
     .option('--output-limit <MiB>', 'output kept on disk')
     .option('--isolate', 'give each attempt a working directory of its own')
     .option('--artifact <glob>', 'keep these files at the end', collect);
+}
+
+function isGroup(ref: string | undefined): boolean {
+  return ref?.startsWith('g:') === true;
 }
 
 function collect(value: string, before: string[] = []): string[] {

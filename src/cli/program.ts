@@ -86,7 +86,7 @@ function build(program: Command, running: Running): void {
 }
 
 const topHelp = `
-A run is named by its id, a unique prefix of it, its name, or @last.
+A run is named by its id, a unique prefix of it, its name, or @last; g:GROUP are all runs of a group.
 
 Examples:
   $ runyard up
@@ -96,5 +96,5 @@ Examples:
   $ runyard logs -f @last
   $ runyard -H ws1 ls                             on another machine, by ssh
 
-Exit codes: 0 ok, 1 error, 2 usage, 3 no daemon, 4 rejected. run, wait and submit --follow end with the
+Exit codes: 0 ok, 1 error, 2 usage, 3 no daemon, 4 rejected. run, wait and --follow end with the
 trainer's own code, 128+n for a signal; there our own errors are 125.`;

@@ -1,6 +1,6 @@
 /** How runs look to people: glyphs, durations, tables. Pure. */
 import { stripVTControlCharacters } from 'node:util';
-import type { RunStatus, RunSummary } from '../contracts/index.ts';
+import type { RunEvent, RunStatus, RunSummary } from '../contracts/index.ts';
 import type { Style, Terminal } from './terminal.ts';
 
 const looks: Readonly<Record<RunStatus, readonly [glyph: string, style: Style]>> = {
@@ -105,6 +105,16 @@ export function endLine(run: RunSummary, paint: Paint, nowMs: number): string {
   // The code was just said.
   if (why !== '' && run.failure_reason?.code !== 'exit_nonzero') parts.push(why);
   return `${statusText(run.status, paint)}  ${parts.join(' · ')}`;
+}
+
+/** What was found before a start that does not keep the run from starting. */
+export function warningsOf(events: readonly RunEvent[]): string[] {
+  return events
+    .filter(({ event }) => event === 'preflight.passed')
+    .flatMap(({ detail_json }) => {
+      const { warnings } = JSON.parse(detail_json || '{}') as { warnings?: unknown };
+      return Array.isArray(warnings) ? warnings.map(String) : [];
+    });
 }
 
 function seen(text: string): number {

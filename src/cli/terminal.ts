@@ -13,6 +13,8 @@ export type Terminal = {
   print(text: string): void;
   /** Lines for the person, on stderr. */
   note(text: string): void;
+  /** What a trainer wrote to its stderr, as it is. */
+  relay(text: string): void;
   json(value: unknown): void;
   /** A line at the bottom of a terminal that is rewritten; null takes it away. */
   live(text: string | null): void;
@@ -44,7 +46,9 @@ export function createTerminal(io: {
     errTty,
     columns: stdout.columns || 120,
     print: (text) => over(() => stdout.write(`${text}\n`)),
-    note: (text) => over(() => stderr.write(`${text}\n`)),
+    // Painted for the terminal that stdout is; stderr may be a file.
+    note: (text) => over(() => stderr.write(`${errTty ? text : stripVTControlCharacters(text)}\n`)),
+    relay: (text) => over(() => stderr.write(`${text}\n`)),
     json: (value) => stdout.write(`${JSON.stringify(value)}\n`),
     live(text) {
       if (!errTty || env.TERM === 'dumb') return;

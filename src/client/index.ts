@@ -3,6 +3,7 @@ export type { EventsOptions, LogsOptions, MetricsOptions, StreamOptions } from '
 export {
   type ConnectOptions,
   connect,
+  type PauseOptions,
   type StopOptions,
   type SubmitOptions,
   type TrainerClient,

@@ -40,6 +40,7 @@ export type RunSummary = {
   cwd: string;
   code: string;
   retry_of: string;
+  note: string;
 };
 
 /** `done` is shown by its outcome. */

@@ -2,6 +2,7 @@
 import crypto from 'node:crypto';
 import path from 'node:path';
 import {
+  codeWarnings,
   createOrchestrator,
   createSupervisor,
   type Orchestrator,
@@ -219,6 +220,7 @@ export async function openParts(
         diskFloorBytes,
       });
     },
+    warnings: async (runId) => codeWarnings((await runInputs.of(runId)).config.code),
     lease: ({ runId, attempt }, slots) => store.lease(runId, attempt, slots, clock.iso()),
     spec: (input) => attemptSpec({ input, store, inputs: runInputs, home, settings }),
     leftoversMs: 1000 * settings.kill_patience_s,

@@ -69,7 +69,8 @@ export type RunCommand =
 
 /** What happened: past tense. */
 export type RunFact =
-  | { type: 'preflight.passed' }
+  /** `warnings`: what does not keep it from starting, but may surprise. */
+  | { type: 'preflight.passed'; warnings?: readonly string[] }
   | { type: 'preflight.failed'; code: string; text: string }
   | { type: 'slots.leased'; slots: readonly string[]; now: Instant }
   | { type: 'slots.refused'; text: string }

@@ -4,6 +4,8 @@ import path from 'node:path';
 export const runFiles = {
   config: 'config.json',
   env: 'env',
+  /** The uncommitted changes of the submitted code. */
+  diff: 'code.diff',
   /** Who asked for its end, while it goes on. */
   stop: 'stop.json',
   /** Its row and events, once it is done. */

@@ -1,10 +1,12 @@
-/** `runyard ls`, `show`, `wait` and `stop`. */
+/** `runyard ls`, `wait` and `stop`. */
 import type { TrainerClient } from '../../client/index.ts';
-import { finalStatuses, type RunEvent, type RunSummary } from '../../contracts/index.ts';
+import { finalStatuses, type RunSummary } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
 import { type Context, wholeNumber } from '../context.ts';
 import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
+import { expand, groupOf } from '../groups.ts';
 import { cut, duration, endLine, plainCell, runMs, statusText, table } from '../render.ts';
+import { sourceOf } from '../source.ts';
 import { parseSeconds } from '../spans.ts';
 
 export type ListFlags = {
@@ -17,7 +19,11 @@ export type ListFlags = {
   offline?: boolean;
 };
 
-export async function ls(context: Context, flags: ListFlags): Promise<number> {
+export async function ls(
+  context: Context,
+  group: string | undefined,
+  flags: ListFlags,
+): Promise<number> {
   const { terminal, json } = context;
   const me = await userName();
   const source = await sourceOf(context, flags);
@@ -26,7 +32,7 @@ export async function ls(context: Context, flags: ListFlags): Promise<number> {
     all: flags.all === true || flags.failed === true || flags.status !== undefined,
     user: flags.mine === true ? me : '',
     status: flags.failed === true ? 'failed' : (flags.status ?? ''),
-    group: flags.group ?? '',
+    group: flags.group ?? groupOf(group),
     limit: flags.limit === undefined ? 0 : wholeNumber(flags.limit, '--limit'),
   })) {
     if (json) terminal.json(run);
@@ -62,113 +68,6 @@ export function listing(
   return lines.map((line) => (paint('dim', '') === '' ? cut(line, terminal.columns) : line));
 }
 
-/** The daemon, or what lies in the state directory, told apart for people. */
-async function sourceOf(
-  context: Context,
-  { offline }: { offline?: boolean },
-): Promise<Pick<TrainerClient, 'list' | 'get' | 'events'>> {
-  if (offline !== true) return context.connect();
-  const found = await context.offline();
-  if (!context.json) {
-    const where = found.source === 'registry' ? '' : `; from the run directories: ${found.why}`;
-    const daemon = found.daemonPid === 0 ? 'no daemon' : `daemon ${found.daemonPid} not asked`;
-    context.terminal.note(context.terminal.paint('dim', `offline, ${daemon}${where}`));
-  }
-  return found;
-}
-
-export async function show(
-  context: Context,
-  ref: string,
-  flags: { offline?: boolean } = {},
-): Promise<number> {
-  const { terminal, json } = context;
-  const source = await sourceOf(context, flags);
-  const run = await source.get(ref);
-  const events: RunEvent[] = [];
-  for await (const event of source.events(run.run_id)) {
-    events.push(event);
-    if (event.seq >= run.last_seq) break;
-  }
-  if (json) terminal.json({ ...run, events });
-  else
-    for (const line of detailLines(run, events, terminal.paint, Date.now())) terminal.print(line);
-  return exitCodes.ok;
-}
-
-export function detailLines(
-  run: RunSummary,
-  events: readonly RunEvent[],
-  paint: Context['terminal']['paint'],
-  nowMs: number,
-): string[] {
-  const facts: [string, string][] = [
-    [
-      'why',
-      run.failure_reason === null
-        ? run.why
-        : `${run.failure_reason.text} (${run.failure_reason.code})`,
-    ],
-    ['command', run.command],
-    ['directory', run.cwd],
-    ['code', run.code],
-    [
-      'user',
-      [
-        run.user,
-        run.project && `project ${run.project}`,
-        run.group && `group ${run.group}`,
-        ...run.tags,
-      ]
-        .filter(Boolean)
-        .join(' · '),
-    ],
-    [
-      'attempt',
-      `${run.attempt}${run.pid === 0 ? '' : ` · pid ${run.pid}`}${run.retry_of && ` · retry of ${run.retry_of}`}`,
-    ],
-    ['gpus', run.gpu_slots.join(',')],
-    ['last', run.last_metric],
-    ['stopped', run.stop_user && `by ${run.stop_user}${run.stop_reason && `: ${run.stop_reason}`}`],
-    ['artifacts', run.artifact_manifest],
-    ['files', run.run_dir],
-    ['digest', run.config_digest],
-    ['trace', run.trace_id],
-  ];
-  return [
-    `${paint('bold', run.run_id)}  ${run.name}  ${endLine(run, paint, nowMs)}`,
-    ...table(
-      facts.filter(([, text]) => text !== '').map(([name, text]) => [paint('dim', name), text]),
-    ),
-    '',
-    ...timeline(events, run, paint, nowMs),
-  ];
-}
-
-/** Every state with how long it lasted, and the event that led there. */
-function timeline(
-  events: readonly RunEvent[],
-  run: RunSummary,
-  paint: Context['terminal']['paint'],
-  nowMs: number,
-): string[] {
-  const startMs = Date.parse(events[0]?.at ?? run.submitted_at);
-  const rows = events.map((event, index) => {
-    const atMs = Date.parse(event.at);
-    const next = events[index + 1];
-    const over = next === undefined && finalStatuses.includes(run.status);
-    const untilMs = next === undefined ? nowMs : Date.parse(next.at);
-    const sameState = event.from === event.to ? paint('dim', event.to) : event.to;
-    return [
-      `+${duration(atMs - startMs)}`,
-      sameState,
-      over ? '' : duration(untilMs - atMs),
-      event.event,
-    ];
-  });
-  return table([['AT', 'STATE', 'FOR', 'EVENT'].map((text) => paint('dim', text)), ...rows]);
-}
-
 export async function wait(
   context: Context,
   refs: readonly string[],
@@ -180,22 +79,24 @@ export async function wait(
     flags.timeout === undefined
       ? new AbortController().signal
       : AbortSignal.timeout(1000 * parseSeconds(flags.timeout, '--timeout'));
+  const all = await expand(client, refs);
+  const several = refs.length > 1 || refs[0]?.startsWith('g:') === true;
   const codes = await Promise.all(
-    refs.map(async (ref) => {
+    all.map(async (ref) => {
       const run = await client.wait(ref, { signal });
       if (json) terminal.json(run);
       if (!finalStatuses.includes(run.status)) {
         terminal.note(`runyard: run ${run.run_id} is still ${run.status} after ${flags.timeout}`);
         return exitCodes.ours;
       }
-      if (!json && (terminal.tty || refs.length > 1)) {
+      if (!json && (terminal.tty || several)) {
         terminal.note(`${run.run_id}  ${endLine(run, terminal.paint, Date.now())}`);
       }
       return exitCodeOfRun(run);
     }),
   );
   const [only = exitCodes.ok] = codes;
-  if (codes.length === 1) return only;
+  if (!several) return only;
   return codes.every((code) => code === exitCodes.ok) ? exitCodes.ok : exitCodes.error;
 }
 
@@ -207,21 +108,23 @@ export async function stop(
   const { terminal, json } = context;
   const client = await context.connect();
   const failures: unknown[] = [];
-  for (const ref of refs) {
-    const startMs = Date.now();
+  const reason = flags.message ?? '';
+  const all = await expand(client, refs);
+  const startMs = Date.now();
+  // All are asked before one is waited for.
+  const wishes = all.map((ref) => client.stop(ref, { reason, now: flags.now ?? false }));
+  await Promise.allSettled(wishes);
+  for (const [index, wish] of wishes.entries()) {
     try {
-      const asked = await client.stop(ref, {
-        reason: flags.message ?? '',
-        now: flags.now ?? false,
-      });
+      const asked = await wish;
       const run = flags.wait === false ? asked : await client.wait(asked.run_id);
       if (json) terminal.json(run);
       else if (!terminal.tty) terminal.print(`${run.run_id}\t${run.status}`);
       else terminal.print(await stopLine(client, run, asked, startMs));
     } catch (error) {
       failures.push(error);
-      if (refs.length > 1 && error instanceof RunyardError)
-        terminal.note(`${ref}: ${error.message}`);
+      if (all.length > 1 && error instanceof RunyardError)
+        terminal.note(`${all[index]}: ${error.message}`);
     }
   }
   if (failures.length > 0) throw failures[0];

@@ -1,7 +1,9 @@
 /** `runyard logs`, `events` and `metrics`. */
+
+import type { TrainerClient } from '../../client/index.ts';
 import { type Context, wholeNumber } from '../context.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { printChunk } from '../follow.ts';
+import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
+import { interrupted, printChunk } from '../follow.ts';
 import { plainCell, table } from '../render.ts';
 
 export type LogsFlags = {
@@ -14,16 +16,48 @@ export type LogsFlags = {
 
 export async function logs(context: Context, ref: string, flags: LogsFlags): Promise<number> {
   const client = await context.connect();
-  for await (const chunk of client.logs(ref, {
-    follow: flags.follow ?? false,
-    stderrOnly: flags.stderr ?? false,
-    tail: flags.tail === undefined ? 0 : wholeNumber(flags.tail, '--tail'),
-    attempt: flags.attempt === undefined ? 0 : wholeNumber(flags.attempt, '--attempt'),
-    onDisconnect: away(context),
-  })) {
-    printChunk(context, chunk, flags.times);
+  const { run_id: runId } = await client.get(ref);
+  return watching(context, client, runId, flags.follow, async (signal) => {
+    for await (const chunk of client.logs(runId, {
+      follow: flags.follow ?? false,
+      stderrOnly: flags.stderr ?? false,
+      tail: flags.tail === undefined ? 0 : wholeNumber(flags.tail, '--tail'),
+      attempt: flags.attempt === undefined ? 0 : wholeNumber(flags.attempt, '--attempt'),
+      onDisconnect: away(context),
+      signal,
+    })) {
+      printChunk(context, chunk, flags.times);
+    }
+  });
+}
+
+/**
+ * Reads on. What was followed to its end passes the trainer's code on; ^C ends the reading alone and
+ * says how to end the run: whoever only looks on must not stop it by a second one.
+ */
+async function watching(
+  { terminal }: Context,
+  client: TrainerClient,
+  runId: string,
+  follow: boolean | undefined,
+  read: (signal: AbortSignal) => Promise<void>,
+): Promise<number> {
+  const left = new AbortController();
+  if (follow !== true) {
+    await read(left.signal);
+    return exitCodes.ok;
   }
-  return exitCodes.ok;
+  const leave = (): void => left.abort();
+  process.once('SIGINT', leave);
+  try {
+    await read(left.signal);
+    const run = await client.wait(runId, { signal: left.signal });
+    if (!left.signal.aborted) return exitCodeOfRun(run);
+    terminal.note(`run ${runId} goes on. Stop it: runyard stop ${runId}`);
+    return interrupted;
+  } finally {
+    process.off('SIGINT', leave);
+  }
 }
 
 export async function events(
@@ -37,21 +71,23 @@ export async function events(
   const fromSeq = flags.from === undefined ? 1 : wholeNumber(flags.from, '--from');
   // Without following, what is there now is wanted, and that may be nothing.
   if (flags.follow !== true && fromSeq > run.last_seq) return exitCodes.ok;
-  const stream = client.events(run.run_id, {
-    fromSeq,
-    untilDone: true,
-    onDisconnect: away(context),
-  });
-  for await (const event of stream) {
-    if (json) terminal.json(event);
-    else {
-      const change = event.from === event.to ? event.to : `${event.from || '·'} → ${event.to}`;
-      const cells = [String(event.seq), event.at, event.event, change, event.detail_json];
-      terminal.print(terminal.tty ? aligned(cells) : cells.map(plainCell).join('\t'));
+  return watching(context, client, run.run_id, flags.follow, async (signal) => {
+    const stream = client.events(run.run_id, {
+      fromSeq,
+      untilDone: true,
+      onDisconnect: away(context),
+      signal,
+    });
+    for await (const event of stream) {
+      if (json) terminal.json(event);
+      else {
+        const change = event.from === event.to ? event.to : `${event.from || '·'} → ${event.to}`;
+        const cells = [String(event.seq), event.at, event.event, change, event.detail_json];
+        terminal.print(terminal.tty ? aligned(cells) : cells.map(plainCell).join('\t'));
+      }
+      if (flags.follow !== true && event.seq >= run.last_seq) break;
     }
-    if (flags.follow !== true && event.seq >= run.last_seq) break;
-  }
-  return exitCodes.ok;
+  });
 }
 
 export async function metrics(
@@ -61,20 +97,24 @@ export async function metrics(
 ): Promise<number> {
   const { terminal, json } = context;
   const client = await context.connect();
-  for await (const batch of client.metrics(ref, {
-    follow: flags.follow ?? false,
-    key: flags.key ?? '',
-    onDisconnect: away(context),
-  })) {
-    for (const point of batch.points) {
-      if (json) terminal.json({ ...point, value: jsonNumber(point.value), attempt: batch.attempt });
-      else {
-        const cells = [point.wall, point.step, point.key, String(point.value)];
-        terminal.print(terminal.tty ? cells.join('  ') : cells.join('\t'));
+  const { run_id: runId } = await client.get(ref);
+  return watching(context, client, runId, flags.follow, async (signal) => {
+    for await (const batch of client.metrics(runId, {
+      follow: flags.follow ?? false,
+      key: flags.key ?? '',
+      onDisconnect: away(context),
+      signal,
+    })) {
+      for (const point of batch.points) {
+        const value = jsonNumber(point.value);
+        if (json) terminal.json({ ...point, value, attempt: batch.attempt });
+        else {
+          const cells = [point.wall, point.step, point.key, String(point.value)];
+          terminal.print(terminal.tty ? cells.join('  ') : cells.join('\t'));
+        }
       }
     }
-  }
-  return exitCodes.ok;
+  });
 }
 
 /** JSON has no NaN and no infinities: they are strings, as on the bus. */

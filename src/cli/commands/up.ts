@@ -5,7 +5,7 @@ import { type DaemonStatus, finalStatuses } from '../../contracts/index.ts';
 import { errnoOf, RunyardError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { bytesText, duration } from '../render.ts';
+import { bytesText, duration, plainCell } from '../render.ts';
 import { readyLine, startDaemon } from '../starting.ts';
 
 /** Longest wait for a daemon to end. */
@@ -71,7 +71,13 @@ export async function status(context: Context): Promise<number> {
   const { terminal, json } = context;
   const found = await (await context.connect()).health();
   if (json) terminal.json(found);
-  else for (const line of statusLines(found, Date.now())) terminal.print(line);
+  else if (terminal.tty) {
+    for (const line of statusLines(found, Date.now())) terminal.print(line);
+  } else {
+    const { reasons, ...rest } = found;
+    const rows = [...Object.entries(rest), ...reasons.map(({ part, text }) => [part, text])];
+    for (const row of rows) terminal.print(row.map((cell) => plainCell(String(cell))).join('\t'));
+  }
   return exitCodes.ok;
 }
 

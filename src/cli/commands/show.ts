@@ -1,0 +1,114 @@
+/** `runyard show`: one run, what it is, where it lies, and its states. */
+import { finalStatuses, type RunEvent, type RunSummary } from '../../contracts/index.ts';
+import type { Context } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { duration, endLine, plainCell, table, warningsOf } from '../render.ts';
+import { sourceOf } from '../source.ts';
+
+type Paint = Context['terminal']['paint'];
+
+export async function show(
+  context: Context,
+  ref: string,
+  flags: { offline?: boolean } = {},
+): Promise<number> {
+  const { terminal, json } = context;
+  const source = await sourceOf(context, flags);
+  const run = await source.get(ref);
+  const events: RunEvent[] = [];
+  for await (const event of source.events(run.run_id)) {
+    events.push(event);
+    if (event.seq >= run.last_seq) break;
+  }
+  if (json) terminal.json({ ...run, events });
+  else if (terminal.tty) {
+    for (const line of detailLines(run, events, terminal.paint, Date.now())) terminal.print(line);
+  } else for (const line of plainLines(run, events, Date.now())) terminal.print(line);
+  return exitCodes.ok;
+}
+
+/** For a terminal. */
+export function detailLines(
+  run: RunSummary,
+  events: readonly RunEvent[],
+  paint: Paint,
+  nowMs: number,
+): string[] {
+  const facts = factsOf(run, events).map(([name, text]) => [paint('dim', name), text]);
+  const head = ['AT', 'STATE', 'FOR', 'EVENT'].map((text) => paint('dim', text));
+  return [
+    `${paint('bold', run.run_id)}  ${run.name}  ${endLine(run, paint, nowMs)}`,
+    ...table(facts),
+    '',
+    ...table([head, ...timeline(events, run, paint, nowMs)]),
+  ];
+}
+
+/** For programs that cut at tabs: `name value`, then `at state for event`. */
+export function plainLines(run: RunSummary, events: readonly RunEvent[], nowMs: number): string[] {
+  const asIs: Paint = (_, text) => text;
+  const rows = [
+    ['run', run.run_id],
+    ['name', run.name],
+    ['status', run.status],
+    ...factsOf(run, events),
+    ...timeline(events, run, asIs, nowMs),
+  ];
+  return rows.map((cells) => cells.map(plainCell).join('\t'));
+}
+
+function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string][] {
+  const reason = run.failure_reason;
+  const who = [
+    run.user,
+    run.project && `project ${run.project}`,
+    run.group && `group ${run.group}`,
+    ...run.tags,
+  ];
+  const attempt = [
+    String(run.attempt),
+    run.pid !== 0 && `pid ${run.pid}`,
+    run.retry_of && `retry of ${run.retry_of}`,
+  ];
+  const facts: [string, string][] = [
+    ['why', reason === null ? run.why : `${reason.text} (${reason.code})`],
+    ...warningsOf(events).map((text): [string, string] => ['warning', text]),
+    ['note', run.note],
+    ['command', run.command],
+    ['directory', run.cwd],
+    ['code', run.code],
+    ['user', who.filter(Boolean).join(' · ')],
+    ['attempt', attempt.filter(Boolean).join(' · ')],
+    ['gpus', run.gpu_slots.join(',')],
+    ['last', run.last_metric],
+    ['stopped', run.stop_user && `by ${run.stop_user}${run.stop_reason && `: ${run.stop_reason}`}`],
+    ['artifacts', run.artifact_manifest],
+    ['files', run.run_dir],
+    ['digest', run.config_digest],
+    ['trace', run.trace_id],
+  ];
+  return facts.filter(([, text]) => text !== '');
+}
+
+/** Every state with how long it lasted, and the event that led there. */
+function timeline(
+  events: readonly RunEvent[],
+  run: RunSummary,
+  paint: Paint,
+  nowMs: number,
+): string[][] {
+  const startMs = Date.parse(events[0]?.at ?? run.submitted_at);
+  return events.map((event, index) => {
+    const atMs = Date.parse(event.at);
+    const next = events[index + 1];
+    const over = next === undefined && finalStatuses.includes(run.status);
+    const untilMs = next === undefined ? nowMs : Date.parse(next.at);
+    const state = event.from === event.to ? paint('dim', event.to) : event.to;
+    return [
+      `+${duration(atMs - startMs)}`,
+      state,
+      over ? '' : duration(untilMs - atMs),
+      event.event,
+    ];
+  });
+}

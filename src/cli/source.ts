@@ -1,0 +1,18 @@
+/** Where runs are looked at: the daemon, or with `--offline` the state directory alone. */
+import type { TrainerClient } from '../client/index.ts';
+import type { Context } from './context.ts';
+
+/** The daemon, or what lies in the state directory, told apart for people. */
+export async function sourceOf(
+  context: Context,
+  { offline }: { offline?: boolean },
+): Promise<Pick<TrainerClient, 'list' | 'get' | 'events'>> {
+  if (offline !== true) return context.connect();
+  const found = await context.offline();
+  if (!context.json) {
+    const where = found.source === 'registry' ? '' : `; from the run directories: ${found.why}`;
+    const daemon = found.daemonPid === 0 ? 'no daemon' : `daemon ${found.daemonPid} not asked`;
+    context.terminal.note(context.terminal.paint('dim', `offline, ${daemon}${where}`));
+  }
+  return found;
+}
