@@ -24,7 +24,7 @@ export async function follow(
   const interrupts = onInterrupts({
     first: () => {
       output.abort();
-      terminal.live(null);
+      pulse();
       terminal.note(
         `detached; run ${runId} goes on. Follow it: runyard logs -f ${runId} · stop it: runyard stop ${runId} (or ^C again)`,
       );
