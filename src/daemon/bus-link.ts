@@ -11,7 +11,6 @@ import {
   missingStreams,
   type NatsConnection,
   type Relay,
-  refuseUnfit,
   type StreamOwner,
   shownUrl,
   streamNames,
@@ -39,7 +38,7 @@ export type BusLinkOptions = {
   server: () => Promise<BusServer | null>;
   url: string | null;
   /** Marks the streams on an existing server. */
-  owner: StreamOwner;
+  owner?: StreamOwner;
   yard: string;
   store: RunStore;
   maxFileBytes: number;
@@ -107,9 +106,8 @@ export function createBusLink(options: BusLinkOptions): BusLink {
     const credentials = server === null ? null : server.credentials.daemon;
     const joined = await reach.connect({ url, credentials });
     try {
-      if (server === null) refuseUnfit(joined);
       const newEpoch = (): string => crypto.randomUUID();
-      const owner = server === null ? options.owner : null;
+      const owner = server === null ? (options.owner ?? null) : null;
       const { epoch } = await reach.ensureStreams(
         joined,
         yard,

@@ -76,7 +76,11 @@ test('what was given at submit is what the run is: words, environment, directory
   const dir = path.join(yard.home, 'there');
   fs.mkdirSync(dir);
   fs.writeFileSync(path.join(yard.home, 'vars'), 'FROM_FILE=f\nBOTH=file\n');
-  const ry = cli(yard, { FROM_SHELL: 's', SSH_TTY: '/dev/pts/9', RUNYARD_NATS_URL: 'nats://a:b@c' });
+  const ry = cli(yard, {
+    FROM_SHELL: 's',
+    SSH_TTY: '/dev/pts/9',
+    RUNYARD_NATS_URL: 'nats://a:b@c',
+  });
   const about = ['--name', 'dqn-s1', '--project', 'p', '--tag', 'a', '--tag', 'b', '--note', 'why'];
   const given = ['--env', 'BOTH=option', '--env-file', 'vars', '--cwd', 'there'];
   const script = 'echo "$FROM_SHELL $FROM_FILE $BOTH [$SSH_TTY$RUNYARD_NATS_URL] $PWD"';

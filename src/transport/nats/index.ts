@@ -1,6 +1,6 @@
 export { findBinary, findNatsServer, natsModule } from './binary.ts';
 export { connectDaemon, connectWorker, type NatsConnection } from './connection.ts';
-export { refuseUnfit, type StreamOwner, shownUrl } from './external.ts';
+export { type StreamOwner, shownUrl } from './external.ts';
 export { streamNames, subjects } from './names.ts';
 export { readSubject } from './read.ts';
 export { createRelay, type OutboxRow, type OutboxSource, type Relay } from './relay.ts';

@@ -7,7 +7,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { explained, refuseForeign, type StreamOwner } from './external.ts';
+import { explained, refuseForeign, refuseUnfit, type StreamOwner } from './external.ts';
 import { type StreamKind, streamNames } from './names.ts';
 
 const answerMs = 3000;
@@ -50,6 +50,7 @@ export async function ensureStreams(
   newEpoch: () => string,
   owner: StreamOwner | null = null,
 ): Promise<{ jsm: JetStreamManager; epoch: string }> {
+  if (owner !== null) refuseUnfit(nc);
   try {
     return await made(nc, yard, maxFileBytes, newEpoch, owner);
   } catch (error) {
