@@ -26,15 +26,17 @@ const options = {
 };
 
 const checkout = path.join(import.meta.dirname, '..');
-const show = createShow(process.stdout);
 const interrupted = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => interrupted.abort());
-}
+const interrupt = (): void => interrupted.abort();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+// Nobody reads on: a pipe that was closed, a terminal that is gone.
+process.stdout.on('error', interrupt);
+const show = createShow(process.stdout, interrupted.signal);
 
 try {
   process.exitCode = await main();
 } catch (error) {
+  if (interrupted.signal.aborted && error instanceof RunyardError) process.exit(130);
   show.line();
   show.line(`demo: ${messageOf(error)}`);
   if (!(error instanceof RunyardError)) console.error(error);
@@ -49,6 +51,7 @@ async function main(): Promise<number> {
   const temporary = !show.tty;
   const daemon = await startDaemon({ checkout, temporary, show });
   try {
+    if (interrupted.signal.aborted) return 130;
     const client = await connect({ home: daemon.home });
     try {
       return await train(client, daemon, python, temporary);
@@ -83,6 +86,7 @@ async function train(
     return exitCodeOf(followed.run);
   }
   if (temporary) {
+    show.line('Interrupted: the run is stopped, and all of it taken down.');
     await client.stop(runId, { reason: 'the demo was interrupted' });
     await client.wait(runId, { signal: AbortSignal.timeout(30_000) });
     return 130;

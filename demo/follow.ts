@@ -57,18 +57,21 @@ export async function follow(options: {
     done.abort();
   }
   show.line();
-  for (const line of picture(points, steps, show.columns())) show.line(line);
-  return { run: await client.get(runId), states, points };
+  const run = await client.get(runId);
+  // The last episode ends somewhere before the last step.
+  const reached = run.status === 'completed' ? steps : 0;
+  for (const line of picture(points, steps, show.columns(), reached)) show.line(line);
+  return { run, states, points };
 }
 
-function picture(points: readonly Point[], steps: number, columns: number): string[] {
+function picture(points: readonly Point[], steps: number, columns: number, reached = 0): string[] {
   const label = `  episodic return of ${points.length} episodes`;
   const curve = drawCurve(points, { columns, rows: curveRows, lastStep: steps, label });
-  return [...curve, `  ${progressLine(points, steps)}`];
+  return [...curve, `  ${progressLine(points, steps, reached)}`];
 }
 
-function progressLine(points: readonly Point[], steps: number): string {
-  const step = points.at(-1)?.step ?? 0;
+function progressLine(points: readonly Point[], steps: number, reached = 0): string {
+  const step = Math.max(reached, points.at(-1)?.step ?? 0);
   const share = Math.min(1, step / steps);
   const filled = Math.round(share * 24);
   const bar = '█'.repeat(filled) + '░'.repeat(24 - filled);

@@ -82,9 +82,9 @@ async function debianTorch({ show, yes }: { show: Show; yes: boolean }): Promise
   if (show.tty && !yes && !(await show.ask('Install them?'))) throw noTorch(isRoot);
   const apt = ['apt-get', '-o', 'DPkg::Lock::Timeout=120', '-qq', '-y'];
   const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
-  await show.step('the list of Debian’s packages, about 5 s', [...apt, 'update'], quiet);
+  await show.step('the list of Debian’s packages, about 5 s', [...apt, 'update'], quiet, true);
   const install = [...apt, 'install', '--no-install-recommends', ...debianPackages];
-  await show.step('torch from Debian: 152 MB, about 30 s', install, quiet);
+  await show.step('torch from Debian: 152 MB, about 30 s', install, quiet, true);
   const python = '/usr/bin/python3';
   const { stdout } = await execa(python, ['-c', versionOf]);
   return { python, version: String(stdout).split(' ')[0] ?? '' };

@@ -28,7 +28,7 @@ export function report(options: {
 
   const attempt = path.join(run.run_dir, 'attempts', String(run.attempt));
   const runyard = `${daemon.prefix}bin/runyard`;
-  show.line('where things lie:');
+  show.line(temporary ? 'where things lie, until this ends:' : 'where things lie:');
   show.line(`  output   ${attempt}/out.*    ${runyard} logs ${run.run_id}`);
   show.line(`  events   ${daemon.home}/registry.db    ${runyard} events ${run.run_id}`);
   show.line(`  metrics  on the bus    ${runyard} metrics ${run.run_id}`);

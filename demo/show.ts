@@ -8,8 +8,8 @@ export type Show = ReturnType<typeof createShow>;
 const tickMs = 200;
 const plainTickMs = 10_000;
 
-/** Draws on a terminal, writes plain lines elsewhere. */
-export function createShow(out: NodeJS.WriteStream) {
+/** Draws on a terminal, writes plain lines elsewhere. Steps end when `signal` is aborted. */
+export function createShow(out: NodeJS.WriteStream, signal: AbortSignal) {
   const tty = out.isTTY === true;
   let drawn = 0;
 
@@ -34,8 +34,16 @@ export function createShow(out: NodeJS.WriteStream) {
     draw,
     line,
 
-    /** Runs a command; shows what it does and for how long. Throws with the end of its output. */
-    async step(what: string, command: readonly string[], env: Record<string, string> = {}) {
+    /**
+     * Runs a command; shows what it does and for how long. Throws with the end of its output. `whole`: it
+     * must not be cut short, not even by ^C, which reaches every process of the terminal.
+     */
+    async step(
+      what: string,
+      command: readonly string[],
+      env: Record<string, string> = {},
+      whole = false,
+    ) {
       const begun = Date.now();
       const seconds = () => `${Math.round((Date.now() - begun) / 1000)} s`;
       if (!tty) line(`· ${what}`);
@@ -44,7 +52,8 @@ export function createShow(out: NodeJS.WriteStream) {
       if (tty) tick();
       const [file = '', ...args] = command;
       try {
-        const { stdout } = await execa(file, args, { env, stdin: 'ignore' });
+        const how = whole ? { detached: true, cleanup: false } : { cancelSignal: signal };
+        const { stdout } = await execa(file, args, { env, stdin: 'ignore', ...how });
         if (tty) line(`✓ ${what}  ${seconds()}`);
         else line(`  done in ${seconds()}`);
         return stdout;
