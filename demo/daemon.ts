@@ -36,6 +36,8 @@ export async function startDaemon(options: {
     // Streams on a lab's server would outlive a home that is thrown away.
     ...(temporary ? { RUNYARD_NATS_URL: '' } : {}),
   };
+  const isDefault = home === resolveHome({ ...process.env, RUNYARD_HOME: undefined });
+  const prefix = isDefault ? '' : `RUNYARD_HOME=${home} `;
   const close = async (): Promise<void> => {
     if (temporary) await takeDown(runyard, home);
   };
@@ -43,16 +45,13 @@ export async function startDaemon(options: {
     const said = await show.step('runyard up', [runyard, 'up'], env, true);
     for (const line of String(said).split('\n')) if (line !== '') show.line(`  ${line}`);
     const end = temporary ? 'if this is killed, end what it started' : 'it stays; end it';
-    const command = temporary
-      ? `RUNYARD_HOME=${home} bin/runyard down --stop-runs`
-      : 'bin/runyard down';
-    show.line(`  ${end} by: ${command}`);
+    const how = temporary ? ' --stop-runs' : '';
+    show.line(`  ${end} by: ${prefix}bin/runyard down${how}`);
   } catch (error) {
     await close().catch(() => undefined);
     throw error;
   }
-  const isDefault = home === resolveHome({ ...process.env, RUNYARD_HOME: undefined });
-  return { home, prefix: isDefault ? '' : `RUNYARD_HOME=${home} `, close };
+  return { home, prefix, close };
 }
 
 function temporaryHome(): string {
