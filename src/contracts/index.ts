@@ -22,6 +22,7 @@ export {
   type SubmitRequest,
 } from './api.ts';
 export { canonicalJson, configDigest, type TrainRunConfig, validateConfig } from './config.ts';
+export type { ArtifactsMessage } from './gen/artifacts.v1.ts';
 export {
   controlMaxBytes,
   fromStatus,

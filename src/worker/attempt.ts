@@ -90,6 +90,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     metrics: bus.subject(runId, 'metrics'),
     onPoint: notePoint,
   });
+  /** Resolves when the bus knows of the artifacts. */
+  let announced: Promise<void> = Promise.resolve();
   const pumping = machine.startPump(feed, dir, () => stall?.heard());
   let stall: StallWatch | null = null;
   let stopBeats: () => void = () => undefined;
@@ -310,7 +312,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       : await machine.surveyOutput(dir, feed.state(), notePoint);
     const taken =
       artifacts.length === 0
-        ? { manifest: '', artifacts: 0 }
+        ? { manifest: '', artifacts: 0, bytes: 0 }
         : await machine.takeArtifacts({
             cwd,
             globs: artifacts,
@@ -318,6 +320,11 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
             store: config.store,
           });
     failpoint('worker.collected');
+    if (taken.manifest !== '') {
+      announced = machine.announce(bus.subject(runId, 'artifacts'), config, taken, clock);
+      // Told before the daemon is, when the bus is there: this worker may be gone a moment later.
+      await Promise.race([announced, passed(busPatienceMs)]);
+    }
     fact('output.collected', {
       manifest: taken.manifest,
       artifacts: taken.artifacts,
@@ -366,7 +373,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       stall?.close();
       control?.close();
       void pumping.finish(0);
-      return pumping.done;
+      return Promise.all([pumping.done, announced]).then(() => undefined);
     },
   };
 }

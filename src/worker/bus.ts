@@ -15,7 +15,7 @@ import type { WorkerConfig } from './config.ts';
 import type { Subject } from './feed.ts';
 
 export type WorkerBus = {
-  subject(runId: string, kind: 'logs' | 'metrics'): Subject;
+  subject(runId: string, kind: 'logs' | 'metrics' | 'artifacts'): Subject;
   fact(runId: string, fact: object): void;
   beat(runId: string, beat: object): void;
   close(): Promise<void>;

@@ -10,6 +10,7 @@ import {
   voidStart,
 } from '../rundir/index.ts';
 import { systemClock } from '../telemetry/index.ts';
+import { announce } from './announce.ts';
 import { takeArtifacts } from './artifacts.ts';
 import { openControl } from './control.ts';
 import { createFeed } from './feed.ts';
@@ -51,6 +52,7 @@ export function thisMachine() {
     saysAlone,
     isDrained,
     takeArtifacts,
+    announce,
     createStallWatch,
     silentFor,
     surveyOutput,
