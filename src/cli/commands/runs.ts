@@ -138,21 +138,21 @@ async function stopLine(
   asked: RunSummary,
   startMs: number,
 ): Promise<string> {
-  if (finalStatuses.includes(asked.status)) return `${run.run_id} was over already: ${run.status}`;
   const parts: string[] = [];
-  const fromSeq = Math.max(1, asked.last_seq);
-  for await (const event of client.events(run.run_id, { fromSeq, untilDone: true })) {
+  // Where the stop begins is known from the events alone: it may be over when it is answered.
+  for await (const event of client.events(run.run_id, { untilDone: true })) {
     const at = duration(Math.max(0, Date.parse(event.at) - startMs));
-    if (event.to === 'stopping.terminating' && event.from !== event.to) parts.push(`asked ${at}`);
+    if (event.event === 'run.stop') parts.push(`asked ${at}`);
     if (event.to === 'stopping.killing' && event.from !== event.to) parts.push(`SIGKILL ${at}`);
     if (event.event === 'trainer.exited') {
-      parts.push(
-        `${run.exit_signal === '' ? `exited ${run.exit_code}` : `ended by ${run.exit_signal}`} at ${at}`,
-      );
+      const end =
+        run.exit_signal === '' ? `exited ${run.exit_code}` : `ended by ${run.exit_signal}`;
+      parts.push(`${end} at ${at}`);
     }
   }
+  if (!parts[0]?.startsWith('asked')) return `${run.run_id} was over already: ${run.status}`;
   if (asked.gpu_slots.length > 0) parts.push(`GPU ${asked.gpu_slots.join(',')} free`);
-  return `${run.run_id} ${run.status}${parts.length === 0 ? '' : `: ${parts.join(' · ')}`}`;
+  return `${run.run_id} ${run.status}: ${parts.join(' · ')}`;
 }
 
 function cellsOf(run: RunSummary, nowMs: number): string[] {
