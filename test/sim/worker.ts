@@ -238,6 +238,7 @@ function machineOf(stage: Stage, wires: Wires, worker: Worker): WorkerMachine {
       return { manifest: `${store}/manifest.json`, artifacts: 1, bytes: 1, problems: [] };
     },
     createStallWatch,
+    announce: async () => undefined,
     surveyOutput: async () => ({ lines: 0, points: 0 }),
     silentFor(dir) {
       const trainer = machine.marked(dir).find(({ kind }) => kind === 'trainer');
