@@ -108,18 +108,24 @@ export type Syncer = {
   close(): void;
 };
 
+/** How files are synced; a simulation has other ways. */
+export type SyncingDisk = {
+  syncNow(fd: number): void;
+  sync(fd: number): Promise<void>;
+  later(act: () => void): void;
+};
+
 /**
  * Group commit for `synchronous = NORMAL`: one fdatasync of the WAL at a time, off the event loop, for
  * all that wait. Power loss takes back nothing that waited for it.
  */
 export function createSyncer(
   file: string,
-  disk: { sync: (fd: number) => Promise<void>; later: (act: () => void) => void } = {
-    sync: fdatasync,
-    later: setImmediate,
-  },
+  disk: SyncingDisk = { syncNow: fs.fdatasyncSync, sync: fdatasync, later: setImmediate },
 ): Syncer {
   const fd = fs.openSync(`${file}-wal`, 'r+');
+  // What a killed daemon had committed may not be there yet, and from now on it is shown and published.
+  disk.syncNow(fd);
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
   const sync = async (): Promise<void> => {

@@ -69,7 +69,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     onCommit: () => checkpointer.committed(),
   });
   const store = createRunStore(db, guard);
-  const syncer = createSyncer(file, { sync: registry.sync(life), later: clock.later });
+  const syncer = createSyncer(file, { ...registry.disk(life), later: clock.later });
   const checkpointer = createCheckpointer({
     db,
     file,

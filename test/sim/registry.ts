@@ -11,7 +11,7 @@ export type Registry = {
   /** Opens it for a daemon's life. The raw one is for the checker: it sees what is committed. */
   open(life: Life): { db: Db; raw: Db; file: string };
   /** fdatasync of its log. */
-  sync(life: Life): () => Promise<void>;
+  disk(life: Life): { sync(): Promise<void>; syncNow(): void };
   /** The process ended; with `powerLoss`, what was not synced is gone or torn. */
   crashed(powerLoss: boolean): void;
   /** So many of the next writes fail, beginning after some that succeed. */
@@ -181,22 +181,28 @@ export function createRegistry(stage: Stage, dir: string, empty: string): Regist
       if (synced === null) synced = mark();
       return { db: guarded(raw, life), raw, file };
     },
-    sync: (life) => () => {
-      const before = mark();
-      return new Promise<void>((resolve, reject) => {
-        const slow = random.chance(0.1) ? 600 : 4;
-        schedule.after(random.next() * slow, life, () => {
-          if (faults.chance('sync.fails', 0.03, null)) {
-            const code = random.pick(['EIO', 'ENOSPC']);
-            reject(Object.assign(new Error(code), { code }));
-            return;
-          }
-          faults.point(life, 'before a sync');
-          synced = before;
-          resolve();
+    disk: (life) => ({
+      syncNow() {
+        faults.point(life, 'before the first sync');
+        synced = mark();
+      },
+      sync() {
+        const before = mark();
+        return new Promise<void>((resolve, reject) => {
+          const slow = random.chance(0.15) ? 900 : 4;
+          schedule.after(random.next() * slow, life, () => {
+            if (faults.chance('sync.fails', 0.03, null)) {
+              const code = random.pick(['EIO', 'ENOSPC']);
+              reject(Object.assign(new Error(code), { code }));
+              return;
+            }
+            faults.point(life, 'before a sync');
+            synced = before;
+            resolve();
+          });
         });
-      });
-    },
+      },
+    }),
     crashed(powerLoss) {
       if (raw === null) return;
       opened += 1;

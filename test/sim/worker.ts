@@ -146,7 +146,7 @@ export function createWorkers(stage: Stage, wires: Wires): Workers {
               };
               const config = configs.get(configPath);
               if (config === undefined) throw new Error(`no ${configPath}`);
-              const delayMs = 1 + random.next() * (random.chance(0.1) ? 600 : 4);
+              const delayMs = 1 + random.next() * (random.chance(0.2) ? 900 : 4);
               const told = new Promise<void>((resolve) => {
                 member.tell = resolve;
               });
