@@ -12,6 +12,7 @@ test('kill -9 of daemon, bus, worker and recorder: nothing lost, nothing twice, 
     kills: 30,
     live: 6,
     armedMs: 5000,
+    together: 3,
     settleMs: 90_000,
     progress: () => undefined,
     // A busy machine gets fewer kills, not a failure.

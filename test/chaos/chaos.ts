@@ -14,6 +14,8 @@ export type ChaosOptions = {
   live: number;
   /** How long a failpoint may stay armed with nothing passing it. */
   armedMs: number;
+  /** Failpoints that are armed at the same time, at most. */
+  together: number;
   /** How long runs may take to be over once the kills are. */
   settleMs: number;
   progress: (text: string) => void;
@@ -49,8 +51,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     const wave = () => 3 + Math.round(5 * (1 + Math.sin(performance.now() / 7000)));
     const open = () => ({ long: options.live + 7, short: wave() });
     const load = createLoad({ yard, random, trainer, open });
-    const { live, armedMs, signal } = options;
-    const killer = createKiller({ yard, load, random, live, armedMs, signal });
+    const { live, armedMs, together, signal } = options;
+    const killer = createKiller({ yard, load, random, live, armedMs, together, signal });
     let told = 0;
     while (killer.total() < options.kills && signal?.aborted !== true) {
       await killer.strike();

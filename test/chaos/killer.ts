@@ -33,6 +33,8 @@ export type KillerOptions = {
   live: number;
   /** How long a failpoint stays armed at most. */
   armedMs: number;
+  /** Failpoints that are armed at the same time, at most. */
+  together: number;
   signal: AbortSignal | undefined;
 };
 
@@ -47,7 +49,8 @@ export type Killer = {
 const failpointShare = 0.7;
 /** The bus has next to no failpoints: more of the random ones are its. */
 const weighted: readonly Kind[] = ['daemon', 'bus', 'bus', 'worker', 'recorder'];
-const pollMs = 25;
+const pollMs = 40;
+const nudgeTurns = 5;
 
 export function createKiller(options: KillerOptions): Killer {
   const { yard, load, random } = options;
@@ -99,9 +102,11 @@ export function createKiller(options: KillerOptions): Killer {
     return cycle.pop() as Failpoint;
   };
 
+  const hitsOf = (name: Failpoint): number => yard.hits().filter((hit) => hit.name === name).length;
+
   /** Arms a failpoint, and sees to it that something passes it. */
   const strikeAt = async (name: Failpoint): Promise<void> => {
-    const before = yard.hits().length;
+    const before = hitsOf(name);
     arm(yard.failpoints, name);
     if (name.startsWith('daemon.')) killOne('daemon');
     if (name.startsWith('bus.')) killOne('bus');
@@ -109,16 +114,16 @@ export function createKiller(options: KillerOptions): Killer {
     /** As it was before somebody passed. */
     let live = load.live().length;
     for (let turn = 0; performance.now() < deadline; turn++) {
-      if (yard.hits().length > before) break;
+      if (hitsOf(name) > before) break;
       live = load.live().length;
       // Not while too little is going on.
       if (live < options.live) break;
-      if (turn % 8 === 0) nudge(name);
+      if (turn % nudgeTurns === 0) nudge(name);
       await sleep(pollMs);
     }
     // Taken back, unless somebody just passed.
     fs.rmSync(path.join(yard.failpoints, name), { force: true });
-    if (yard.hits().length > before) noteLive(live);
+    if (hitsOf(name) > before) noteLive(live);
     else if (live < options.live) cycle.unshift(name);
     else kills.missed.set(name, (kills.missed.get(name) ?? 0) + 1);
   };
@@ -138,7 +143,9 @@ export function createKiller(options: KillerOptions): Killer {
       await enoughLive();
       if (options.signal?.aborted) return;
       if (random.chance(failpointShare)) {
-        await strikeAt(nextFailpoint());
+        // Several at once: what one tears apart, another hits while it heals.
+        const names = Array.from({ length: random.between(1, options.together) }, nextFailpoint);
+        await Promise.all([...new Set(names)].map(strikeAt));
         // While the next daemon or worker is still finding out what happened.
         if (random.chance(0.1)) killOne(random.pick(kinds));
         return;

@@ -19,6 +19,7 @@ const report = await chaos({
   kills: Number(values.kills),
   live: Number(values.live),
   armedMs: 20_000,
+  together: 5,
   settleMs: 180_000,
   progress: (text) => console.log(text),
   signal: stop.signal,

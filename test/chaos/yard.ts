@@ -110,7 +110,7 @@ export async function openYard(options: {
     client,
     deaths,
     daemonPid: () => pid,
-    hits: () => readHits(failpoints),
+    hits: hitReader(failpoints),
     keepDown() {
       closing = true;
     },
@@ -140,9 +140,18 @@ export function kill(pid: number): boolean {
   }
 }
 
-function readHits(dir: string): Hit[] {
+/** What is in the journal of hits; of a file that only grows, each line is read once. */
+function hitReader(dir: string): () => Hit[] {
   const file = path.join(dir, 'hits.jsonl');
-  if (!fs.existsSync(file)) return [];
-  const lines = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1);
-  return lines.map((line) => JSON.parse(line) as Hit);
+  const hits: Hit[] = [];
+  let read = 0;
+  return () => {
+    const { size } = fs.statSync(file, { throwIfNoEntry: false }) ?? { size: 0 };
+    if (size === read) return hits;
+    const text = fs.readFileSync(file).subarray(read).toString('utf8');
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    read += Buffer.byteLength(whole);
+    for (const line of whole.split('\n').slice(0, -1)) hits.push(JSON.parse(line) as Hit);
+    return hits;
+  };
 }
