@@ -42,14 +42,14 @@ const progressEvery = 25;
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const began = performance.now();
   const random = createRandom(options.seed);
-  const parallel = options.live + 17;
+  const parallel = options.live + 19;
   const yard = await openYard({ random, parallel, gpus });
   let keep = true;
   try {
     const trainer = await buildTrainer(yard.root);
     // Sometimes fewer than may be live, sometimes more, so that there are free places and waiting runs.
     const wave = () => 3 + Math.round(5 * (1 + Math.sin(performance.now() / 7000)));
-    const open = () => ({ long: options.live + 7, short: wave() });
+    const open = () => ({ long: options.live + 9, short: wave() });
     const load = createLoad({ yard, random, trainer, open });
     const { live, armedMs, together, signal } = options;
     const killer = createKiller({ yard, load, random, live, armedMs, together, signal });

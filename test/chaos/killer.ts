@@ -51,6 +51,9 @@ const failpointShare = 0.7;
 const weighted: readonly Kind[] = ['daemon', 'bus', 'bus', 'worker', 'recorder'];
 const pollMs = 40;
 const nudgeTurns = 5;
+const liveMargin = 3;
+/** Runs beyond the live ones up to which one more is begun only to be stopped. */
+const flashRoom = 20;
 
 export function createKiller(options: KillerOptions): Killer {
   const { yard, load, random } = options;
@@ -62,12 +65,14 @@ export function createKiller(options: KillerOptions): Killer {
     recorders: new Set(),
   };
   let cycle: Failpoint[] = [];
+  /** Some may end between a look and a kill. */
+  const enough = options.live + liveMargin;
 
   const noteLive = (count = load.live().length): void => {
     kills.leastLive = Math.min(kills.leastLive, count);
   };
   const enoughLive = async (): Promise<void> => {
-    while (load.live().length < options.live && !options.signal?.aborted) await sleep(pollMs);
+    while (load.live().length < enough && !options.signal?.aborted) await sleep(pollMs);
   };
 
   const killOne = (kind: Kind): void => {
@@ -117,19 +122,20 @@ export function createKiller(options: KillerOptions): Killer {
       if (hitsOf(name) > before) break;
       live = load.live().length;
       // Not while too little is going on.
-      if (live < options.live) break;
+      if (live < enough) break;
       if (turn % nudgeTurns === 0) nudge(name);
       await sleep(pollMs);
     }
     // Taken back, unless somebody just passed.
     fs.rmSync(path.join(yard.failpoints, name), { force: true });
     if (hitsOf(name) > before) noteLive(live);
-    else if (live < options.live) cycle.unshift(name);
+    else if (live < enough) cycle.unshift(name);
     else kills.missed.set(name, (kills.missed.get(name) ?? 0) + 1);
   };
 
   const nudge = (name: Failpoint): void => {
-    if (name === 'void.made') load.flash();
+    // Not so many that all others wait behind them.
+    if (name === 'void.made' && load.open().length < options.live + flashRoom) load.flash();
     if (!name.startsWith('stop.') && name !== 'worker.signalled') return;
     const living = load.live().filter(({ run }) => !run.stopTried);
     if (living.length > 0) void load.stop(random.pick(living).run);
