@@ -1,21 +1,32 @@
-/** `npm run bench [name…] [-- --json]`: figures, each with its baseline measured in the same run. */
+/**
+ * `npm run bench [name…] [-- --json] [-- --gate]`: figures, each with its baseline measured in the same run.
+ * With `--gate` those that have a bound (bounds.ts), and 1 when one is broken.
+ */
+import { bounds, brokenBound } from './bounds.ts';
+import { commitLatency } from './commit.ts';
 import { logFlood } from './log-flood.ts';
 import { print } from './measure.ts';
 import { memoryPss } from './memory.ts';
+import { readopt } from './readopt.ts';
 import { runsPerSecond } from './runs-per-second.ts';
 import { submitToStart } from './submit-to-start.ts';
+import { submitsPerSecond } from './submits-per-second.ts';
 import { syncLatency } from './sync-latency.ts';
 
 const benches = {
   fdatasync_ms: syncLatency,
   submit_to_start_ms: submitToStart,
   runs_per_s: runsPerSecond,
+  submits_per_s: submitsPerSecond,
+  commit_ms: commitLatency,
+  readopt_ms: readopt,
   memory_pss_mib: memoryPss,
   log_flood_ratio: logFlood,
 };
 
 const args = process.argv.slice(2);
 const json = args.includes('--json');
+const gate = args.includes('--gate');
 const names = args.filter((arg) => !arg.startsWith('--'));
 for (const name of names) {
   if (name in benches) continue;
@@ -24,6 +35,13 @@ for (const name of names) {
 }
 for (const [name, bench] of Object.entries(benches)) {
   if (names.length > 0 && !names.includes(name)) continue;
+  if (gate && names.length === 0 && !(name in bounds)) continue;
   if (!json) console.error(`measuring ${name} …`);
-  print(await bench(), json);
+  const figures = await bench();
+  print(figures, json);
+  if (!gate) continue;
+  for (const broken of figures.map(brokenBound).filter((text) => text !== null)) {
+    console.error(`broken: ${broken}`);
+    process.exitCode = 1;
+  }
 }
