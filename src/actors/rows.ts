@@ -2,6 +2,7 @@
 import type { SnapshotFrom } from 'xstate';
 import { type RunContext, type runMachine, runMachineVersion, stateOf } from '../machines/index.ts';
 import type { RunPatch } from '../persistence/index.ts';
+import { fitted } from '../small.ts';
 
 type Snapshot = SnapshotFrom<typeof runMachine>;
 
@@ -18,15 +19,18 @@ export function detailOf(event: { type: string }): Record<string, unknown> {
   const { type, ...data } = event as Record<string, unknown> & { type: string };
   if (type.startsWith('xstate.error.')) {
     // `crashed` tells it from a fact of that name: a replay takes the chart's other arrow.
-    return { effect: type.split('.').at(-1), text: cut(String(data.error)), crashed: true };
+    return fitted({
+      effect: type.split('.').at(-1),
+      text: cut(String(data.error)),
+      crashed: true,
+    });
   }
   delete data.now;
-  return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [
-      key,
-      typeof value === 'string' ? cut(value) : value,
-    ]),
-  );
+  const texts = Object.entries(data).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? cut(value) : value,
+  ]);
+  return fitted(Object.fromEntries(texts));
 }
 
 /** At most so many bytes of it, written as JSON: there a control character takes six. */

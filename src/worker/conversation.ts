@@ -3,6 +3,7 @@
  * generation that the daemon granted, and stated again until they are acknowledged.
  */
 import { failpoint } from '../failpoints.ts';
+import { fitted } from '../small.ts';
 import { type Clock, every } from '../telemetry/index.ts';
 
 export type Wish =
@@ -96,7 +97,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       }
     },
     fact(name, data) {
-      const entry = { n: next, fact: { at: clock.iso(), fact: name, data } };
+      const entry = { n: next, fact: { at: clock.iso(), fact: name, data: fitted(data) } };
       next += 1;
       if (!over) pending.push(entry);
       sendFact(entry);

@@ -71,7 +71,8 @@ export async function startYard(
     });
   };
   await up();
-  const client = await connect({ home });
+  // A busy machine is no failure of the daemon.
+  const client = await connect({ home, deadlineMs: 120_000 });
   return {
     home,
     client,
