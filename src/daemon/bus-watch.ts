@@ -96,7 +96,10 @@ export function createBusWatch(options: BusWatchOptions): BusWatch {
       if (now - heardMs > forgottenMs) failing.delete(publisher);
     }
     if (restart === null || spoiled || now - restartedMs < restartPauseMs) return;
-    const long = [...failing.values()].find(({ sinceMs }) => now - sinceMs > patienceMs);
+    // A refusal has another cause, which a new server would have as well.
+    const long = [...failing.values()].find(
+      ({ sinceMs, text }) => now - sinceMs > patienceMs && /timeout/i.test(text),
+    );
     if (long !== undefined && options.connected()) await startAnew(long.text);
   };
 
