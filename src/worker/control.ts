@@ -64,6 +64,9 @@ export async function openControl(options: ControlOptions): Promise<Control | nu
       server.close();
       peer?.end();
       fs.rmSync(config.socket, { force: true });
+      // We may live on, for the bus or for another attempt: whoever looks for the worker of this one must
+      // not find us. Nobody else writes this file before the lock is free.
+      fs.rmSync(path.join(config.dir, attemptFiles.worker), { force: true });
       lock.close();
     },
   };

@@ -91,3 +91,13 @@ test('a worker whose attempt is over waits for no acknowledgement any more', asy
     control.close();
   }
 });
+
+test('a worker that is done with an attempt is not taken for its worker, although it lives', async (t) => {
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-over-'));
+  t.after(() => fs.rmSync(home, { recursive: true }));
+  const { dir, control } = await openAttempt(home);
+  assert.notEqual(listeningWorker(dir), null);
+  // Nobody took its fact: the next daemon must get another worker, which states it again.
+  control.close();
+  assert.equal(listeningWorker(dir), null);
+});
