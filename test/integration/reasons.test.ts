@@ -148,9 +148,11 @@ const provoked: Record<string, Provoke> = {
       }
     }),
   internal: (yard) =>
-    whileQueued(yard, { command: ['true'] }, (dir) =>
-      fs.mkdirSync(path.join(dir, 'attempts/1/spec.json/in-the-way'), { recursive: true }),
-    ),
+    whileQueued(yard, { command: ['true'], isolate: true }, (dir) => {
+      // Where its own directory is to be made, there is a file.
+      fs.mkdirSync(path.join(dir, 'attempts/1'), { recursive: true });
+      fs.writeFileSync(path.join(dir, 'attempts/1/work'), '');
+    }),
 };
 
 function reasons(): Map<string, string> {
