@@ -71,6 +71,7 @@ export const workerMachine = setup({
         'trainer.found': 'following',
         'trainer.ended': 'draining',
         'attempt.voided': 'reporting',
+        'attempt.lost': 'reporting',
       },
     },
     following: {
