@@ -133,6 +133,7 @@ export function createLink(options: LinkOptions): Link {
         if (word.type === 'refused' || word.type === 'idle') {
           forgetWorker();
           if (word.type === 'refused') later();
+          else replace();
         }
       },
       () => {
@@ -141,6 +142,14 @@ export function createLink(options: LinkOptions): Link {
       },
     );
     failpoint('assign.sent');
+  };
+
+  /** It let go of an attempt that is not over. Its file still names it: not to be found, but replaced. */
+  const replace = (): void => {
+    if (closed) return;
+    clock.after(retryMs.first, () => {
+      if (!closed && socket === null && !assigned) assign();
+    });
   };
 
   const forgetWorker = (): void => {
