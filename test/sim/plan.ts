@@ -32,7 +32,7 @@ export type RunPlan = {
 export type ClientWish = 'stop' | 'stop --now' | 'pause' | 'resume' | 'get';
 
 /** Patience of the yard with SIGKILL, and grace of a stop, unless a run says otherwise. */
-export const defaults = { graceS: 2, killPatienceS: 4 };
+export const defaults = { graceS: 2, killPatienceS: 8 };
 export const gpus = 3;
 
 export function planRun(random: Random, id: string, atMs: number): RunPlan {
@@ -77,7 +77,7 @@ function planTrainer(random: Random): TrainerPlan {
 }
 
 function planStuck(random: Random, often: number): number {
-  return random.chance(often) ? random.between(2_000, 15_000) : random.pick([0, 0, 1, 20]);
+  return random.chance(often) ? random.between(2_000, 25_000) : random.pick([0, 0, 1, 20]);
 }
 
 function planEnd(random: Random): TrainerPlan['end'] {

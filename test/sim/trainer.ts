@@ -7,7 +7,7 @@ import { attemptAt, type Stage } from './stage.ts';
 type End = Pick<ExitRecord, 'kind' | 'code' | 'signal' | 'core'>;
 
 /** Longest that a SIGKILL may take before somebody calls the process unkillable. */
-const stuckFromMs = 3_000;
+const stuckFromMs = 6_000;
 
 /** Forks it from its recorder; `ended` is told once, when its main process is gone. */
 export function startTrainer(

@@ -49,7 +49,9 @@ const causes: Readonly<Record<string, (end: End, about: Circumstances) => boolea
   stopped: (_, { stopAsked }) => stopAsked,
   exit_nonzero: (_, { truth }) =>
     truth?.end?.kind === 'exited' && truth.end.code !== 0 && truth.endedBy === 'itself',
-  signal: (_, { truth }) => truth?.end?.kind === 'signaled' && truth.endedBy !== 'signal',
+  // A stop that nobody was told of may be lost with the power, after the trainer was killed for it.
+  signal: (_, { truth, reboots }) =>
+    truth?.end?.kind === 'signaled' && (truth.endedBy !== 'signal' || reboots > 0),
   noexec: (_, { truth }) => truth?.end?.kind === 'noexec',
   not_started: (_, { truth }) => truth?.end?.kind === 'notstarted',
   exit_unobserved: (_, { truth }) => truth?.recorderKilled === true || truth?.rebooted === true,
