@@ -58,18 +58,20 @@ export type Checker = {
   transitions(): number;
 };
 
-/** Where each effect is invoked. */
-const places: Readonly<Record<string, string>> = {
-  preflight: 'allocating.preflight',
-  lease: 'allocating.leasing',
-  launch: 'running.starting',
-  watch: 'running.',
-  pause: 'running.paused.',
-  resume: 'running.resuming',
-  terminate: 'stopping.terminating',
-  kill: 'stopping.killing',
-  collect: 'stopping.collecting',
-  release: 'stopping.releasing',
+/** Where each effect is invoked: the state, or how it begins. */
+const places: Readonly<Record<string, readonly string[]>> = {
+  preflight: ['allocating.preflight'],
+  lease: ['allocating.leasing'],
+  launch: ['running.starting'],
+  watch: ['running.'],
+  pause: ['running.paused.'],
+  resume: ['running.resuming'],
+  terminate: ['stopping.terminating'],
+  kill: ['stopping.killing'],
+  collect: ['stopping.collecting'],
+  release: ['stopping.releasing'],
+  // The daemon itself kills what no worker comes to kill.
+  sweep: ['stopping.killing', 'stopping.releasing'],
 };
 const rowSql = `SELECT state, status, gpu_slot, stop, exit, failure_reason, config FROM runs
   WHERE run_id = ?`;
@@ -259,8 +261,11 @@ export function createChecker(options: CheckerOptions): Checker {
     began(effect, runId, attempt) {
       look();
       const view = runs.get(runId);
-      const place = places[effect] ?? effect;
-      const isThere = view?.state.startsWith(place) && (attempt ?? view.attempt) === view.attempt;
+      const where = places[effect] ?? [];
+      const isThere =
+        where.some((place) => view?.state.startsWith(place)) &&
+        view !== undefined &&
+        (attempt ?? view.attempt) === view.attempt;
       if (raw !== null && !isThere) {
         violate('commit-before-act', `${effect} of ${runId}/${attempt} begins in ${view?.state}`);
       }

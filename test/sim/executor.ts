@@ -162,7 +162,7 @@ function watching(real: Executor, checker: Checker, point: (name: string) => voi
     },
     swept(runId, attempt) {
       point('before a sweep');
-      checker.began('release', runId, attempt);
+      checker.began('sweep', runId, attempt);
       return real.swept(runId, attempt);
     },
   };

@@ -237,7 +237,6 @@ function machineOf(stage: Stage, wires: Wires, worker: Worker): WorkerMachine {
       if (plan === 'fail') throw new Error(`${'é'.repeat(3000)}`);
       return { manifest: `${store}/manifest.json`, artifacts: 1, bytes: 1, problems: [] };
     },
-    surveyOutput: async () => ({ lines: 0, points: 0 }),
     createStallWatch,
     announce: async () => undefined,
     surveyOutput: async () => ({ lines: 0, points: 0 }),
