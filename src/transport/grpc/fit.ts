@@ -56,7 +56,7 @@ function* places(value: object): Generator<Place> {
       const size = JSON.stringify(member).length;
       if (member.length > 1) {
         yield { size, shrink: () => set(member.slice(0, Math.ceil(member.length / 2))) };
-      } else if (typeof member[0] === 'object') yield* places(member);
+      } else yield* places(member);
     } else if (typeof member === 'object' && member !== null) yield* places(member);
   }
 }
