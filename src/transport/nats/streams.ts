@@ -34,7 +34,9 @@ const perRun: Readonly<Record<StreamKind, number>> = {
 
 /** Streams of the yard that are not there. Throws when the bus does not answer in time. */
 export async function missingStreams(nc: NatsConnection, yard: string): Promise<string[]> {
-  const reply = await nc.request('$JS.API.STREAM.NAMES', '{}', { timeout: answerMs });
+  // An existing server may hold those of others too, more than one answer names.
+  const ours = JSON.stringify({ subject: `${yard}.runs.>` });
+  const reply = await nc.request('$JS.API.STREAM.NAMES', ours, { timeout: answerMs });
   const { streams } = JSON.parse(reply.string()) as { streams?: string[] | null };
   return Object.values(streamNames(yard)).filter((name) => streams?.includes(name) !== true);
 }
