@@ -9,6 +9,7 @@ import { failpoint } from '../failpoints.ts';
 import {
   type Alarm,
   type AttemptInput,
+  after,
   type Instant,
   msUntil,
   type RunEvent,
@@ -50,6 +51,8 @@ const passing: readonly ErrorCode[] = [
 const passingRetryMs = 1000;
 /** How often we kill by ourselves what a worker should have killed in a moment. */
 const ownKillMs = 5000;
+/** How long a restarted daemon has to start, or to find started, what is overdue. */
+const restartedMs = 30_000;
 
 /** The run chart with real effects. */
 export function provideRun(deps: EffectDeps): typeof runMachine {
@@ -98,7 +101,7 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
         release(deps, input, signal),
       ),
       alarm: fromCallback<RunEvent, { at: Instant | null; ring: Alarm }>(({ input, sendBack }) =>
-        alarm(clock, input, sendBack),
+        alarm(deps, input, sendBack),
       ),
     },
   });
@@ -196,7 +199,7 @@ function effectOn<TInput>(clock: Clock, name: string, act: Act<TInput>) {
 }
 
 function alarm(
-  clock: Clock,
+  { clock, leftoversMs }: EffectDeps,
   input: { at: Instant | null; ring: Alarm },
   sendBack: (event: RunEvent) => void,
 ): () => void {
@@ -205,9 +208,13 @@ function alarm(
   if (at === null && (ring === 'limit.reached' || ring === 'start.timed_out'))
     return () => undefined;
   const due = at ?? { ...clock.now(), mono_ms: clock.now().mono_ms + defaultAlarmMs };
+  // These two judge what we tried, and while no daemon was there nobody did: the time begins anew.
+  const again = { 'kill.timed_out': leftoversMs, 'start.timed_out': restartedMs };
+  const soonest = ring in again ? after(clock.now(), again[ring as keyof typeof again]) : due;
   let callOff: () => void = () => undefined;
   const wait = (): void => {
-    const left = msUntil(due, clock.now());
+    const now = clock.now();
+    const left = Math.max(msUntil(due, now), msUntil(soonest, now));
     if (left > 0) callOff = clock.after(Math.min(left, timerMaxMs), wait);
     else if (ring === 'kill.timed_out') sendBack({ type: ring });
     else sendBack({ type: ring, now: clock.now() });

@@ -62,8 +62,6 @@ export async function openYard(options: {
         RUNYARD_YARD: 'chaos',
         RUNYARD_GPUS: `fake:${options.gpus}`,
         RUNYARD_PARALLEL: String(options.parallel),
-        // Daemons come and go all the time, and the machine may be busy: a kill waits long for its worker.
-        RUNYARD_KILL_PATIENCE_S: '120',
         RUNYARD_FAILPOINTS: failpoints,
       },
       detached: true,

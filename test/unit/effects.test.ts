@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type AnyActorLogic, createActor, createMachine } from 'xstate';
+import { type EffectDeps, provideRun } from '../../src/actors/index.ts';
+
+test('what no worker comes to kill the daemon kills itself, until the state is left', async () => {
+  const done: string[] = [];
+  let ring: () => void = () => undefined;
+  const clock = {
+    after: (_: number, act: () => void) => {
+      ring = act;
+      return () => undefined;
+    },
+  };
+  const executor = {
+    wish: (_run: string, _attempt: number, { kind }: { kind: string }) => void done.push(kind),
+    swept: () => done.push('swept') > 0,
+  };
+  const machine = provideRun({ clock, executor } as unknown as EffectDeps);
+  const logic = machine.implementations.actors.kill as AnyActorLogic;
+  const killing = createActor(logic, { input: { runId: 'k3f9a2mx', attempt: 1 } });
+  const turn = async (): Promise<void> => {
+    ring();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  killing.start();
+  assert.deepEqual(done, ['kill']);
+  await turn();
+  await turn();
+  assert.deepEqual(done, ['kill', 'swept', 'swept']);
+  killing.stop();
+  await turn();
+  assert.deepEqual(done, ['kill', 'swept', 'swept']);
+});
+
+test('after a restart killing and starting have their time again, whatever the old deadlines say', () => {
+  const at = (ms: number) => ({ boot_id: 'b', mono_ms: ms, wall_ms: ms });
+  let now = 1_000_000;
+  const timers: { due: number; act: () => void }[] = [];
+  const clock = {
+    now: () => at(now),
+    after: (ms: number, act: () => void) => {
+      timers.push({ due: now + ms, act });
+      return () => undefined;
+    },
+  };
+  const pass = (ms: number): void => {
+    now += ms;
+    for (const timer of timers.splice(0)) {
+      if (timer.due <= now) timer.act();
+      else timers.push(timer);
+    }
+  };
+  const deps = { clock, executor: {}, leftoversMs: 30_000 } as unknown as EffectDeps;
+  const logic = provideRun(deps).implementations.actors.alarm as AnyActorLogic;
+  const rung: string[] = [];
+  for (const ring of ['kill.timed_out', 'start.timed_out', 'grace.ended']) {
+    const hearing = createMachine({
+      invoke: { src: logic, input: { at: at(5), ring } },
+      on: { '*': { actions: ({ event }) => void rung.push(event.type) } },
+    });
+    createActor(hearing).start();
+  }
+  pass(0);
+  assert.deepEqual(rung, ['grace.ended']);
+  pass(29_999);
+  assert.deepEqual(rung, ['grace.ended']);
+  pass(1);
+  assert.deepEqual(rung, ['grace.ended', 'kill.timed_out', 'start.timed_out']);
+});
