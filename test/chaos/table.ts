@@ -34,7 +34,10 @@ export function tableOf(report: ChaosReport, seed: number): string {
       counts.map((name) => [name, findings[name].length]),
     ),
     '',
-    ...table(['failpoint', 'hits'], sorted),
+    ...table(
+      Array.from({ length: columns }, () => ['failpoint', 'hits']).flat(),
+      inColumns(sorted),
+    ),
     ...[...kills.missed].map(([name, count]) => `Nothing passed ${name} in time, ${count} times.`),
   ].join('\n');
 }
@@ -49,6 +52,16 @@ function processOf(failpoint: string): string {
 }
 
 type Cell = string | number;
+
+/** Name and hits side by side, so that sixty places fit a page. */
+const columns = 3;
+
+function inColumns(pairs: readonly (readonly Cell[])[]): Cell[][] {
+  const height = Math.ceil(pairs.length / columns);
+  return Array.from({ length: height }, (_, row) =>
+    Array.from({ length: columns }, (_, column) => pairs[column * height + row] ?? ['', '']).flat(),
+  );
+}
 
 function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string[] {
   const line = (cells: readonly Cell[]): string => `| ${cells.join(' | ')} |`;
