@@ -15,14 +15,20 @@ const ownerPollMs = 20;
 /** Writes down, right after the lock was taken and long before anything is served, who has it. */
 export function noteOwner(home: Home): void {
   const about = { ...identityOf(process.pid), socket: home.socket };
-  writeAtomic(home.lockOwner, JSON.stringify(about), { mode: 0o600 });
+  try {
+    writeAtomic(home.lockOwner, JSON.stringify(about), { mode: 0o600 });
+  } catch (error) {
+    // No reason not to start: the reserve makes room for what is needed, and the address comes later.
+    if (!(error instanceof RunyardError && error.code === 'disk_full')) throw error;
+    fs.rmSync(home.lockOwner, { force: true });
+  }
 }
 
 /** For a daemon that came second: who was first, and where it answers, or will. */
 export async function alreadyRunning(home: Home): Promise<RunyardError> {
   const deadline = Date.now() + ownerWaitMs;
   for (;;) {
-    const owner = liveIdentity(home.lockOwner);
+    const owner = liveIdentity(home.lockOwner) ?? liveIdentity(home.daemonFile);
     if (owner !== null) {
       // The address of a predecessor is that of somebody else.
       const address = liveIdentity(home.daemonFile);
