@@ -74,8 +74,12 @@ export async function status(context: Context): Promise<number> {
   else if (terminal.tty) {
     for (const line of statusLines(found, Date.now())) terminal.print(line);
   } else {
-    const { reasons, ...rest } = found;
-    const rows = [...Object.entries(rest), ...reasons.map(({ part, text }) => [part, text])];
+    const { reasons, recovery, ...rest } = found;
+    const rows = [
+      ...Object.entries(rest),
+      ['recovery', recovery?.text ?? ''],
+      ...reasons.map(({ part, text }) => [part, text]),
+    ];
     for (const row of rows) terminal.print(row.map((cell) => plainCell(String(cell))).join('\t'));
   }
   return exitCodes.ok;
