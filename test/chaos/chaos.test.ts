@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import { chaos } from './chaos.ts';
 import { complaintsOf } from './table.ts';
 
-test('kill -9 of daemon, bus, worker and recorder: nothing lost, nothing twice, nothing left', async (t) => {
+const name =
+  'kill -9 of daemon, bus, worker and recorder: nothing lost, nothing twice, nothing left';
+// Two minutes when the machine is quiet, most of them waiting.
+test(name, { timeout: 600_000 }, async (t) => {
   const seed = Date.now() % 1_000_000;
   t.diagnostic(`seed ${seed}`);
   const report = await chaos({
