@@ -1,0 +1,74 @@
+/** Reads a file while it grows, from where somebody else left off, in bounded memory. */
+import fs from 'node:fs';
+import { errnoOf } from '../errors.ts';
+import type { Note, Parsed, Parser, Point } from './point.ts';
+
+/** Where reading goes on. */
+export type TailState = {
+  offset: number;
+  /** Bytes behind that which are passed over, as far as they are there yet. */
+  skip: number;
+};
+
+export type Read = { points: readonly Point[]; notes: readonly Note[] };
+
+export type Tail = {
+  /** What is there now, one block at the most; null when nothing new could be read. */
+  read(): Read | null;
+  state(): TailState;
+  close(): void;
+};
+
+/** A record larger than this is passed over by the formats that can. */
+const blockBytes = 1 << 20;
+
+export function createTail(
+  file: string,
+  parse: Parser,
+  from: TailState = { offset: 0, skip: 0 },
+): Tail {
+  let { offset, skip } = from;
+  let fd: number | null = null;
+  const block = Buffer.allocUnsafe(blockBytes);
+
+  const open = (): number | null => {
+    try {
+      fd ??= fs.openSync(file, 'r');
+      return fd;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return null;
+      throw error;
+    }
+  };
+
+  const advance = ({ used, skip: more = 0 }: Parsed): void => {
+    offset += used;
+    skip = more;
+  };
+
+  return {
+    read() {
+      const opened = open();
+      if (opened === null) return null;
+      const size = fs.fstatSync(opened).size;
+      if (skip > 0) {
+        const there = Math.max(0, Math.min(skip, size - offset));
+        offset += there;
+        skip -= there;
+        if (skip > 0) return null;
+      }
+      if (size <= offset) return null;
+      const length = fs.readSync(opened, block, 0, blockBytes, offset);
+      if (length === 0) return null;
+      const parsed = parse(block.subarray(0, length), offset, length === blockBytes);
+      if (parsed.used === 0 && (parsed.skip ?? 0) === 0) return null;
+      advance(parsed);
+      return { points: parsed.points, notes: parsed.notes };
+    },
+    state: () => ({ offset, skip }),
+    close() {
+      if (fd !== null) fs.closeSync(fd);
+      fd = null;
+    },
+  };
+}

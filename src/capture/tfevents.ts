@@ -1,0 +1,117 @@
+/**
+ * TensorBoard's event files: records of length, checksum, data, checksum; the data are Event messages
+ * of Protocol Buffers (tensorboard/compat/proto/event.proto), of which only scalars are points.
+ * A short tail means that the writer is not done. A record with a wrong checksum is told and passed
+ * over; after a broken length the next place is sought where a length and its checksum agree.
+ */
+import { maskedCrc32c } from './crc32c.ts';
+import { type Note, nothing, type Parsed, type Parser, type Point } from './point.ts';
+import { scalarOf } from './tensor.ts';
+import { fieldsOf, signed } from './wire.ts';
+
+const headBytes = 12;
+const footBytes = 4;
+/** Larger records hold images or sounds, never scalars. */
+const recordMaxBytes = 8 * 2 ** 20;
+
+export const parseTfevents: Parser = (data, offset, full) => {
+  const points: Point[] = [];
+  const notes: Note[] = [];
+  let at = 0;
+  const done = (used: number, skip = 0): Parsed => ({ points, notes, used, skip });
+  while (at + headBytes <= data.length) {
+    const length = lengthAt(data, at);
+    const place = String(offset + at);
+    if (length === null) {
+      const next = nextHead(data, at + 1);
+      // Some file systems show the end of a growing file as zeros for a while.
+      if (next === null && !full && isZero(data.subarray(at))) return done(at);
+      const from = next ?? Math.max(at + 1, data.length - headBytes + 1);
+      notes.push({ place, text: `${from - at} bytes that are no record were passed over` });
+      at = from;
+      continue;
+    }
+    const whole = headBytes + length + footBytes;
+    if (length > recordMaxBytes) {
+      const here = Math.min(whole, data.length - at);
+      return done(at + here, whole - here);
+    }
+    if (at + whole > data.length) return done(at);
+    const body = data.subarray(at + headBytes, at + headBytes + length);
+    const sum = data.readUInt32LE(at + headBytes + length);
+    if (maskedCrc32c(body) !== sum) notes.push({ place, text: 'a record has a wrong checksum' });
+    else readEvent(body, place, points, notes);
+    at += whole;
+  }
+  return at === 0 ? nothing : done(at);
+};
+
+/** The length of a record's data, or null where no record begins. */
+function lengthAt(data: Buffer, at: number): number | null {
+  if (data.readUInt32LE(at + 8) !== maskedCrc32c(data.subarray(at, at + 8))) return null;
+  const length = data.readBigUInt64LE(at);
+  return length > BigInt(Number.MAX_SAFE_INTEGER) ? null : Number(length);
+}
+
+function nextHead(data: Buffer, from: number): number | null {
+  for (let at = from; at + headBytes <= data.length; at += 1) {
+    if (lengthAt(data, at) !== null) return at;
+  }
+  return null;
+}
+
+function isZero(data: Buffer): boolean {
+  return data.every((byte) => byte === 0);
+}
+
+type Event = { wallMs: number | null; step: bigint };
+
+function readEvent(data: Buffer, place: string, points: Point[], notes: Note[]): void {
+  try {
+    const event: Event = { wallMs: null, step: 0n };
+    const values: Buffer[] = [];
+    for (const { number, varint, bytes } of fieldsOf(data)) {
+      if (number === 1) event.wallMs = bytes.readDoubleLE(0) * 1000;
+      if (number === 2) event.step = signed(varint);
+      if (number === 5) values.push(...valuesOf(bytes));
+    }
+    for (const [index, value] of values.entries()) {
+      const found = readValue(value);
+      // An event may hold several values of one name.
+      const at = values.length === 1 ? place : `${place}.${index}`;
+      if (found !== null) points.push({ ...found, ...event, place: at });
+    }
+  } catch (error) {
+    notes.push({ place, text: `a record is no event: ${String(error)}` });
+  }
+}
+
+/** Summary.value */
+function valuesOf(summary: Buffer): Buffer[] {
+  return [...fieldsOf(summary)].filter(({ number }) => number === 1).map(({ bytes }) => bytes);
+}
+
+/** Summary.Value: tag, and a plain number or a tensor that holds one. Null for pictures, texts, … */
+function readValue(message: Buffer): { key: string; value: number } | null {
+  let key = '';
+  let value: number | null = null;
+  let plugin = '';
+  for (const { number, bytes } of fieldsOf(message)) {
+    if (number === 1) key = bytes.toString('utf8');
+    if (number === 2) value = bytes.readFloatLE(0);
+    if (number === 8) value = scalarOf(bytes);
+    if (number === 9) plugin = pluginOf(bytes);
+  }
+  const isScalar = plugin === '' || plugin === 'scalars';
+  return key === '' || value === null || !isScalar ? null : { key, value };
+}
+
+/** SummaryMetadata.plugin_data.plugin_name */
+function pluginOf(metadata: Buffer): string {
+  for (const { number, bytes } of fieldsOf(metadata)) {
+    if (number !== 1) continue;
+    for (const inner of fieldsOf(bytes))
+      if (inner.number === 1) return inner.bytes.toString('utf8');
+  }
+  return '';
+}
