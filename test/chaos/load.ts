@@ -170,10 +170,13 @@ export function createLoad(options: {
     async settle(withinMs) {
       closing = true;
       await refilling;
-      // Many at once, for they would go on for a minute.
-      for (const run of open()) if (run.plan.long) void quietly(stop(run), run);
       const deadline = performance.now() + withinMs;
-      while (lifetimes.size > 0 && performance.now() < deadline) await sleep(50);
+      while (lifetimes.size > 0 && performance.now() < deadline) {
+        // Many at once, for they would go on for minutes; also those whose submit is answered only now.
+        for (const run of open())
+          if (run.plan.long && !run.stopTried && run.ids.size > 0) void quietly(stop(run), run);
+        await sleep(refillMs);
+      }
     },
   };
 }
