@@ -75,7 +75,9 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
       ),
       launch: effect('launch', async (input: AttemptInput, signal) => {
         failpoint('launch.asked');
-        await executor.launch(await deps.spec(input), signal);
+        const spec = await deps.spec(input);
+        // Stopped and voided meanwhile: nothing may be prepared for it any more.
+        if (!signal.aborted) await executor.launch(spec, signal);
         return null;
       }),
       watch: effect('watch', async ({ runId, attempt }: AttemptInput) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AnyActorLogic, createActor, createMachine } from 'xstate';
 import { type EffectDeps, provideRun } from '../../src/actors/index.ts';
+import { systemClock } from '../../src/telemetry/index.ts';
 
 test('what no worker comes to kill the daemon kills itself, until the state is left', async () => {
   const done: string[] = [];
@@ -67,4 +68,23 @@ test('after a restart killing and starting have their time again, whatever the o
   assert.deepEqual(rung, ['grace.ended']);
   pass(1);
   assert.deepEqual(rung, ['grace.ended', 'kill.timed_out', 'start.timed_out']);
+});
+
+test('what was stopped while its launch was put together is not prepared any more', async () => {
+  const launched: string[] = [];
+  let give: (spec: object) => void = () => undefined;
+  const deps = {
+    clock: systemClock(),
+    executor: { launch: async (spec: { runId: string }) => void launched.push(spec.runId) },
+    spec: () => new Promise((resolve) => (give = resolve)),
+  } as unknown as EffectDeps;
+  const logic = provideRun(deps).implementations.actors.launch as AnyActorLogic;
+  for (const stopped of [true, false]) {
+    const launching = createActor(logic, { input: { runId: 'k3f9a2mx', attempt: 1 } });
+    launching.start();
+    if (stopped) launching.stop();
+    give({ runId: `stopped ${stopped}` });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(launched, ['stopped false']);
 });
