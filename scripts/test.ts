@@ -31,6 +31,8 @@ process.env.TMPDIR = temp;
 process.env.RUNYARD_HOME = path.join(temp, 'no-home-was-named');
 
 process.chdir(root);
+/** Told again at the end: what a group printed is far up by then. */
+const failures: string[] = [];
 const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
 const overall = AbortSignal.timeout(overallMs);
 for (const { dirs, concurrency } of groups) {
@@ -41,6 +43,7 @@ if (overall.aborted) fail(`the tests took longer than ${overallMs / 60_000} minu
 for (const survivor of await survivors()) fail(survivor);
 if (counts.passed + counts.failed + counts.skipped === 0) fail('no test was run');
 fs.rmSync(temp, { recursive: true, force: true, maxRetries: 3 });
+for (const failure of failures) fs.writeSync(1, `${failure}\n`);
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
 fs.writeSync(1, `${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
 process.exit(counts.failed > 0 ? 1 : 0);
@@ -85,11 +88,23 @@ async function runGroup(files: string[], concurrency: number): Promise<void> {
   });
   events.on('test:fail', (data) => {
     // A suite fails by itself only when its own hooks do; its tests were counted.
-    const { failureType } = (data.details.error ?? {}) as { failureType?: string };
-    if (failureType !== 'subtestsFailed') counts.failed += 1;
+    const error = data.details.error as (Error & { failureType?: string }) | undefined;
+    if (error?.failureType === 'subtestsFailed') return;
+    counts.failed += 1;
+    failures.push(`✖ ${data.name} (${path.relative(root, data.file ?? '')})\n${textOf(error)}`);
   });
   const printed = events.compose(spec as never) as NodeJS.ReadableStream;
   for await (const text of printed) fs.writeSync(1, String(text));
+}
+
+/** The cause, not the runner's own wrapping of it; no more of a long one than tells what it is. */
+function textOf(error: Error | undefined): string {
+  const told = error?.cause instanceof Error ? error.cause : error;
+  const lines = String(told?.stack ?? told?.message ?? told).split('\n');
+  return lines
+    .slice(0, 25)
+    .map((line) => `    ${line.slice(0, 300)}`)
+    .join('\n');
 }
 
 /** What carries the mark or lies in the temporary root; processes are killed, by pid. */

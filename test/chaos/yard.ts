@@ -7,6 +7,7 @@ import readline from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { connect, type TrainerClient } from '../../src/client/index.ts';
+import { removeTree } from '../remove-tree.ts';
 import { processesOf } from './journal.ts';
 import type { Random } from './random.ts';
 
@@ -125,7 +126,7 @@ export async function openYard(options: {
       await ended;
       fs.closeSync(log);
       errors.destroy();
-      if (!keepFiles) fs.rmSync(root, { recursive: true, force: true, maxRetries: 10 });
+      if (!keepFiles) removeTree(root);
     },
   };
 }

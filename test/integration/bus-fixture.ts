@@ -21,6 +21,7 @@ import {
   streamNames,
   subjects,
 } from '../../src/transport/nats/index.ts';
+import { removeTree } from '../remove-tree.ts';
 
 export const yard = 'test1';
 export const names = subjects(yard);
@@ -59,7 +60,7 @@ export async function startBus(): Promise<TestBus> {
     },
     async [Symbol.asyncDispose]() {
       await server.stop();
-      fs.rmSync(dir, { recursive: true, force: true });
+      removeTree(dir);
     },
   };
 }

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 import { ctrlC, onTerminal } from '../fixtures/pty.ts';
+import { removeTree } from '../remove-tree.ts';
 import { startYard, until, type Yard } from './yard.ts';
 
 const runyard = path.resolve(import.meta.dirname, '../../bin/runyard');
@@ -103,7 +104,7 @@ test('without a daemon a terminal is asked, and an empty answer starts one', asy
   };
   t.after(async () => {
     await execa(runyard, ['down'], { env });
-    fs.rmSync(home, { recursive: true });
+    removeTree(home);
   });
   const no = onTerminal([runyard, 'submit', '--', 'true'], env);
   await no.sees(/No daemon is running\. Start one\? \[Y\/n\] /);
@@ -118,7 +119,7 @@ test('without a daemon a terminal is asked, and an empty answer starts one', asy
 
 test('^C at the question starts nothing', async (t) => {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-ask-'));
-  t.after(() => fs.rmSync(home, { recursive: true }));
+  t.after(() => removeTree(home));
   const env = { RUNYARD_HOME: path.join(home, 'state'), XDG_CONFIG_HOME: home };
   const seat = onTerminal([runyard, 'submit', '--', 'true'], env);
   await seat.sees(/\[Y\/n\] /);

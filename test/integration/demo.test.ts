@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
+import { removeTree } from '../remove-tree.ts';
 import { until } from './yard.ts';
 
 const root = path.join(import.meta.dirname, '../..');
@@ -13,7 +14,7 @@ const limitMs = 600_000;
 /** A demo without a terminal, in a place of its own for temporary homes, its processes marked. */
 function demo(t: TestContext) {
   const temp = fs.mkdtempSync(path.join(os.tmpdir(), 'demo-'));
-  t.after(() => fs.rmSync(temp, { recursive: true, force: true, maxRetries: 5 }));
+  t.after(() => removeTree(temp));
   const value = path.basename(temp);
   const start = () => {
     const child = execa(process.execPath, ['demo/demo.ts'], {

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { execa } from 'execa';
 import { connect } from '../../src/client/index.ts';
 import { isAlive, processStat } from '../../src/rundir/index.ts';
+import { removeTree } from '../remove-tree.ts';
 import { until } from './yard.ts';
 
 const rounds = 20;
@@ -18,7 +19,7 @@ test('F1: of ten daemons started at once one survives, and the others name it; t
   timeout: 900_000,
 }, async (t) => {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-many-'));
-  t.after(() => fs.rmSync(home, { recursive: true, force: true, maxRetries: 10 }));
+  t.after(() => removeTree(home));
   fs.mkdirSync(path.join(home, 'runyard'));
   fs.writeFileSync(path.join(home, 'runyard', 'config.yaml'), 'warm_workers: 0\n');
   for (let round = 1; round <= rounds; round += 1) {

@@ -15,6 +15,7 @@ import {
   record,
   resultOf,
 } from '../fixtures/trainers/recording.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const kib = 1024;
 const small = { segment_bytes: 64 * kib, head_bytes: 256 * kib, tail_bytes: 1024 * kib };
@@ -134,7 +135,7 @@ function trainerOf(attempt: Attempt) {
 
 test('on a full disk the trainer goes on, drops are counted, and space is used again', async (t) => {
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-scratch-'));
-  t.after(() => fs.rmSync(scratch, { recursive: true, force: true }));
+  t.after(() => removeTree(scratch));
   const [done, go] = [path.join(scratch, 'done'), path.join(scratch, 'go')];
   const count = 200_000;
   const argv = ['python3', fixture('two-parts.py'), `${count}`, done, go];

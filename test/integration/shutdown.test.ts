@@ -9,6 +9,7 @@ import { dialSocket, listeningWorker } from '../../src/executors/local/socket.ts
 import { attemptDir, identityOf } from '../../src/rundir/index.ts';
 import { createLogger, systemClock } from '../../src/telemetry/index.ts';
 import { openControl } from '../../src/worker/control.ts';
+import { removeTree } from '../remove-tree.ts';
 import { startYard, until } from './yard.ts';
 
 const env = { PATH: process.env.PATH ?? '', HOME: '/nonexistent' };
@@ -81,7 +82,7 @@ function linkTo(dir: string) {
 test('a worker whose attempt is over waits for no acknowledgement any more', async (t) => {
   for (const connected of [true, false]) {
     const home = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-over-'));
-    t.after(() => fs.rmSync(home, { recursive: true }));
+    t.after(() => removeTree(home));
     const { dir, control } = await openAttempt(home);
     const link = linkTo(dir);
     // Connecting, or never connected so far.
@@ -94,7 +95,7 @@ test('a worker whose attempt is over waits for no acknowledgement any more', asy
 
 test('a worker that is done with an attempt is not taken for its worker, although it lives', async (t) => {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-over-'));
-  t.after(() => fs.rmSync(home, { recursive: true }));
+  t.after(() => removeTree(home));
   const { dir, control } = await openAttempt(home);
   assert.notEqual(listeningWorker(dir), null);
   // Nobody took its fact: the next daemon must get another worker, which states it again.

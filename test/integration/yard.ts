@@ -8,6 +8,7 @@ import { execa } from 'execa';
 import { connect, type TrainerClient } from '../../src/client/index.ts';
 import type { RunEvent, RunSummary } from '../../src/contracts/index.ts';
 import { attemptDir } from '../../src/rundir/index.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const daemonScript = path.resolve(import.meta.dirname, '../fixtures/daemon.ts');
 
@@ -101,7 +102,7 @@ export async function startYard(
         const { identity } = JSON.parse(fs.readFileSync(address, 'utf8'));
         await until(() => !fs.existsSync(`/proc/${identity.pid}`), 'the bus to end');
       }
-      fs.rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+      removeTree(home);
     },
   };
 }

@@ -7,6 +7,7 @@ import type { RunEvent, RunSummary } from '../../src/contracts/index.ts';
 import { errnoOf } from '../../src/errors.ts';
 import { attemptDir, bootId, isAlive, processStat, readClaim } from '../../src/rundir/index.ts';
 import { until, type Yard } from '../integration/yard.ts';
+import { removeTree } from '../remove-tree.ts';
 import type { Shows } from './lifecycle.ts';
 
 export type World = {
@@ -165,7 +166,7 @@ export function createWorld(yard: Yard, limitS: number): World {
       await submit({ command: [program] });
     },
     'a GPU becomes free': () => client.stop(blocker, { now: true }),
-    'working directory is removed': async () => fs.rmSync(cwd, { recursive: true }),
+    'working directory is removed': async () => removeTree(cwd),
     'a GPU becomes free, and the recorder dies before its start': () => killEarly(1),
     'a GPU becomes free, and each recorder dies before its start': () => killEarly(4),
     'user stops': () => client.stop(run, ana),
@@ -213,10 +214,10 @@ export function createWorld(yard: Yard, limitS: number): World {
     'worker goes on': async () => thaw(),
     'recorder goes on': async () => thaw(),
     'bus goes on': async () => thaw(),
-    'run directory is removed': async () => remove(await attempt()),
+    'run directory is removed': async () => removeTree(await attempt()),
     'run directory is removed while no daemon lives': async () => {
       const at = await attempt();
-      await restarted(async () => remove(at));
+      await restarted(async () => removeTree(at));
     },
     'time limit passes': () => state(/^(stopping|done)/),
     'stall limit passes': async () => {
@@ -319,11 +320,6 @@ export function createWorld(yard: Yard, limitS: number): World {
       assert.deepEqual(left, [], 'nothing of the run is left');
     },
   };
-}
-
-/** Somebody may be writing there. */
-function remove(dir: string): void {
-  fs.rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 10 });
 }
 
 /**

@@ -62,13 +62,16 @@ function isOurs(dir: string): boolean {
   return stat?.isDirectory() === true && stat.uid === process.getuid?.();
 }
 
+/** What a trainer left behind may still be writing there while it is being ended: hence the retries. */
+const removal = { recursive: true, force: true, maxRetries: 5, retryDelay: 20 };
+
 async function removeAll(dir: string): Promise<void> {
   try {
-    await fs.promises.rm(dir, { recursive: true, force: true });
+    await fs.promises.rm(dir, removal);
   } catch {
     // Some caches write-protect their directories, which keeps even their owner from emptying them.
     await openUp(dir);
-    await fs.promises.rm(dir, { recursive: true, force: true });
+    await fs.promises.rm(dir, removal);
   }
 }
 
