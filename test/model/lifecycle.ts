@@ -81,6 +81,7 @@ export const lifecycle = createMachine({
         'trainer exits 3 while no daemon lives': 'exitedThree',
         'trainer exits 0 while neither daemon nor worker lives': 'completed',
         'recorder is killed': 'unobserved',
+        'recorder and trainer are killed while the worker is frozen': 'unobserved',
         'user stops': 'stopped',
         'user stops now': 'stoppedNow',
         'user pauses': 'paused',

@@ -201,6 +201,12 @@ export function createWorld(yard: Yard, limitS: number): World {
       await worker();
     },
     'recorder is killed': async () => kill(await recorder()),
+    'recorder and trainer are killed while the worker is frozen': async () => {
+      freeze(await worker());
+      await kill(await recorder());
+      await kill(trainer());
+      thaw();
+    },
     'bus is killed': () => kill(bus()),
     'trainer exits 0, and nobody waits for its output': async () => {
       await exits(0);
