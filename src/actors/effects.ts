@@ -27,6 +27,8 @@ export type EffectDeps = {
   /** All or none; false when a slot is held by somebody else. */
   lease: (input: AttemptInput, slots: readonly string[]) => boolean;
   spec: (input: AttemptInput) => Promise<AttemptSpec>;
+  /** Resolves when all that was committed before is on the disk. */
+  synced: () => Promise<void>;
   /** How long what is left of an attempt may take to die before its slots are set aside. */
   leftoversMs: number;
   /** True when no process holds a GPU of the attempt any more. */
@@ -87,10 +89,12 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
       }),
       pause: effect('pause', wish(executor, { kind: 'pause' })),
       resume: effect('resume', wish(executor, { kind: 'resume' })),
-      terminate: effect('terminate', async (input: AttemptInput & { signal: string }) => {
+      terminate: effect('terminate', async (input: AttemptInput & { signal: string }, left) => {
         const { runId, attempt, signal } = input;
         // Where no worker has come so far none is needed: what was not started is not going to be.
         if (executor.voidUnlaunched(runId, attempt)) return { type: 'attempt.voided' };
+        await decided(deps);
+        if (left.aborted) return null;
         executor.wish(runId, attempt, { kind: 'terminate', signal });
         return null;
       }),
@@ -125,10 +129,26 @@ function lease(deps: EffectDeps, input: AttemptInput & { slots: readonly string[
     : { type: 'slots.refused', text: 'a slot was taken meanwhile' };
 }
 
+/**
+ * Before a trainer is made to end, the decision is on the disk: else a power loss takes the reason with it,
+ * and what we ended passes for an end of its own. A disk that refuses must not keep a trainer alive.
+ */
+async function decided(deps: EffectDeps): Promise<void> {
+  await deps.synced().catch(() => undefined);
+}
+
 /** Has the worker kill; and kills too, because a worker may be long in coming, or none can be had. */
-async function kill(deps: EffectDeps, input: AttemptInput, signal: AbortSignal): Promise<null> {
+async function kill(
+  deps: EffectDeps,
+  input: AttemptInput,
+  signal: AbortSignal,
+): Promise<RunEvent | null> {
   const { clock, executor } = deps;
   const { runId, attempt } = input;
+  // Its recorder may have failed before it claimed anything: then there is nothing to kill.
+  if (executor.voidUnlaunched(runId, attempt)) return { type: 'attempt.voided' };
+  await decided(deps);
+  if (signal.aborted) return null;
   executor.wish(runId, attempt, { kind: 'kill' });
   for (;;) {
     await pause(clock, ownKillMs);
@@ -169,7 +189,7 @@ async function release(
 }
 
 /** Why an effect is called off. Made once: an exception of its own for each would cost more than the call. */
-const left = new Error('the state was left');
+const stateLeft = new Error('the state was left');
 
 type Act<TInput> = (input: TInput, signal: AbortSignal) => Promise<RunEvent | null>;
 
@@ -196,7 +216,7 @@ function effectOn<TInput>(clock: Clock, name: string, act: Act<TInput>) {
         },
       );
     begin();
-    return () => controller.abort(left);
+    return () => controller.abort(stateLeft);
   });
 }
 

@@ -223,6 +223,7 @@ export async function openParts(
     warnings: async (runId) => codeWarnings((await runInputs.of(runId)).config.code),
     lease: ({ runId, attempt }, slots) => store.lease(runId, attempt, slots, clock.iso()),
     spec: (input) => attemptSpec({ input, store, inputs: runInputs, home, settings }),
+    synced,
     leftoversMs: 1000 * settings.kill_patience_s,
     // What never had a process holds nothing, whoever else may have its GPU.
     locksFree: async (input) =>

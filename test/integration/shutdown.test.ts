@@ -75,6 +75,7 @@ function linkTo(dir: string) {
     listening: listeningWorker,
     killWorker: () => false,
     writeWorkerConfig: () => '',
+    synced: async () => undefined,
     log: createLogger('test', { level: 'silent' }),
   });
 }

@@ -26,6 +26,8 @@ type Answer = { string(): string };
 export function createBus(stage: Stage, onStored: (message: Stored) => void): Bus {
   const { schedule, random, faults, trace } = stage;
   let up = false;
+  /** Of the server: what is under way to one that was killed never arrives. */
+  let births = 0;
   let downUntil = 0;
   let epochs = 0;
   let stream: { messages: Stored[]; lastSeq: number; epoch: string } | null = null;
@@ -93,8 +95,9 @@ export function createBus(stage: Stage, onStored: (message: Stored) => void): Bu
         const callOff = schedule.after(timeoutMs, life, () =>
           settle(() => reject(new Error('timeout'))),
         );
+        const towards = births;
         const arrive = (isCopy: boolean): void => {
-          if (!up) return;
+          if (!up || births !== towards) return;
           const answer = JSON.stringify(answerTo(subject, String(payload), expected));
           if (isCopy || faults.chance('bus.loss', 0.02, null)) return;
           schedule.after(random.next() * 3, life, () => {
@@ -139,6 +142,7 @@ export function createBus(stage: Stage, onStored: (message: Stored) => void): Bu
         async ensure() {
           await passed(stage, life, random.next() * 30);
           if (schedule.now() < downUntil) throw new Error('the bus cannot be started');
+          if (!up) births += 1;
           up = true;
           return { url: 'nats://sim' } as never;
         },

@@ -67,6 +67,7 @@ const places: Readonly<Record<string, readonly string[]>> = {
   pause: ['running.paused.'],
   resume: ['running.resuming'],
   terminate: ['stopping.terminating'],
+  void: ['stopping.terminating', 'stopping.killing'],
   kill: ['stopping.killing'],
   collect: ['stopping.collecting'],
   release: ['stopping.releasing'],
@@ -182,6 +183,7 @@ export function createChecker(options: CheckerOptions): Checker {
       muted: journal.muted.has(runId),
       reboots: reboots(),
       leasedForMs: view.leasedAt === null ? null : schedule.now() - view.leasedAt,
+      undecided: reboots() > 0 && stage.faults.enabled.has('sync.fails'),
       diskTrouble: ['rundir.full', 'write.fails', 'sync.fails'].some((kind) =>
         stage.faults.enabled.has(kind as never),
       ),

@@ -31,6 +31,11 @@ export const exclusions: readonly Exclusion[] = [
       !trainerLives.test(state),
   },
   {
+    because: 'a recorder fails to start only where one is started',
+    when: ({ state, fault }) =>
+      fault === 'recorder.fails' && state.startsWith('running.') && state !== 'running.starting',
+  },
+  {
     because: 'nothing survives SIGKILL before somebody sends it',
     when: ({ state, fault }) => fault === 'leftovers' && state.startsWith('running.'),
   },

@@ -178,6 +178,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
         gpuLocks: slots.map(({ slot }) => lockFile(slot)),
       };
     },
+    synced,
     leftoversMs: 1000 * defaults.killPatienceS,
     async locksFree({ runId, attempt }) {
       // What never had a process holds nothing, whoever else may have its GPU.

@@ -151,7 +151,7 @@ function watching(real: Executor, checker: Checker, point: (name: string) => voi
       real.attach(runId, attempt);
     },
     voidUnlaunched(runId, attempt) {
-      checker.began('terminate', runId, attempt);
+      checker.began('void', runId, attempt);
       return real.voidUnlaunched(runId, attempt);
     },
     wish(runId, attempt, wish) {

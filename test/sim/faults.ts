@@ -43,6 +43,7 @@ export class Dead extends Error {
 
 export type Faults = {
   readonly enabled: ReadonlySet<FaultKind>;
+  readonly intensity: number;
   /** True when this kind strikes here; `runId` null: all runs. */
   chance(kind: FaultKind, probability: number, runId: string | null): boolean;
   /** Notes that a kind struck. */
@@ -59,19 +60,23 @@ export type Faults = {
 export type FaultOptions = {
   random: Random;
   enabled: ReadonlySet<FaultKind>;
+  /** How much likelier each is than in ordinary weather. */
+  intensity: number;
   /** Kills the daemon; told where. */
   kill: (how: 'kill' | 'crash', where: string) => void;
   struck: (kind: FaultKind, runId: string | null) => void;
 };
 
-export function createFaults({ random, enabled, kill, struck }: FaultOptions): Faults {
+export function createFaults({ random, enabled, intensity, kill, struck }: FaultOptions): Faults {
   let healed = false;
   let left = Number.POSITIVE_INFINITY;
   let how: 'kill' | 'crash' = 'kill';
   return {
     enabled,
+    intensity,
     chance(kind, probability, runId) {
-      if (healed || !enabled.has(kind) || !random.chance(probability)) return false;
+      if (healed || !enabled.has(kind) || !random.chance(Math.min(0.5, probability * intensity)))
+        return false;
       struck(kind, runId);
       return true;
     },

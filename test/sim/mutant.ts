@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 export type Edit = { file: string; find: string; replace: string };
-export type Mutant = { name: string; edits: Edit[] };
+export type Mutant = { name: string; file: string; edits: Edit[] };
 
 const folder = path.join(import.meta.dirname, 'mutants');
 
@@ -32,7 +32,7 @@ export function mutate(root: string, { name, edits }: Mutant): void {
 }
 
 function read(file: string): Mutant {
-  let name = path.basename(file);
+  let name = '';
   const edits: Edit[] = [];
   let into: 'find' | 'replace' | null = null;
   for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
@@ -46,5 +46,5 @@ function read(file: string): Mutant {
       edit[into] += `${line.slice(2)}\n`;
     }
   }
-  return { name, edits };
+  return { name, file: path.basename(file, '.mutant'), edits };
 }

@@ -29,10 +29,11 @@ const { values, positionals } = parseArgs({
 });
 
 const mutants = readMutants().filter(
-  ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
+  ({ name, file }) =>
+    positionals.length === 0 || positionals.some((part) => `${file} ${name}`.includes(part)),
 );
 // Without a bug nothing is caught: the same budget, on the source as it is.
-if (positionals.length === 0) mutants.unshift({ name: 'nothing is wrong', edits: [] });
+if (positionals.length === 0) mutants.unshift({ name: 'nothing is wrong', file: '', edits: [] });
 
 const verdicts: Verdict[] = [];
 const queue = [...mutants];

@@ -35,7 +35,107 @@ export type ClientWish = 'stop' | 'stop --now' | 'pause' | 'resume' | 'get';
 export const defaults = { graceS: 2, killPatienceS: 8 };
 export const gpus = 3;
 
-export function planRun(random: Random, id: string, atMs: number): RunPlan {
+/** What the people of a world have in common, so that the rarer states see all kinds of weather. */
+export const moods = [
+  'mixed',
+  'pausing',
+  'limited',
+  'stubborn',
+  'silent',
+  'lingering',
+  'deaf',
+] as const;
+export type Mood = (typeof moods)[number];
+
+export function planRun(random: Random, id: string, atMs: number, mood: Mood): RunPlan {
+  const plan = planAny(random, id, atMs);
+  // Not all of them: whoever waits for others is of another kind.
+  return mood === 'mixed' || random.chance(0.3) ? plan : inMood[mood](plan, random);
+}
+
+const inMood: Readonly<Record<Exclude<Mood, 'mixed'>, (plan: RunPlan, random: Random) => RunPlan>> =
+  {
+    pausing: (plan, random) => ({
+      ...plan,
+      trainer: { ...plan.trainer, refused: null, worksMs: random.between(1_000, 9_000) },
+      wishes: Array.from({ length: random.between(2, 7) }, () => ({
+        atMs: random.between(0, 9_000),
+        wish: random.pick(['pause', 'pause', 'resume', 'resume', 'stop'] as const),
+      })).sort((a, b) => a.atMs - b.atMs),
+    }),
+    limited: (plan, random) => ({
+      ...plan,
+      config: {
+        ...plan.config,
+        time_limit_s: random.between(1, 12),
+        ...(random.chance(0.3) ? { stall_limit_s: random.between(1, 4) } : {}),
+      },
+      trainer: { ...plan.trainer, worksMs: random.between(500, 25_000) },
+      wishes: random.chance(0.5)
+        ? [{ atMs: random.between(300, 5_000), wish: 'pause' as const }]
+        : plan.wishes,
+    }),
+    stubborn: (plan, random) => ({
+      ...plan,
+      config: { ...plan.config, stop: { grace_s: random.between(0, 3) } },
+      trainer: {
+        ...plan.trainer,
+        refused: null,
+        worksMs: random.between(2_000, 25_000),
+        onTerm: random.pick(['ignores', 'ignores', 'dies', 'exits']),
+        termMs: random.pick([200, 1_500]),
+        stuckMs: random.pick([1, 20, 500, 3_000, random.between(2_000, 25_000)]),
+      },
+      wishes: [
+        { atMs: random.between(0, 4_000), wish: 'stop' as const },
+        ...(random.chance(0.3)
+          ? [{ atMs: random.between(4_000, 6_000), wish: 'stop --now' as const }]
+          : []),
+      ],
+    }),
+    silent: (plan, random) => ({
+      ...plan,
+      config: { ...plan.config, stall_limit_s: random.between(1, 12) },
+      trainer: {
+        ...plan.trainer,
+        refused: null,
+        worksMs: random.between(4_000, 25_000),
+        talks: random.chance(0.3),
+      },
+    }),
+    deaf: (plan, random) => ({
+      ...plan,
+      config: {
+        ...plan.config,
+        ...(random.chance(0.3) ? { time_limit_s: random.between(8, 30) } : {}),
+        ...(random.chance(0.3) ? { stall_limit_s: random.between(8, 25) } : {}),
+      },
+      trainer: {
+        ...plan.trainer,
+        refused: null,
+        worksMs: random.between(8_000, 40_000),
+        talks: random.chance(0.5),
+      },
+      wishes: Array.from({ length: random.between(0, 3) }, () => ({
+        atMs: random.between(8_000, 35_000),
+        wish: random.pick(['pause', 'resume', 'stop'] as const),
+      })).sort((a, b) => a.atMs - b.atMs),
+    }),
+    lingering: (plan, random) => ({
+      ...plan,
+      config: { ...plan.config, artifacts: ['*.pt'] },
+      artifacts: 'slow',
+      trainer: {
+        ...plan.trainer,
+        children: Array.from({ length: 2 }, () => ({
+          stays: random.chance(0.7),
+          stuckMs: planStuck(random, 0.3),
+        })),
+      },
+    }),
+  };
+
+function planAny(random: Random, id: string, atMs: number): RunPlan {
   const trainer = planTrainer(random);
   const config: TrainRunConfig = { command: ['train', id], cwd: '/exp', gpus: planGpus(random) };
   if (random.chance(0.12)) config.time_limit_s = random.between(1, 6);

@@ -21,6 +21,8 @@ export type Circumstances = {
   leasedForMs: number | null;
   /** A disk refused something in this world. */
   diskTrouble: boolean;
+  /** The power was lost in a world whose disk may not have taken what had been decided. */
+  undecided: boolean;
 };
 
 const startPatienceMs = 120_000;
@@ -43,15 +45,18 @@ export function falsehood(end: End, about: Circumstances): string | null {
   return justified(end, about) ? null : `${end.code} (${end.text}) is not what happened`;
 }
 
+/** Not because we made it end: that would be our reason to tell. */
+const byItself = ({ truth, undecided }: Circumstances): boolean =>
+  truth?.endedBy === 'itself' || (undecided && truth?.endedBy === 'signal');
+
 const causes: Readonly<Record<string, (end: End, about: Circumstances) => boolean>> = {
-  completed: (_, { truth }) =>
-    truth?.end?.kind === 'exited' && truth.end.code === 0 && truth.endedBy === 'itself',
+  completed: (_, about) => about.truth?.end?.code === 0 && byItself(about),
   stopped: (_, { stopAsked }) => stopAsked,
-  exit_nonzero: (_, { truth }) =>
-    truth?.end?.kind === 'exited' && truth.end.code !== 0 && truth.endedBy === 'itself',
-  // A stop that nobody was told of may be lost with the power, after the trainer was killed for it.
-  signal: (_, { truth, reboots }) =>
-    truth?.end?.kind === 'signaled' && (truth.endedBy !== 'signal' || reboots > 0),
+  exit_nonzero: (_, about) =>
+    about.truth?.end?.kind === 'exited' && about.truth.end.code !== 0 && byItself(about),
+  signal: (_, about) =>
+    about.truth?.end?.kind === 'signaled' &&
+    (about.truth.endedBy === 'somebody' || byItself(about)),
   noexec: (_, { truth }) => truth?.end?.kind === 'noexec',
   not_started: (_, { truth }) => truth?.end?.kind === 'notstarted',
   exit_unobserved: (_, { truth }) => truth?.recorderKilled === true || truth?.rebooted === true,

@@ -42,7 +42,7 @@ export function brewWeather(options: WeatherOptions, untilMs: number): void {
     if (!stage.faults.enabled.has(kind)) continue;
     let at = 0;
     for (;;) {
-      at += (-Math.log(1 - random.next()) * 10_000) / often;
+      at += (-Math.log(1 - random.next()) * 10_000) / (often * stage.faults.intensity);
       if (at >= untilMs) break;
       stage.schedule.after(at, null, () => strike(options, kind));
     }

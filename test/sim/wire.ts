@@ -34,6 +34,8 @@ export function createWires(stage: Stage): Wires {
   const listeners = new Map<string, Listener>();
   const wires = new Set<Wire>();
   const mutedUntil = new Map<string, number>();
+  /** Some yards are slow: their runs stay longer between a wish and its fulfilment. */
+  const lagMs = random.pick([3, 3, 3, 3, 300, 1_200]);
 
   /** One direction: in order, each message a little later. */
   const direction = (runId: string, towards: Life, deliver: (line: string) => void) => {
@@ -49,7 +51,11 @@ export function createWires(stage: Stage): Wires {
       const held = isMuted ? (mutedUntil.get(runId) ?? 0) : 0;
       for (let copy = 0; copy < count; copy += 1) {
         const slowMs = faults.chance('wire.late', 0.06, runId) ? random.int(1_500) : 0;
-        last = Math.max(last, held, schedule.now() + slowMs + random.next() * 3);
+        last = Math.max(
+          last,
+          held,
+          schedule.now() + slowMs + random.next() * (faults.healed() ? 3 : lagMs),
+        );
         schedule.after(last - schedule.now(), towards, () => deliver(line));
       }
     };

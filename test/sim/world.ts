@@ -7,7 +7,7 @@ import { createDirectories } from './directories.ts';
 import { createFaults, Dead, type FaultKind, faultKinds } from './faults.ts';
 import { createJournal } from './journal.ts';
 import { createMachine } from './kernel.ts';
-import { planRun, type RunPlan } from './plan.ts';
+import { type Mood, moods, planRun, type RunPlan } from './plan.ts';
 import { createRandom, type Random } from './random.ts';
 import { createRegistry } from './registry.ts';
 import { createSchedule, type Life, settlePromises } from './schedule.ts';
@@ -44,6 +44,7 @@ const walMaxBytes = 2 * walCapBytes;
 
 export function runWorld(options: WorldOptions): WorldResult {
   const random = createRandom(options.seed);
+  const mood = random.chance(0.4) ? 'mixed' : random.pick(moods);
   const schedule = createSchedule();
   const trace = createTrace(schedule.now);
   const machine = createMachine(random.fork(), schedule.now);
@@ -62,7 +63,7 @@ export function runWorld(options: WorldOptions): WorldResult {
   };
   const faults = createFaults({
     random: random.fork(),
-    enabled: enabledKinds(random.fork()),
+    ...drawWeather(random.fork(), mood),
     kill: (how, where) => {
       const kind = how === 'kill' ? 'daemon.kill' : 'machine.crash';
       checker.look();
@@ -169,11 +170,14 @@ export function runWorld(options: WorldOptions): WorldResult {
   const count = random.between(5, 16);
   const submitMs = random.between(200, 12_000);
   for (let index = 0; index < count; index += 1) {
-    const plan = planRun(random.fork(), `r${index}`, random.int(submitMs));
+    const plan = planRun(random.fork(), `r${index}`, random.int(submitMs), mood);
     stage.plans.set(plan.id, plan);
     playClient({ stage, checker, daemon: () => daemon }, plan);
   }
-  const faultyMs = faults.enabled.size === 0 ? 0 : submitMs + random.between(500, 12_000);
+  const faultyMs =
+    faults.enabled.size === 0
+      ? 0
+      : submitMs + random.between(500, mood === 'deaf' ? 45_000 : 12_000);
   const live = (): string[] =>
     [...checker.runs()].filter(([, view]) => !view.state.startsWith('done.')).map(([id]) => id);
   brewWeather(
@@ -269,12 +273,37 @@ export function runWorld(options: WorldOptions): WorldResult {
   return result;
 }
 
-/** Which kinds of fault a world knows: few at a time, so that each meets calm weather too. */
-function enabledKinds(random: Random): ReadonlySet<FaultKind> {
-  if (random.chance(0.05)) return new Set();
+/**
+ * Which kinds of fault a world knows: few at a time, so that each meets calm weather too; or only one or two,
+ * that strike much oftener.
+ */
+function drawWeather(
+  random: Random,
+  mood: Mood,
+): { enabled: ReadonlySet<FaultKind>; intensity: number } {
+  // Nobody is deaf in calm weather.
+  const always: readonly FaultKind[] = mood === 'deaf' ? ['worker.mute'] : [];
+  if (random.chance(0.05)) return { enabled: new Set(always), intensity: 1 };
+  const all = faultKinds.filter((kind) => kind !== 'leftovers');
+  if (random.chance(0.4)) {
+    const few = random.chance(0.3) ? random.pick(hardPairs) : [random.pick(all)];
+    return { enabled: new Set([...few, ...always]), intensity: random.pick([2, 4, 6]) };
+  }
   const share = random.pick([0.1, 0.25, 0.5]);
-  return new Set(faultKinds.filter((kind) => kind !== 'leftovers' && random.chance(share)));
+  return { enabled: new Set([...all.filter(() => random.chance(share)), ...always]), intensity: 1 };
 }
+
+/** What hurts most when it comes together: what is lost with the power, and why it was not safe yet. */
+const hardPairs: readonly (readonly FaultKind[])[] = [
+  ['machine.crash', 'daemon.kill'],
+  ['machine.crash', 'rundir.full'],
+  ['machine.crash', 'write.fails'],
+  ['machine.crash', 'sync.fails'],
+  ['worker.kill', 'wire.loss'],
+  ['worker.kill', 'daemon.kill'],
+  ['clock.jump', 'machine.reboot'],
+  ['bus.wiped', 'daemon.kill'],
+];
 
 const letters = 'abcdefghijklmnopqrstuvwxyz234567';
 

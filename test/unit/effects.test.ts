@@ -14,10 +14,12 @@ test('what no worker comes to kill the daemon kills itself, until the state is l
     },
   };
   const executor = {
+    voidUnlaunched: () => false,
     wish: (_run: string, _attempt: number, { kind }: { kind: string }) => void done.push(kind),
     swept: () => done.push('swept') > 0,
   };
-  const machine = provideRun({ clock, executor } as unknown as EffectDeps);
+  const synced = async (): Promise<void> => undefined;
+  const machine = provideRun({ clock, executor, synced } as unknown as EffectDeps);
   const logic = machine.implementations.actors.kill as AnyActorLogic;
   const killing = createActor(logic, { input: { runId: 'k3f9a2mx', attempt: 1 } });
   const turn = async (): Promise<void> => {
@@ -25,6 +27,7 @@ test('what no worker comes to kill the daemon kills itself, until the state is l
     await new Promise((resolve) => setImmediate(resolve));
   };
   killing.start();
+  await turn();
   assert.deepEqual(done, ['kill']);
   await turn();
   await turn();
@@ -32,6 +35,33 @@ test('what no worker comes to kill the daemon kills itself, until the state is l
   killing.stop();
   await turn();
   assert.deepEqual(done, ['kill', 'swept', 'swept']);
+});
+
+test('a trainer is made to end when that was decided on the disk, or when the disk refuses', async () => {
+  for (const refuses of [false, true]) {
+    for (const name of ['terminate', 'kill'] as const) {
+      const done: string[] = [];
+      const disk = Promise.withResolvers<void>();
+      const executor = {
+        voidUnlaunched: () => false,
+        wish: (_run: string, _attempt: number, wish: { kind: string }) => void done.push(wish.kind),
+      };
+      const clock = { after: () => () => undefined };
+      const deps = { clock, executor, synced: () => disk.promise } as unknown as EffectDeps;
+      const logic = provideRun(deps).implementations.actors[name] as AnyActorLogic;
+      const ending = createActor(logic, {
+        input: { runId: 'k3f9a2mx', attempt: 1, signal: 'SIGTERM' },
+      });
+      ending.start();
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(done, []);
+      if (refuses) disk.reject(new Error('EIO'));
+      else disk.resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(done, [name]);
+      ending.stop();
+    }
+  }
 });
 
 test('after a restart killing and starting have their time again, whatever the old deadlines say', () => {

@@ -103,6 +103,7 @@ export function createLocalExecutor(
       dial: machine.dial,
       listening: machine.listening,
       killWorker: machine.killWorker,
+      synced: options.synced,
       log,
       writeWorkerConfig: (generation, launch) =>
         machine.writeWorkerConfig(options, { runId, attempt, generation, launch }),

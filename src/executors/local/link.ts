@@ -24,6 +24,8 @@ export type LinkOptions = {
   killWorker: (dir: string) => boolean;
   /** Writes the configuration of a worker of this generation; returns its path. */
   writeWorkerConfig: (generation: number, launch: Permission) => string;
+  /** Resolves when all that was committed before is on the disk. */
+  synced: () => Promise<void>;
   log: Logger;
 };
 
@@ -64,6 +66,8 @@ export function createLink(options: LinkOptions): Link {
   let over = false;
   let launch: Permission = 'never';
   let worker: PoolWorker | null = null;
+  /** The newest generation that we gave, until it is on the disk. Those of earlier daemons are. */
+  let unsynced: number | null = null;
   /** When its worker last said anything, or was first spoken to. */
   let heardAt = clock.now().mono_ms;
   let forgive: (() => void) | null = null;
@@ -115,12 +119,16 @@ export function createLink(options: LinkOptions): Link {
     failpoint('assign.numbered');
     // Once its end is wished, nothing is started any more.
     const ending = wanted !== null && endings.includes(wanted.kind);
-    // Before a worker is taken: it may not be possible to write it.
-    const config = options.writeWorkerConfig(generation, ending ? 'never' : launch);
+    // Before a worker is taken: it may not be possible to write it. It waits for the word, because the
+    // generation may be all that a power loss leaves of an attempt that has run.
+    const permission = ending || launch === 'never' ? 'never' : 'told';
+    const config = options.writeWorkerConfig(generation, permission);
     failpoint('assign.written');
     const acquired = pool.acquire();
     worker = acquired;
     assigned = true;
+    unsynced = generation;
+    settle(generation);
     log.debug({ runId, attempt, generation, pid: acquired.pid }, 'worker assigned');
     acquired.assign(
       config,
@@ -142,6 +150,24 @@ export function createLink(options: LinkOptions): Link {
       },
     );
     failpoint('assign.sent');
+  };
+
+  const settle = (generation: number): void => {
+    if (closed || unsynced !== generation) return;
+    options.synced().then(
+      () => {
+        if (unsynced !== generation) return;
+        unsynced = null;
+        if (launch === 'now') sayGo();
+      },
+      () => clock.after(retryMs.most, () => settle(generation)),
+    );
+  };
+
+  /** Our own worker hears it at once; another one by its socket. */
+  const sayGo = (): void => {
+    worker?.go();
+    write({ type: 'go' });
   };
 
   /** It let go of an attempt that is not over. Its file still names it: not to be found, but replaced. */
@@ -167,7 +193,7 @@ export function createLink(options: LinkOptions): Link {
           retry = retryMs.first;
           write({ type: 'hello', generation: events.generation(runId, attempt) });
           if (wanted !== null) write({ type: 'wish', wish: wanted });
-          else if (launch === 'now') write({ type: 'go' });
+          else if (launch === 'now' && unsynced === null) write({ type: 'go' });
         }),
       line: (line) => guarded(() => receive(JSON.parse(line) as Incoming)),
       closed() {
@@ -241,10 +267,7 @@ export function createLink(options: LinkOptions): Link {
     },
     mayLaunch(when) {
       launch = when;
-      if (when === 'told') return;
-      // Our own worker hears it at once; another one by its socket.
-      worker?.go();
-      write({ type: 'go' });
+      if (when === 'now' && unsynced === null) sayGo();
     },
     close,
     release() {
