@@ -238,7 +238,11 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     stall ??= machine.createStallWatch({
       clock,
       limitMs,
-      silentMs: () => machine.silentFor(dir, clock.now().wall_ms),
+      // Paused it says nothing, and a new worker may look before it is told of the pause.
+      silentMs: () =>
+        identity !== null && machine.isStopped(identity)
+          ? 0
+          : machine.silentFor(dir, clock.now().wall_ms),
       onStall: (text) => fact('trainer.stalled', { text }),
     });
     obey();

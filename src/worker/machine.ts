@@ -5,6 +5,7 @@ import {
   type Identity,
   isAlive,
   judge,
+  processStat,
   readClaim,
   readLaunch,
   voidStart,
@@ -30,6 +31,9 @@ export function thisMachine() {
     clock: systemClock(),
     bootId,
     isAlive: (identity: Parameters<typeof isAlive>[0]) => isAlive(identity),
+    /** Paused, by us or by anybody else. */
+    isStopped: (identity: Identity) =>
+      isAlive(identity) && processStat(identity.pid)?.stopped === true,
     judge: (dir: string) => judge(dir),
     readClaim,
     readLaunch,

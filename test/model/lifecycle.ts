@@ -169,7 +169,16 @@ export const lifecycle = createMachine({
     },
     watchedPaused: {
       meta: { ...runs, state: 'running.paused.confirmed', trainer: 'stopped' } satisfies Shows,
-      on: { 'stall limit passes': 'watchedPaused', 'user resumes': 'watched' },
+      on: {
+        'stall limit passes': 'watchedPaused',
+        'user resumes': 'watched',
+        'worker is killed': 'watchedAnew',
+      },
+    },
+    /** By a worker that has not seen the pause begin. */
+    watchedAnew: {
+      meta: { ...runs, state: 'running.paused.confirmed', trainer: 'stopped' } satisfies Shows,
+      on: { 'stall limit passes': 'watchedPaused' },
     },
     watchedBusless: {
       meta: runs satisfies Shows,

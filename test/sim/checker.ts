@@ -211,6 +211,9 @@ export function createChecker(options: CheckerOptions): Checker {
         view.leasedAt = schedule.now();
       }
       onTransition(t);
+      if (t.event === 'trainer.stalled' && t.from_state === 'running.paused.confirmed') {
+        violate('never-lost', `${t.run_id} was paused, and is ended because it is silent`);
+      }
       // Of several of one run only the last can be compared with its row.
       const row =
         found.findLast(({ run_id }) => run_id === t.run_id) === t ? rowOf(t.run_id) : null;

@@ -36,6 +36,48 @@ export const exclusions: readonly Exclusion[] = [
       fault === 'recorder.fails' && state.startsWith('running.') && state !== 'running.starting',
   },
   {
+    because: 'what has started can no longer be voided: one exclusive link decides',
+    when: ({ state, event }) =>
+      event === 'attempt.voided' && state.startsWith('running.') && state !== 'running.starting',
+  },
+  {
+    because: 'a trainer that was seen is told as started first, and facts come in order',
+    when: ({ state, event }) =>
+      state === 'running.starting' && ['trainer.stalled', 'recorder.lost'].includes(event),
+  },
+  {
+    because: 'a paused trainer is not silent',
+    when: ({ state, event }) => state === 'running.paused.confirmed' && event === 'trainer.stalled',
+  },
+  {
+    because: 'after a restart of the machine nothing of the attempt lives that could cause it',
+    when: ({ event, fault }) =>
+      /^machine\./.test(fault) &&
+      [
+        'recorder.lost',
+        'trainer.vanished',
+        'trainer.stalled',
+        'trainer.paused',
+        'trainer.resumed',
+        'leftovers.survived',
+      ].includes(event),
+  },
+  {
+    because: 'it lasts no time, but where the registry refuses a write',
+    when: ({ state, event, fault }) =>
+      state === 'allocating.leasing' && event === 'run.stop' && fault === 'none',
+  },
+  {
+    because: 'that takes a fault of this very state',
+    when: ({ state, event, fault }) =>
+      fault === 'none' &&
+      [
+        'running.starting + trainer.vanished',
+        'running.paused.confirmed + machine.rebooted',
+        'running.paused.confirmed + recorder.lost',
+      ].includes(`${state} + ${event}`),
+  },
+  {
     because: 'nothing survives SIGKILL before somebody sends it',
     when: ({ state, fault }) => fault === 'leftovers' && state.startsWith('running.'),
   },

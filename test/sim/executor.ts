@@ -114,6 +114,7 @@ export function createExecutor(
           store: `/sim/artifacts/${runId}/${attempt}`,
           bus: { address_file: '', credentials_file: '', url: null },
         } satisfies WorkerConfig);
+        point('after a worker was written');
         return file;
       },
       dial: parts.wires.dial(life),

@@ -52,6 +52,8 @@ export type Faults = {
   point(life: Life, name: string): void;
   /** After so many points the daemon is killed, or the machine loses its power. */
   killAt(points: number, how: 'kill' | 'crash'): void;
+  /** The same, so soon after the daemon next acts on an attempt: its decision may not be on the disk yet. */
+  killAfterAct(ms: number, how: 'kill' | 'crash'): void;
   /** From here on nothing goes wrong any more. */
   heal(): void;
   healed(): boolean;
@@ -62,13 +64,19 @@ export type FaultOptions = {
   enabled: ReadonlySet<FaultKind>;
   /** How much likelier each is than in ordinary weather. */
   intensity: number;
+  later: (ms: number, act: () => void) => void;
   /** Kills the daemon; told where. */
   kill: (how: 'kill' | 'crash', where: string) => void;
   struck: (kind: FaultKind, runId: string | null) => void;
 };
 
-export function createFaults({ random, enabled, intensity, kill, struck }: FaultOptions): Faults {
+/** Points right after an act that cannot be taken back. */
+const acts = /^after a (wish|launch|worker)/;
+
+export function createFaults(options: FaultOptions): Faults {
+  const { random, enabled, intensity, kill, struck } = options;
   let healed = false;
+  let armed: { ms: number; how: 'kill' | 'crash' } | null = null;
   let left = Number.POSITIVE_INFINITY;
   let how: 'kill' | 'crash' = 'kill';
   return {
@@ -83,6 +91,13 @@ export function createFaults({ random, enabled, intensity, kill, struck }: Fault
     strike: struck,
     point(life, name) {
       if (!life.dead && !healed) {
+        if (armed !== null && acts.test(name)) {
+          const { ms, how: so } = armed;
+          armed = null;
+          options.later(ms, () => {
+            if (!healed && !life.dead) kill(so, `${Math.round(ms)} ms ${name}`);
+          });
+        }
         left -= 1;
         if (left <= 0) {
           left = Number.POSITIVE_INFINITY;
@@ -94,6 +109,9 @@ export function createFaults({ random, enabled, intensity, kill, struck }: Fault
     killAt(points, wanted) {
       left = points;
       how = wanted;
+    },
+    killAfterAct(ms, wanted) {
+      armed = { ms, how: wanted };
     },
     heal() {
       healed = true;

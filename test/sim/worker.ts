@@ -188,6 +188,7 @@ function machineOf(stage: Stage, wires: Wires, worker: Worker): WorkerMachine {
     clock,
     bootId: machine.bootId,
     isAlive: alive,
+    isStopped: (identity) => machine.find(identity)?.stopped === true,
     judge: (dir) => judge(dir, records),
     readClaim: records.readClaim,
     readLaunch: (dir) => find(dir)?.launch ?? null,

@@ -64,6 +64,7 @@ export function runWorld(options: WorldOptions): WorldResult {
   const faults = createFaults({
     random: random.fork(),
     ...drawWeather(random.fork(), mood),
+    later: (ms, act) => void schedule.after(ms, null, act),
     kill: (how, where) => {
       const kind = how === 'kill' ? 'daemon.kill' : 'machine.crash';
       checker.look();
