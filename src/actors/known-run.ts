@@ -11,7 +11,7 @@ import { type Instant, runMachineVersion } from '../machines/index.ts';
 import type { KnownRun, NewTransition, RunRow } from '../persistence/index.ts';
 import { attemptDir, bootId, runDir, runFiles } from '../rundir/index.ts';
 import { attemptsOf, type PastAttempt, pastAttempt } from './past-attempt.ts';
-import { createReplay, type Replay } from './replay.ts';
+import { createRetracing, type Retracing } from './retrace.ts';
 import { newRow, runInput } from './submission.ts';
 
 export type KnownRunOptions = {
@@ -98,7 +98,7 @@ function finished(dir: string, base: RunRow): KnownRun | null {
 function judged(base: RunRow, submitted: Submitted, options: KnownRunOptions): KnownRun {
   const { root, now } = options;
   const dir = runDir(root, base.run_id);
-  const replay = createReplay(runInput(base.run_id, submitted.config, options.defaults), {
+  const retracing = createRetracing(runInput(base.run_id, submitted.config, options.defaults), {
     user: submitted.user,
     at: submitted.submitted_at,
   });
@@ -109,17 +109,17 @@ function judged(base: RunRow, submitted: Submitted, options: KnownRunOptions): K
     const past = pastAttempt(attemptDir(root, base.run_id, number), options);
     attempts.push({ attempt: number, boot_id: past.bootId, generation: past.generation });
     const wantsArtifacts = (submitted.config.artifacts ?? []).length > 0;
-    if (!live(replay, past, { stop, now, wantsArtifacts })) break;
+    if (!live(retracing, past, { stop, now, wantsArtifacts })) break;
   }
   const at = isoOf(now);
-  if (stop !== null && replay.attempt() > attempts.length) sendStop(replay, stop, now);
-  const begins = options.mayVoid && replay.attempt() > attempts.length;
+  if (stop !== null && retracing.attempt() > attempts.length) sendStop(retracing, stop, now);
+  const begins = options.mayVoid && retracing.attempt() > attempts.length;
   const doubt = begins ? notToBeQueued(base, submitted, options) : null;
   if (doubt !== null) {
-    replay.send({ type: 'run.grant', slots: [] }, at);
-    replay.send({ type: 'preflight.failed', code: 'preflight_failed', text: doubt }, at);
+    retracing.send({ type: 'run.grant', slots: [] }, at);
+    retracing.send({ type: 'preflight.failed', code: 'preflight_failed', text: doubt }, at);
   }
-  const { events, patch } = replay.end();
+  const { events, patch } = retracing.end();
   const row: RunRow = { ...base, ...patch, machine_version: runMachineVersion };
   const leases = row.finished_at === null ? slotsOf(row) : [];
   return {
@@ -133,52 +133,52 @@ function judged(base: RunRow, submitted: Submitted, options: KnownRunOptions): K
 type Around = { stop: Stop | null; now: Instant; wantsArtifacts: boolean };
 
 /** Goes through one attempt. False when it is the last one that can have been. */
-function live(replay: Replay, past: PastAttempt, around: Around): boolean {
+function live(retracing: Retracing, past: PastAttempt, around: Around): boolean {
   const { now, stop } = around;
   const leasedAt = instantOf(past.preparedMs, past.bootId, now);
   const at = isoOf(leasedAt);
   // Nobody waits any more for a trainer that is not there: the launch begins its patience now.
   const leased = past.trainer === null ? now : leasedAt;
-  replay.send({ type: 'run.grant', slots: past.slots }, at);
-  replay.send({ type: 'preflight.passed' }, at);
-  replay.send({ type: 'slots.leased', slots: past.slots, now: leased }, at);
+  retracing.send({ type: 'run.grant', slots: past.slots }, at);
+  retracing.send({ type: 'preflight.passed' }, at);
+  retracing.send({ type: 'slots.leased', slots: past.slots, now: leased }, at);
   if (past.kind === 'voided') {
-    replay.send({ type: 'attempt.voided' }, at);
-    return replay.send({ type: 'slots.released' }, at) && replay.attempt() > 1;
+    retracing.send({ type: 'attempt.voided' }, at);
+    return retracing.send({ type: 'slots.released' }, at) && retracing.attempt() > 1;
   }
   if (past.trainer !== null) {
     const startedAt = new Date(past.startedMs).toISOString();
-    replay.send({ type: 'trainer.started', pid: past.trainer.pid, at: startedAt }, startedAt);
+    retracing.send({ type: 'trainer.started', pid: past.trainer.pid, at: startedAt }, startedAt);
   }
   const stoppedFirst = stop !== null && (past.endedAt === null || stop.at <= past.endedAt);
   if (past.paused) {
     const who = { user: 'unknown', reason: 'it was found stopped', at: isoOf(now) };
-    replay.send({ type: 'run.pause', ...who }, who.at);
-    replay.send({ type: 'trainer.paused' }, who.at);
+    retracing.send({ type: 'run.pause', ...who }, who.at);
+    retracing.send({ type: 'trainer.paused' }, who.at);
   }
-  if (stoppedFirst) sendStop(replay, stop, now);
+  if (stoppedFirst) sendStop(retracing, stop, now);
   if (past.kind === 'exited') {
     const endedAt = past.endedAt ?? isoOf(now);
-    replay.send({ type: 'trainer.exited', exit: past.exit, at: endedAt }, endedAt);
+    retracing.send({ type: 'trainer.exited', exit: past.exit, at: endedAt }, endedAt);
     const ready = past.gone && (past.manifest !== '' || !around.wantsArtifacts);
-    if (ready) conclude(replay, past, past.drainedAt ?? endedAt);
+    if (ready) conclude(retracing, past, past.drainedAt ?? endedAt);
   } else if (past.kind === 'vanished') {
     const text = 'recorder and trainer are gone and left no exit record';
-    replay.send({ type: 'trainer.vanished', text }, isoOf(now));
-  } else if (past.kind === 'unwatched') replay.send({ type: 'recorder.lost', now }, isoOf(now));
+    retracing.send({ type: 'trainer.vanished', text }, isoOf(now));
+  } else if (past.kind === 'unwatched') retracing.send({ type: 'recorder.lost', now }, isoOf(now));
   return false;
 }
 
-function conclude(replay: Replay, past: PastAttempt, at: string): void {
+function conclude(retracing: Retracing, past: PastAttempt, at: string): void {
   const { manifest, artifacts } = past;
-  replay.send({ type: 'output.collected', manifest, artifacts, last_metric: '' }, at);
-  replay.send({ type: 'slots.released' }, at);
+  retracing.send({ type: 'output.collected', manifest, artifacts, last_metric: '' }, at);
+  retracing.send({ type: 'slots.released' }, at);
 }
 
-function sendStop(replay: Replay, stop: Stop, now: Instant): void {
+function sendStop(retracing: Retracing, stop: Stop, now: Instant): void {
   const { user, reason, at } = stop;
   const asked = instantOf(Date.parse(at), now.boot_id, now);
-  replay.send({ type: 'run.stop', user, reason, at, skipGrace: false, now: asked }, at);
+  retracing.send({ type: 'run.stop', user, reason, at, skipGrace: false, now: asked }, at);
 }
 
 /** Why a run that seems never to have begun is not queued again; null when it surely never began. */

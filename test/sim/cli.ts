@@ -6,6 +6,7 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { type Hits, keyOf, reachable } from './coverage.ts';
+import { type FaultKind, faultKinds } from './faults.ts';
 import { runShard } from './shard.ts';
 import type { Violation, WorldResult } from './world.ts';
 
@@ -20,6 +21,8 @@ const { values } = parseArgs({
     trace: { type: 'string', default: '120' },
     /** How many cells never hit are printed. */
     missed: { type: 'string', default: '60' },
+    /** Nothing but these kinds of fault, separated by blanks. */
+    weather: { type: 'string' },
     /** For the shards that this command starts, and for the mutants. */
     shard: { type: 'string' },
   },
@@ -42,6 +45,11 @@ const wanted =
       : Number.POSITIVE_INFINITY
     : Number(values.lifecycles);
 
+const weather = values.weather === undefined ? null : (values.weather.split(' ') as FaultKind[]);
+for (const kind of weather ?? []) {
+  if (!faultKinds.includes(kind)) throw new Error(`--weather: ${kind} is none of ${faultKinds}`);
+}
+
 if (values.seed !== undefined) await replay(Number(values.seed));
 else if (values.shard !== undefined) await beShard();
 else await runAll(Number(values.jobs ?? os.availableParallelism()));
@@ -49,6 +57,7 @@ else await runAll(Number(values.jobs ?? os.availableParallelism()));
 async function replay(seed: number): Promise<void> {
   await runShard({
     first: seed,
+    weather,
     stride: 1,
     lifecycles: 0,
     untilMs: 0,
@@ -78,6 +87,7 @@ async function beShard(): Promise<void> {
   await runShard({
     first,
     stride,
+    weather,
     lifecycles: wanted,
     untilMs,
     tell({ result, lifecycles, worlds, hits }) {
@@ -113,6 +123,7 @@ async function runAll(jobs: number): Promise<void> {
   const shards = progress.map(async (mine, index) => {
     const args = ['--shard', `${Number(values.from) + index}/${jobs}`];
     if (Number.isFinite(wanted)) args.push('--lifecycles', String(Math.ceil(wanted / jobs)));
+    if (values.weather !== undefined) args.push('--weather', values.weather);
     if (values.minutes !== undefined) args.push('--minutes', values.minutes);
     const options = { reject: false, stderr: 'inherit', buffer: false } as const;
     const shard = execa(

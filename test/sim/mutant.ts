@@ -3,7 +3,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 export type Edit = { file: string; find: string; replace: string };
-export type Mutant = { name: string; file: string; edits: Edit[] };
+export type Mutant = {
+  name: string;
+  file: string;
+  /** Kinds of fault that it takes: other worlds would show it too, but seldom. */
+  weather: string;
+  edits: Edit[];
+};
 
 const folder = path.join(import.meta.dirname, 'mutants');
 
@@ -32,12 +38,13 @@ export function mutate(root: string, { name, edits }: Mutant): void {
 }
 
 function read(file: string): Mutant {
-  let name = '';
+  let [name, weather] = ['', ''];
   const edits: Edit[] = [];
   let into: 'find' | 'replace' | null = null;
   for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
-    const [, key, value = ''] = /^(name|file|find|replace):\s*(.*)$/.exec(line) ?? [];
+    const [, key, value = ''] = /^(name|weather|file|find|replace):\s*(.*)$/.exec(line) ?? [];
     if (key === 'name') name = value;
+    else if (key === 'weather') weather = value;
     else if (key === 'file') edits.push({ file: value, find: '', replace: '' });
     if (key !== undefined) into = key === 'find' || key === 'replace' ? key : null;
     else if (into !== null && line.startsWith('  ')) {
@@ -46,5 +53,5 @@ function read(file: string): Mutant {
       edit[into] += `${line.slice(2)}\n`;
     }
   }
-  return { name, file: path.basename(file, '.mutant'), edits };
+  return { name, file: path.basename(file, '.mutant'), weather, edits };
 }

@@ -3,6 +3,7 @@
  * and shows that the simulation catches it. A mutant is a file in test/sim/mutants:
  *
  *   name: what is wrong
+ *   weather: the kinds of fault that show it, if it takes rare ones
  *   file: src/…
  *   find:
  *     lines to replace, as they stand there
@@ -33,7 +34,8 @@ const mutants = readMutants().filter(
     positionals.length === 0 || positionals.some((part) => `${file} ${name}`.includes(part)),
 );
 // Without a bug nothing is caught: the same budget, on the source as it is.
-if (positionals.length === 0) mutants.unshift({ name: 'nothing is wrong', file: '', edits: [] });
+if (positionals.length === 0)
+  mutants.unshift({ name: 'nothing is wrong', file: '', weather: '', edits: [] });
 
 const verdicts: Verdict[] = [];
 const queue = [...mutants];
@@ -65,6 +67,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
     fs.symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
     mutate(copy, mutant);
     const args = ['test/sim/cli.ts', '--shard', '1/1', '--lifecycles', values.lifecycles];
+    if (mutant.weather !== '') args.push('--weather', mutant.weather);
     const { stdout, stderr } = await execa(process.execPath, args, { cwd: copy, reject: false });
     const said = stdout
       .split('\n')
@@ -73,7 +76,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
     const over = said.find(({ type }) => type === 'over');
     if (broken !== undefined) {
       const { invariant, text } = broken.violation as { invariant: string; text: string };
-      const caughtBy = `${invariant} (${text.split('\n')[0]?.slice(0, 90)})`;
+      const caughtBy = `${invariant} in seed ${broken.seed} (${text.split('\n')[0]?.slice(0, 80)})`;
       return { mutant: mutant.name, caughtBy, lifecycles: broken.lifecycles };
     }
     // A mutant that does not even run proves nothing.

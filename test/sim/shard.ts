@@ -1,12 +1,14 @@
 /** World after world in one process: every `stride`th seed, until it has done enough or something is wrong. */
 import { createRecorder, type Hits } from './coverage.ts';
-import { Dead } from './faults.ts';
+import { Dead, type FaultKind } from './faults.ts';
 import { scratch, template } from './registry.ts';
 import { runWorld, type WorldResult } from './world.ts';
 
 export type ShardOptions = {
   first: number;
   stride: number;
+  /** Nothing but these kinds of fault; null: what each world draws. */
+  weather: readonly FaultKind[] | null;
   /** Whichever comes first. */
   lifecycles: number;
   untilMs: number;
@@ -35,7 +37,16 @@ export async function runShard(options: ShardOptions): Promise<void> {
         setImmediate(() => {
           const { transition: onTransition, fault: onFault } = createRecorder(hits);
           try {
-            resolve(runWorld({ seed, dir: place.dir, template: empty, onTransition, onFault }));
+            resolve(
+              runWorld({
+                seed,
+                weather: options.weather,
+                dir: place.dir,
+                template: empty,
+                onTransition,
+                onFault,
+              }),
+            );
           } catch (error) {
             reject(error);
           }

@@ -29,6 +29,8 @@ export type WorldResult = {
 };
 export type WorldOptions = {
   seed: number;
+  /** Nothing but these kinds of fault; null: as the seed says. */
+  weather: readonly FaultKind[] | null;
   /** For the registry's files; `template` is an empty registry. */
   dir: string;
   template: string;
@@ -63,7 +65,7 @@ export function runWorld(options: WorldOptions): WorldResult {
   };
   const faults = createFaults({
     random: random.fork(),
-    ...drawWeather(random.fork(), mood),
+    ...drawWeather(random.fork(), mood, options.weather),
     later: (ms, act) => void schedule.after(ms, null, act),
     kill: (how, where) => {
       const kind = how === 'kill' ? 'daemon.kill' : 'machine.crash';
@@ -281,7 +283,9 @@ export function runWorld(options: WorldOptions): WorldResult {
 function drawWeather(
   random: Random,
   mood: Mood,
+  wanted: readonly FaultKind[] | null,
 ): { enabled: ReadonlySet<FaultKind>; intensity: number } {
+  if (wanted !== null) return { enabled: new Set(wanted), intensity: random.pick([2, 4, 6]) };
   // Nobody is deaf in calm weather.
   const always: readonly FaultKind[] = mood === 'deaf' ? ['worker.mute'] : [];
   if (random.chance(0.05)) return { enabled: new Set(always), intensity: 1 };
@@ -300,6 +304,7 @@ const hardPairs: readonly (readonly FaultKind[])[] = [
   ['machine.crash', 'rundir.full'],
   ['machine.crash', 'write.fails'],
   ['machine.crash', 'sync.fails'],
+  ['daemon.kill', 'wire.late'],
   ['worker.kill', 'wire.loss'],
   ['worker.kill', 'daemon.kill'],
   ['clock.jump', 'machine.reboot'],

@@ -13,18 +13,18 @@ import {
 import type { NewTransition, RunPatch } from '../persistence/index.ts';
 import { detailOf, eventName, rowOf } from './rows.ts';
 
-export type Replayed = {
+export type Retraced = {
   events: NewTransition[];
   /** What the transitions changed of the run's row; `snapshot` is null once it is done. */
   patch: RunPatch;
   state: string;
 };
 
-export type Replay = {
+export type Retracing = {
   /** An event of the past. False when it changes nothing where the run is by then. */
   send(event: RunEvent, at: string): boolean;
   attempt(): number;
-  end(): Replayed;
+  end(): Retraced;
 };
 
 const silent = fromCallback(() => undefined) as never;
@@ -44,7 +44,10 @@ const nothing = runMachine.provide({
   },
 });
 
-export function createReplay(input: RunInput, submitted: { user: string; at: string }): Replay {
+export function createRetracing(
+  input: RunInput,
+  submitted: { user: string; at: string },
+): Retracing {
   const actor = createActor(nothing, { input });
   actor.start();
   const events: NewTransition[] = [
