@@ -19,6 +19,7 @@ export const counts = [
   'runs wrongly reported',
   'processes left',
   'leases leaked',
+  'temporary directories left',
   'double leases',
   'event gaps',
   'output lines lost or doubled',
@@ -29,6 +30,8 @@ export type Count = (typeof counts)[number];
 export type Findings = Record<Count, string[]>;
 
 const quietMs = 30_000;
+/** A directory for the temporary files of one attempt. */
+const ofAttempt = /^runyard-[a-z2-7]{8}-\d+$/;
 
 export async function check(of: {
   yard: ChaosYard;
@@ -156,6 +159,9 @@ async function checkQuiet(found: Findings, yard: ChaosYard): Promise<void> {
   const ofRuns = () => processesOf(yard.root).filter(({ command }) => !ours.test(command));
   await within(quietMs, () => ofRuns().length === 0);
   for (const { pid, command } of ofRuns()) found['processes left'].push(`${pid}: ${command}`);
+  await within(quietMs, () => fs.readdirSync(yard.temp).every((name) => !ofAttempt.test(name)));
+  const temps = fs.readdirSync(yard.temp).filter((name) => ofAttempt.test(name));
+  found['temporary directories left'].push(...temps);
 }
 
 /** After the shutdown nothing at all is there. */

@@ -50,7 +50,7 @@ export function createLoad(options: {
 }): Load {
   const { yard, random } = options;
   const { client } = yard;
-  const env = trainerEnv();
+  const env = trainerEnv(yard.temp);
   const runs: LoadedRun[] = [];
   const lifetimes = new Set<Promise<void>>();
   let closing = false;
@@ -234,10 +234,15 @@ function leftoverOf(run: LoadedRun): string[] {
   return tree.filter(lives).map(({ pid }) => `process ${pid} of ${run.plan.key} outlived its run`);
 }
 
-function trainerEnv(): Record<string, string> {
+function trainerEnv(temp: string): Record<string, string> {
   const mark = process.env.RUNYARD_TEST_MARK;
   const path = process.env.PATH ?? '/usr/bin:/bin';
-  return { PATH: path, HOME: '/nonexistent', ...(mark ? { RUNYARD_TEST_MARK: mark } : {}) };
+  return {
+    PATH: path,
+    HOME: '/nonexistent',
+    TMPDIR: temp,
+    ...(mark ? { RUNYARD_TEST_MARK: mark } : {}),
+  };
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

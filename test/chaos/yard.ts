@@ -20,6 +20,8 @@ export type ChaosYard = {
   root: string;
   home: string;
   failpoints: string;
+  /** Where temporary files of everybody go. */
+  temp: string;
   client: TrainerClient;
   daemonPid(): number;
   /** How every daemon ended so far. */
@@ -41,10 +43,13 @@ export async function openYard(options: {
   const { random } = options;
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-chaos-'));
   const dirs = Object.fromEntries(
-    ['home', 'failpoints', 'journals', 'gpus', 'cwd'].map((name) => [name, path.join(root, name)]),
-  ) as Record<'home' | 'failpoints', string>;
+    ['home', 'failpoints', 'journals', 'gpus', 'cwd', 'temp'].map((name) => [
+      name,
+      path.join(root, name),
+    ]),
+  ) as Record<'home' | 'failpoints' | 'temp', string>;
   for (const dir of Object.values(dirs)) fs.mkdirSync(dir);
-  const { home, failpoints } = dirs;
+  const { home, failpoints, temp } = dirs;
   const deaths: Death[] = [];
   let pid = 0;
   let closing = false;
@@ -59,6 +64,7 @@ export async function openYard(options: {
     const child = execa(process.execPath, [daemonScript], {
       env: {
         RUNYARD_HOME: home,
+        TMPDIR: temp,
         XDG_CONFIG_HOME: root,
         RUNYARD_YARD: 'chaos',
         RUNYARD_GPUS: `fake:${options.gpus}`,
@@ -108,6 +114,7 @@ export async function openYard(options: {
     root,
     home,
     failpoints,
+    temp,
     client,
     deaths,
     daemonPid: () => pid,
