@@ -233,10 +233,12 @@ function alarm(
   // These two judge what we tried, and while no daemon was there nobody did: the time begins anew.
   const again = { 'kill.timed_out': leftoversMs, 'start.timed_out': restartedMs };
   const soonest = ring in again ? after(clock.now(), again[ring as keyof typeof again]) : due;
+  // Of another boot only the wall clock tells, and that may have been set: then it is just the new time.
+  const latest = ring in again && due.boot_id !== clock.now().boot_id ? soonest : due;
   let callOff: () => void = () => undefined;
   const wait = (): void => {
     const now = clock.now();
-    const left = Math.max(msUntil(due, now), msUntil(soonest, now));
+    const left = Math.max(msUntil(latest, now), msUntil(soonest, now));
     if (left > 0) callOff = clock.after(Math.min(left, timerMaxMs), wait);
     else if (ring === 'kill.timed_out') sendBack({ type: ring });
     else sendBack({ type: ring, now: clock.now() });

@@ -222,7 +222,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
           if (verdict.trainer !== null) return found(verdict.trainer);
           return ended(verdict.record);
         default:
-          return null;
+          // Removed before anybody claimed it: no recorder can begin any more.
+          return launchFile !== null && isRemoved() ? lost() : null;
       }
     });
   };

@@ -100,6 +100,35 @@ test('after a restart killing and starting have their time again, whatever the o
   assert.deepEqual(rung, ['grace.ended', 'kill.timed_out', 'start.timed_out']);
 });
 
+test('a deadline of another boot is not believed, because the wall clock may have been set', () => {
+  let now = 0;
+  const timers: { due: number; act: () => void }[] = [];
+  const clock = {
+    now: () => ({ boot_id: 'this', mono_ms: now, wall_ms: now }),
+    after: (ms: number, act: () => void) => {
+      timers.push({ due: now + ms, act });
+      return () => undefined;
+    },
+  };
+  const deps = { clock, executor: {}, leftoversMs: 30_000 } as unknown as EffectDeps;
+  const logic = provideRun(deps).implementations.actors.alarm as AnyActorLogic;
+  const rung: string[] = [];
+  const hourAhead = { boot_id: 'other', mono_ms: 5, wall_ms: 3_600_000 };
+  const hearing = createMachine({
+    invoke: { src: logic, input: { at: hourAhead, ring: 'start.timed_out' } },
+    on: { '*': { actions: ({ event }) => void rung.push(event.type) } },
+  });
+  createActor(hearing).start();
+  for (const at of [0, 29_999, 30_000]) {
+    now = at;
+    for (const timer of timers.splice(0)) {
+      if (timer.due <= now) timer.act();
+      else timers.push(timer);
+    }
+    assert.deepEqual(rung, at < 30_000 ? [] : ['start.timed_out']);
+  }
+});
+
 test('what was stopped while its launch was put together is not prepared any more', async () => {
   const launched: string[] = [];
   let give: (spec: object) => void = () => undefined;
