@@ -104,6 +104,7 @@ export function endLine(run: RunSummary, paint: Paint, nowMs: number): string {
   const why = run.failure_reason?.text || (run.status === 'completed' ? '' : run.why);
   // The code was just said.
   if (why !== '' && run.failure_reason?.code !== 'exit_nonzero') parts.push(why);
+  else if (run.failure_cause != null) parts.push(run.failure_cause.text);
   return `${statusText(run.status, paint)}  ${parts.join(' · ')}`;
 }
 

@@ -24,6 +24,9 @@ export type RunSummary = {
   last_heartbeat: string;
   artifact_manifest: string;
   failure_reason: Reason | null;
+  failure_cause: Reason | null;
+  /** When it was pinned; empty when it is not. */
+  pinned_at: string;
   gpu_slots: string[];
   why: string;
   command: string;

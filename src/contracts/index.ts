@@ -21,6 +21,7 @@ export {
   runStatuses,
   type SubmitRequest,
 } from './api.ts';
+export { type Cause, type CauseCode, causeCodes, isCause } from './causes.ts';
 export { canonicalJson, configDigest, type TrainRunConfig, validateConfig } from './config.ts';
 export type { ArtifactsMessage } from './gen/artifacts.v1.ts';
 export {

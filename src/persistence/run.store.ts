@@ -28,6 +28,8 @@ export type RunRow = {
   last_heartbeat: string | null;
   artifact_manifest: string | null;
   failure_reason: string | null;
+  failure_cause: string | null;
+  pinned_at: string | null;
   gpu_slot: string;
   exit: string | null;
   stop: string | null;

@@ -22,6 +22,8 @@ export const attemptFiles = {
   start: 'start',
   exit: 'exit',
   drained: 'drained',
+  /** How often the kernel had killed for want of memory when the attempt began. */
+  oomKills: 'oom-kills',
 } as const;
 
 export function runDir(home: string, runId: string): string {

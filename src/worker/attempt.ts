@@ -81,6 +81,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     if (key === 'charts/episodic_return') lastMetric = `return ${Number(value.toPrecision(5))}`;
   };
   let segments: string[] = [];
+  const inquest = machine.createInquest?.(dir);
   const feed: Feed = machine.createFeed({
     dir,
     runId,
@@ -319,6 +320,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
             sinceMs: Math.floor(machine.preparedAtMs(dir)) - 1,
             store: config.store,
           });
+    const cause = inquest?.cause() ?? null;
     failpoint('worker.collected');
     if (taken.manifest !== '') {
       announced = machine.announce(bus.subject(runId, 'artifacts'), config, taken, clock);
@@ -329,6 +331,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       manifest: taken.manifest,
       artifacts: taken.artifacts,
       last_metric: lastMetric ?? '',
+      ...(cause === null ? {} : { cause }),
       // Shared memory that it left behind, and that is gone now.
       ...(segments.length === 0
         ? {}
