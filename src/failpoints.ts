@@ -58,7 +58,10 @@ export const failpoints = [
   'worker.published',
   'worker.ended',
   'worker.drained',
+  'artifact.copied',
+  'artifact.placed',
   'worker.taking',
+  'artifact.listed',
   'worker.collected',
   'worker.acked',
 ] as const;

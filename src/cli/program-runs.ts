@@ -176,7 +176,8 @@ function withRunOptions(command: Command): Command {
     .option('--stall-limit <time>', 'without output and metrics, then it is stopped')
     .option('--output-limit <MiB>', 'output kept on disk')
     .option('--isolate', 'give each attempt a working directory of its own')
-    .option('--artifact <glob>', 'keep these files at the end', collect);
+    .option('--artifact <glob>', 'keep these files; may be given several times', collect)
+    .option('--move-artifacts', 'take them away from the directory at the end, instead of copying');
 }
 
 function isGroup(ref: string | undefined): boolean {

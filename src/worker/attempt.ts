@@ -6,6 +6,7 @@ import { type WorkerEvent, workerMachine } from '../machines/index.ts';
 import type { Tree } from '../processes/index.ts';
 import type { Identity } from '../rundir/index.ts';
 import { every } from '../telemetry/index.ts';
+import { problemOf } from './artifacts.ts';
 import type { WorkerBus } from './bus.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Control, Wish } from './conversation.ts';
@@ -306,20 +307,23 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   };
 
   const collect = async (): Promise<WorkerEvent> => {
-    const { cwd, artifacts } = machine.readSpec(dir);
+    const { cwd, artifacts, artifacts_move, disk_floor_bytes } = machine.readSpec(dir);
     const { lines, points, skipped } = feed.counts();
     const rest = published
       ? { lines: 0, points: 0 }
       : await machine.surveyOutput(dir, feed.state(), notePoint);
     const taken =
       artifacts.length === 0
-        ? { manifest: '', artifacts: 0, bytes: 0 }
+        ? { manifest: '', artifacts: 0, bytes: 0, problems: [] }
         : await machine.takeArtifacts({
             cwd,
             globs: artifacts,
             sinceMs: Math.floor(machine.preparedAtMs(dir)) - 1,
             store: config.store,
+            move: artifacts_move === true,
+            floorBytes: disk_floor_bytes ?? 0,
           });
+    const problem = problemOf(taken)?.slice(0, textMax) ?? null;
     const cause = inquest?.cause() ?? null;
     failpoint('worker.collected');
     if (taken.manifest !== '') {
@@ -332,6 +336,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       artifacts: taken.artifacts,
       last_metric: lastMetric ?? '',
       ...(cause === null ? {} : { cause }),
+      ...(problem === null ? {} : { problem }),
       // Shared memory that it left behind, and that is gone now.
       ...(segments.length === 0
         ? {}

@@ -172,6 +172,8 @@ export function startDaemon(parts: DaemonParts): Daemon {
         envUnset: [],
         isolate: false,
         artifacts: config.artifacts ?? [],
+        artifactsMove: false,
+        diskFloorBytes: 0,
         outputLimitBytes: 1 << 20,
         stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
         killPatienceMs: 1000 * defaults.killPatienceS,

@@ -1,0 +1,3 @@
+export { type AttemptStore, openAttemptStore, type StoreOptions } from './attempt-store.ts';
+export { type Artifact, type Manifest, type Missing, readManifest } from './manifest.ts';
+export type { VideoHeader } from './mp4.ts';
