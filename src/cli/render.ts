@@ -108,13 +108,14 @@ export function endLine(run: RunSummary, paint: Paint, nowMs: number): string {
   return `${statusText(run.status, paint)}  ${parts.join(' · ')}`;
 }
 
-/** What was found before a start that does not keep the run from starting. */
+/** What was found before a start that does not keep the run from starting, and what could not be kept of it. */
 export function warningsOf(events: readonly RunEvent[]): string[] {
   return events
-    .filter(({ event }) => event === 'preflight.passed')
+    .filter(({ event }) => event === 'preflight.passed' || event === 'output.collected')
     .flatMap(({ detail_json }) => {
-      const { warnings } = JSON.parse(detail_json || '{}') as { warnings?: unknown };
-      return Array.isArray(warnings) ? warnings.map(String) : [];
+      const detail = JSON.parse(detail_json || '{}') as { warnings?: unknown; problem?: unknown };
+      const problems = typeof detail.problem === 'string' ? [detail.problem] : [];
+      return Array.isArray(detail.warnings) ? detail.warnings.map(String) : problems;
     });
 }
 

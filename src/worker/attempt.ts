@@ -11,6 +11,7 @@ import type { WorkerBus } from './bus.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Control, Wish } from './conversation.ts';
 import type { Feed } from './feed.ts';
+import type { Gathering } from './gathering.ts';
 import { createLaunching, type Launching } from './launching.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import type { Found } from './patterns.ts';
@@ -83,6 +84,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   };
   let segments: string[] = [];
   const inquest = machine.createInquest?.(dir);
+  let gathering: Gathering | undefined;
   const feed: Feed = machine.createFeed({
     dir,
     runId,
@@ -243,6 +245,15 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       silentMs: () => machine.silentFor(dir, clock.now().wall_ms),
       onStall: (text) => fact('trainer.stalled', { text }),
     });
+    if (identity !== null) {
+      gathering ??= machine.createGathering?.({
+        config,
+        trainer: identity,
+        clock,
+        taken: (taken) =>
+          void machine.announce(bus.subject(runId, 'artifacts'), config, taken, clock),
+      });
+    }
     obey();
     return { type: 'trainer.found' };
   };
@@ -308,6 +319,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
 
   const collect = async (): Promise<WorkerEvent> => {
     const { cwd, artifacts, artifacts_move, disk_floor_bytes } = machine.readSpec(dir);
+    await gathering?.stop();
     const { lines, points, skipped } = feed.counts();
     const rest = published
       ? { lines: 0, points: 0 }
@@ -379,6 +391,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     close(): Promise<void> {
       stopBeats();
       stall?.close();
+      void gathering?.stop();
       control?.close();
       void pumping.finish(0);
       return Promise.all([pumping.done, announced]).then(() => undefined);

@@ -14,6 +14,7 @@ import { announce } from './announce.ts';
 import { takeArtifacts } from './artifacts.ts';
 import { openControl } from './control.ts';
 import { createFeed } from './feed.ts';
+import { createGathering } from './gathering.ts';
 import { createInquest } from './inquest.ts';
 import { startPump } from './pump.ts';
 import { endOf, isDrained, preparedAtMs, readSpec, saysAlone } from './spec.ts';
@@ -23,7 +24,7 @@ import { until } from './until.ts';
 
 type ThisMachine = ReturnType<typeof thisMachine>;
 /** What a simulation does without. */
-type Spared = 'removeSegments' | 'createInquest';
+type Spared = 'removeSegments' | 'createInquest' | 'createGathering';
 export type Machine = Omit<ThisMachine, Spared> & Partial<Pick<ThisMachine, Spared>>;
 
 export function thisMachine() {
@@ -59,6 +60,7 @@ export function thisMachine() {
     silentFor,
     surveyOutput,
     createInquest,
+    createGathering,
     complain: (error: unknown): void => {
       process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     },
