@@ -4,6 +4,7 @@ import type { ListFlags } from './commands/runs.ts';
 import type { LogsFlags } from './commands/streams.ts';
 import type { SubmitFlags } from './compose.ts';
 import type { Running } from './program.ts';
+import { addKeepingCommands } from './program-keeping.ts';
 import { examples } from './program-yard.ts';
 
 export function addRunCommands(program: Command, running: Running): void {
@@ -52,6 +53,7 @@ export function addRunCommands(program: Command, running: Running): void {
       running(async (context) => (await import('./commands/runs.ts')).stop(context, refs, flags)),
     );
   addPausing(program, running);
+  addKeepingCommands(program, running);
 }
 
 function addPausing(program: Command, running: Running): void {

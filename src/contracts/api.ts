@@ -194,6 +194,53 @@ export type MetricsRequest = {
   attempt: number;
 };
 
+export type ArtifactItem = {
+  attempt: number;
+  name: string;
+  /** Of the file in the store; empty for one that is not there. */
+  path: string;
+  size: number;
+  sha256: string;
+  media_type: string;
+  modified: string;
+  taken: string;
+  version: number;
+  step: string;
+  duration_s: number;
+  width: number;
+  height: number;
+  note: string;
+  /** Why it is not in the store; empty when it is. */
+  problem: string;
+};
+export type ArtifactsRequest = { run: string; attempt: number };
+/** 0: as the settings say. */
+export type GarbageRequest = {
+  dry_run: boolean;
+  max_age_s: number;
+  max_bytes: number;
+  max_runs: number;
+  project: string;
+};
+export type Removal = {
+  run_id: string;
+  name: string;
+  project: string;
+  finished_at: string;
+  bytes: number;
+  artifacts: number;
+  why: 'age' | 'count' | 'size';
+  removed: boolean;
+  problem: string;
+};
+/** What is kept of runs: of a run's id that is known to be one. */
+export interface RetentionPort {
+  artifacts(which: { runId: string; attempt: number }): Iterable<ArtifactItem>;
+  pin(runId: string, pinned: boolean): Promise<void>;
+  /** Removes artifacts beyond the limits, oldest first; with `dry_run` only tells which. */
+  collect(request: GarbageRequest): AsyncIterable<Removal>;
+}
+
 /** What every transport asks of the daemon. All refusals are `RunyardError`s. */
 export interface OrchestratorPort {
   /** Resolves after the run is synced to disk. */
@@ -216,5 +263,9 @@ export interface OrchestratorPort {
   onEvents(runId: string, wake: () => void): () => void;
   logs(request: LogsRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
   metrics(request: MetricsRequest, signal: AbortSignal): AsyncIterable<MetricBatch>;
+  artifacts(request: ArtifactsRequest): Iterable<ArtifactItem>;
+  /** Keeps a run's artifacts from retention, or no longer. Resolves after it is synced to disk. */
+  pin(request: { run: string; pinned: boolean }): Promise<RunSummary>;
+  collectGarbage(request: GarbageRequest): AsyncIterable<Removal>;
   shutdown(options: { keepBus: boolean }): Promise<{ live_runs: number }>;
 }

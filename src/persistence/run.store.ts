@@ -195,6 +195,12 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
         runId,
       ),
 
+    setPinned: (runId: string, at: string | null) =>
+      write('UPDATE runs SET pinned_at = ? WHERE run_id = ?', at, runId),
+    /** Its artifacts are gone. */
+    forgetArtifacts: (runId: string) =>
+      end('UPDATE runs SET artifact_manifest = NULL WHERE run_id = ?', runId),
+
     /** Events of a run from `fromSeq` up to position `uptoPos`. */
     events: (runId: string, fromSeq: number, uptoPos: number, limit: number) =>
       all<TransitionRow>(

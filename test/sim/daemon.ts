@@ -196,6 +196,8 @@ export function startDaemon(parts: DaemonParts): Daemon {
     },
   });
   const orchestrator: Orchestrator = createOrchestrator({
+    // Nothing of it is simulated.
+    retention: { artifacts: () => [], pin: async () => undefined, async *collect() {} },
     home: { root: '/sim' },
     store,
     inputs: { read: async () => Buffer.alloc(0) } as never,
