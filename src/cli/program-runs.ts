@@ -1,7 +1,7 @@
 /** The commands about runs. */
 import type { Command } from 'commander';
+import type { LogsFlags } from './commands/logs.ts';
 import type { ListFlags } from './commands/runs.ts';
-import type { LogsFlags } from './commands/streams.ts';
 import type { SubmitFlags } from './compose.ts';
 import type { Running } from './program.ts';
 import { addKeepingCommands } from './program-keeping.ts';
@@ -118,15 +118,25 @@ function addStreams(program: Command, running: Running): void {
     .argument('<run>')
     .option('-f, --follow', 'until it ends')
     .option('--tail <n>', 'only the last lines')
+    .option('--since <when>', 'only lines since: 10m ago, or a time such as 2026-01-31T08:00')
+    .option('--from <seq>', 'from this line on; --json tells the numbers')
+    .option('-g, --grep <pattern>', 'only lines in which a regular expression is found')
     .option('--stderr', 'only standard error')
     .option('-t, --times', 'when each line came')
     .option('--attempt <n>', 'of this attempt; default: the latest')
-    .addHelpText('after', examples('runyard logs -f @last', 'runyard logs k3f9 --tail 50'))
-    .action((ref: string, flags: LogsFlags) =>
-      running(
-        async (context) => (await import('./commands/streams.ts')).logs(context, ref, flags),
-        { passing: flags.follow === true },
+    .option('--raw', 'as it was written: all colours, and every state of a progress bar')
+    .addHelpText(
+      'after',
+      examples(
+        'runyard logs -f @last',
+        'runyard logs k3f9 --tail 50',
+        "runyard logs k3f9 --grep 'loss|error' --since 1h",
       ),
+    )
+    .action((ref: string, flags: LogsFlags) =>
+      running(async (context) => (await import('./commands/logs.ts')).logs(context, ref, flags), {
+        passing: flags.follow === true,
+      }),
     );
   program
     .command('events')

@@ -119,6 +119,15 @@ export function warningsOf(events: readonly RunEvent[]): string[] {
     });
 }
 
+/** A line that is not seen wider than `columns`: cut at its end, without its colours where it has to be. */
+export function fitting(line: string, columns: number): string {
+  const over = seen(line) - columns;
+  if (over <= 0) return line;
+  const kept = line.slice(0, line.length - over - 1);
+  const isColoured = line.slice(kept.length).includes('\u001b');
+  return isColoured ? cut(stripVTControlCharacters(line), columns) : `${kept}…`;
+}
+
 function seen(text: string): number {
   return stripVTControlCharacters(text).length;
 }

@@ -140,7 +140,9 @@ export type DaemonStatus = {
 
 export type LogLine = { seq: number; stream: string; at: string; text: string; offset: number };
 export type LogGap = { stream: string; bytes: number; reason: string };
-export type LogChunk = { attempt: number; lines: LogLine[]; gaps: LogGap[] };
+/** A line that has begun and not ended; the next one of its stream takes its place. */
+export type LogBegun = { stream: string; at: string; text: string; offset: number };
+export type LogChunk = { attempt: number; lines: LogLine[]; gaps: LogGap[]; begun: LogBegun[] };
 export type MetricPoint = {
   seq: number;
   key: string;
@@ -185,6 +187,12 @@ export type LogsRequest = {
   stderr_only: boolean;
   from_seq: number;
   attempt: number;
+  /** RFC 3339; empty: from the beginning. */
+  since: string;
+  /** Lines as they were written: what a progress bar rewrote too. */
+  raw: boolean;
+  /** While following, lines that have begun as well. */
+  begun: boolean;
 };
 export type MetricsRequest = {
   run: string;

@@ -8,6 +8,7 @@ export {
   type HealthReason,
   type InputRef,
   type ListFilter,
+  type LogBegun,
   type LogChunk,
   type LogGap,
   type LogLine,
