@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import type { Removal } from '../../src/contracts/index.ts';
 import { arm, type Failpoint } from '../../src/failpoints.ts';
+import { onTerminal } from '../fixtures/pty.ts';
 import { startYard, until, type Yard } from './yard.ts';
 
 const env = { PATH: process.env.PATH ?? '' };
@@ -107,6 +108,24 @@ test('runyard artifacts lists what is kept with its path, and JSON has the rest'
   const json = JSON.parse((await runyard(yard, 'artifacts', run, '--json')).stdout);
   assert.deepEqual([json.step, json.version, json.attempt], ['40', 1, 1]);
   assert.equal((await runyard(yard, 'artifacts', 'nosuch')).exitCode, 1);
+});
+
+test('on a terminal gc shows what is to go and asks; a no leaves all, a yes takes just that', async (t) => {
+  await using yard = await startYard();
+  const cwd = workplace(t);
+  const run = await kept(yard, cwd, 'model', 1000);
+  const own = { RUNYARD_HOME: yard.home, XDG_CONFIG_HOME: yard.home };
+  for (const [answer, left] of [
+    ['n\n', ['model.bin']],
+    ['y\n', []],
+  ] as const) {
+    const seat = onTerminal([process.execPath, bin, 'gc', '--older-than', '0'], own);
+    await seat.sees(/Remove the artifacts of 1 run, 1000 B\?/);
+    seat.type(answer);
+    assert.equal(await seat.ended, 0);
+    assert.match(seat.seen(), new RegExp(`${run} +model +p +\\S+ +1000 B +age`));
+    assert.deepEqual(await names(yard, run), left);
+  }
 });
 
 test('a daemon that is killed at any step of a removal leaves all or nothing', async (t) => {
