@@ -41,6 +41,8 @@ export type StoreOptions = {
 
 export type AttemptStore = {
   manifest(): Manifest;
+  /** Keeps room for the manifest, while there is some. Never throws. */
+  prepare(): void;
   /** Takes what is new. `final`: nobody writes any more, and all is taken. True when something changed. */
   scan(how: { final: boolean }): Promise<boolean>;
 };
@@ -110,6 +112,13 @@ export function openAttemptStore(options: StoreOptions): AttemptStore {
 
   return {
     manifest: () => manifest,
+    prepare() {
+      try {
+        if (manifest.complete === false) open();
+      } catch {
+        // The disk is full already: at the end that is told.
+      }
+    },
     async scan({ final }) {
       const root = await realDirectory(cwd);
       if (manifest.complete !== false) {

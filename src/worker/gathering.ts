@@ -42,6 +42,7 @@ export function createGathering(options: {
       return heldToWrite(processesOf({ trainer, marker: dir, cgroup, endedMs: () => endOf(dir) }));
     },
   });
+  store.prepare();
   let over = false;
   let scanning: Promise<void> = Promise.resolve();
   let callOff: () => void = () => undefined;

@@ -115,7 +115,13 @@ test('F10: on a full disk the run ends as it ended, and what is missing is told'
     { env },
   );
   const store = storeOf(yard, run);
+  // Another one has nothing yet when the disk is full.
+  const late = workplace(t);
+  const config = { command: ['sh', '-c', script], cwd: late, artifacts: ['*.bin'] };
+  const { run_id: other } = await yard.client.submit(config, { env });
   await until(() => listed(store).length === 1, 'the first one, while there is space');
+  const room = path.join(storeOf(yard, other), 'manifest.spare');
+  await until(() => fs.existsSync(room), 'room for the manifest of the other one');
   disk.fill();
   fs.writeFileSync(path.join(cwd, 'go'), 'x\n');
   const done = await yard.client.wait(run);
@@ -129,5 +135,8 @@ test('F10: on a full disk the run ends as it ended, and what is missing is told'
   const collected = events.find(({ event }) => event === 'output.collected');
   const { problem: told } = JSON.parse(collected?.detail_json ?? '{}');
   assert.equal(told, `1 of 2 artifacts could not be taken: big.bin: ${problem}`);
+  fs.writeFileSync(path.join(late, 'go'), 'x\n');
+  assert.equal((await yard.client.wait(other)).exit_code, 7);
+  assert.deepEqual(readManifest(storeOf(yard, other))?.missing, [{ name: 'big.bin', problem }]);
   disk.clear();
 });
