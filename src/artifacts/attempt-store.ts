@@ -159,7 +159,11 @@ export function openAttemptStore(options: StoreOptions): AttemptStore {
           changed = true;
           unlisted = { files: unlisted.files + 1, bytes: unlisted.bytes + took.artifact.size };
           if (unlisted.files < unlistedMost.files && unlisted.bytes < unlistedMost.bytes) continue;
-          commit(artifacts, missing, false);
+          try {
+            commit(artifacts, missing, false);
+          } catch {
+            // It is listed by the last one, for which there is room.
+          }
           unlisted = { files: 0, bytes: 0 };
         } catch (error) {
           // Gone since it was found: it is none any more.

@@ -162,6 +162,18 @@ test('moved files are gone from the directory only once they are listed', async 
   assert.equal(fs.statSync(kept).ino, ino, 'it was not copied');
 });
 
+test('moved files of another file system are copied, listed, and then removed', async (t) => {
+  const elsewhere = '/dev/shm';
+  if (fs.statSync(elsewhere).dev === fs.statSync(os.tmpdir()).dev) return t.skip('it is the same');
+  const far = fs.mkdtempSync(path.join(elsewhere, 'runyard-exp-'));
+  t.after(() => fs.rmSync(far, { recursive: true }));
+  fs.writeFileSync(path.join(far, 'model.pt'), 'weights');
+  const { open, seen } = yard(t, { cwd: far, move: true });
+  await open().scan({ final: true });
+  assert.deepEqual(seen().listed, [['model.pt', 'weights', 1]]);
+  assert.deepEqual(fs.readdirSync(far), []);
+});
+
 test('what a crash left unlisted is removed by the next one, and what was listed stays', async (t) => {
   const { open, write, store, files, seen } = yard(t);
   write('a.txt', 'a');
