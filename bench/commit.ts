@@ -108,6 +108,8 @@ function newRow(at: string): Parameters<ReturnType<typeof createRunStore>['inser
     last_heartbeat: null,
     artifact_manifest: null,
     failure_reason: null,
+    failure_cause: null,
+    pinned_at: null,
     gpu_slot: '[]',
     exit: null,
     stop: null,

@@ -39,6 +39,8 @@ for await (const event of messages('events')) {
 }
 if (collected > 0) {
   for await (const artifacts of messages('artifacts')) {
+    // While the run went on, some were taken already; the last message is of all.
+    if (artifacts.complete === false) continue;
     console.log(JSON.stringify(artifacts));
     break;
   }

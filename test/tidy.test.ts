@@ -25,6 +25,7 @@ const pure: readonly string[] = ['machines', 'allocator'];
 const allowed: Readonly<Record<string, readonly string[]>> = {
   contracts: [],
   rundir: [],
+  artifacts: ['rundir'],
   telemetry: ['type:machines'],
   machines: ['type:contracts'],
   allocator: [],
@@ -32,7 +33,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   processes: ['rundir'],
   executors: ['contracts', 'telemetry', 'rundir', 'processes', 'machines'],
   transport: ['contracts', 'telemetry', 'rundir'],
-  worker: ['contracts', 'telemetry', 'rundir', 'processes', 'machines', 'transport', 'executors'],
+  worker: [
+    ...['artifacts', 'contracts', 'telemetry', 'rundir', 'processes', 'machines', 'transport'],
+    'executors',
+  ],
   actors: [
     ...['contracts', 'telemetry', 'rundir', 'machines', 'allocator', 'persistence', 'executors'],
   ],
@@ -48,8 +52,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   offline: ['actors', 'contracts', 'persistence', 'processes', 'rundir', 'telemetry'],
   daemon: [
-    ...['actors', 'allocator', 'contracts', 'executors', 'machines', 'persistence', 'rundir'],
-    ...['processes', 'telemetry', 'transport'],
+    ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'machines', 'persistence'],
+    ...['processes', 'rundir', 'telemetry', 'transport'],
   ],
 };
 

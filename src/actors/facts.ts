@@ -1,4 +1,5 @@
 /** Translates what workers say into the chart's facts. Anything malformed is refused, never guessed. */
+import { isCause } from '../contracts/index.ts';
 import type { Fact } from '../executors/index.ts';
 import type { Instant, RunEvent, TrainerExit } from '../machines/index.ts';
 
@@ -36,6 +37,8 @@ export function eventOfFact(fact: Fact, now: Instant): RunEvent | null {
         manifest: String(data.manifest ?? ''),
         artifacts: Number(data.artifacts ?? 0),
         last_metric: String(data.last_metric ?? ''),
+        ...(isCause(data.cause) ? { cause: { code: data.cause.code, text: data.cause.text } } : {}),
+        ...(typeof data.problem === 'string' ? { problem: data.problem } : {}),
       };
     default:
       return null;

@@ -50,6 +50,7 @@ export function knownRun(runId: string, options: KnownRunOptions): KnownRun {
   const base: RunRow = {
     ...draft,
     trace_id: submitted.trace_id || draft.trace_id,
+    pinned_at: pinnedAt(dir),
     status: 'queued',
     state: 'queued',
     last_seq: 0,
@@ -70,6 +71,7 @@ function finished(dir: string, base: RunRow): KnownRun | null {
     ...base,
     ...(Object.fromEntries(known) as Partial<RunRow>),
     config: base.config,
+    pinned_at: base.pinned_at,
     snapshot: null,
   };
   const unkillable = (row.failure_reason ?? '').includes('"unkillable"');
@@ -211,6 +213,15 @@ function readSubmitted(dir: string): Submitted {
     trace_id: found.trace_id ?? '',
     boot_id: found.boot_id ?? null,
   };
+}
+
+/** Since when its artifacts are to be kept, or null. */
+function pinnedAt(dir: string): string | null {
+  try {
+    return fs.readFileSync(path.join(dir, runFiles.pinned), 'utf8').trim();
+  } catch {
+    return null;
+  }
 }
 
 function slotsOf(row: RunRow): string[] {

@@ -8,6 +8,7 @@ import {
   type MetricBatch,
   type MetricsRequest,
   type OrchestratorPort,
+  type RetentionPort,
   type RunSummary,
   type TrainRunConfig,
   validateConfig,
@@ -52,6 +53,7 @@ export type OrchestratorDeps = {
     signal: AbortSignal,
   ) => AsyncIterable<MetricBatch>;
   shutdown: (options: { keepBus: boolean }) => void;
+  retention: RetentionPort;
   /** What a submit looks at and writes on the disk; a simulation has another one. */
   disk?: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
   /** Who asked for a run's end, as JSON, for its directory. */
@@ -205,6 +207,14 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       deps.logs(attemptOf(rowOf(request.run), request.attempt), request, signal),
     metrics: (request, signal) =>
       deps.metrics(attemptOf(rowOf(request.run), request.attempt), request, signal),
+
+    artifacts: ({ run, attempt }) => deps.retention.artifacts(attemptOf(rowOf(run), attempt)),
+    async pin({ run, pinned }) {
+      const runId = resolve(run);
+      await deps.retention.pin(runId, pinned);
+      return summary(rowOf(runId));
+    },
+    collectGarbage: (request) => deps.retention.collect(request),
 
     async shutdown(options) {
       const { live } = supervisor.counts();

@@ -110,7 +110,13 @@ function artifactsOf(dir: string, root: string): { manifest: string; artifacts: 
   const [attempt, , runId] = dir.split(path.sep).reverse();
   const manifest = path.join(root, 'artifacts', runId ?? '', attempt ?? '', 'manifest.json');
   try {
-    const { artifacts } = JSON.parse(fs.readFileSync(manifest, 'utf8')) as { artifacts: unknown[] };
+    const text = fs.readFileSync(manifest, 'utf8');
+    const { artifacts, complete } = JSON.parse(text) as {
+      artifacts: unknown[];
+      complete?: boolean;
+    };
+    // It is still being written: a worker has to complete it.
+    if (complete === false) return { manifest: '', artifacts: 0 };
     return { manifest, artifacts: artifacts.length };
   } catch {
     return { manifest: '', artifacts: 0 };

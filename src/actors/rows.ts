@@ -75,6 +75,7 @@ export function rowOf(transition: {
   }
   if (event.type === 'output.collected' && 'manifest' in event) {
     patch.artifact_manifest = String(event.manifest) || null;
+    patch.failure_cause = 'cause' in event && event.cause ? json(event.cause) : null;
     if ('last_metric' in event && event.last_metric) patch.last_metric = String(event.last_metric);
   }
   if (done) {

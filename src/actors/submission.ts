@@ -125,6 +125,8 @@ export function newRow(
     last_heartbeat: null,
     artifact_manifest: null,
     failure_reason: null,
+    failure_cause: null,
+    pinned_at: null,
     gpu_slot: '[]',
     exit: null,
     stop: null,

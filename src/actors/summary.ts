@@ -1,5 +1,5 @@
 /** A run's row as the API shows it. */
-import type { RunStatus, RunSummary } from '../contracts/index.ts';
+import type { Reason, RunStatus, RunSummary } from '../contracts/index.ts';
 import type { RunRow } from '../persistence/index.ts';
 import { runFiles } from '../rundir/index.ts';
 import { cut } from './rows.ts';
@@ -19,7 +19,9 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
   };
   const exit = parse<{ kind: string; code?: number; signal?: string }>(row.exit);
   const stop = parse<{ user: string; reason: string }>(row.stop);
-  const reason = parse<{ code: string; text: string }>(row.failure_reason);
+  const bare = parse<Reason>(row.failure_reason);
+  const cause = guessed.includes(bare?.code ?? '') ? parse<Reason>(row.failure_cause) : null;
+  const reason = bare === null ? null : withCause(bare, cause);
   return {
     run_id: row.run_id,
     name: row.name,
@@ -37,6 +39,8 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     last_heartbeat: live.heartbeat ?? row.last_heartbeat ?? '',
     artifact_manifest: row.artifact_manifest ?? '',
     failure_reason: reason === null ? null : { code: reason.code, text: cut(reason.text, textMax) },
+    failure_cause: cause,
+    pinned_at: row.pinned_at ?? '',
     gpu_slots: JSON.parse(row.gpu_slot) as string[],
     why: cut(reason?.text ?? (live.why || whyHeld(row)), textMax),
     command: cut(config.command.map(quoted).join(' '), textMax),
@@ -55,6 +59,13 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     retry_of: row.retry_of ?? '',
     note: cut(config.note ?? '', textMax),
   };
+}
+
+/** Ends of its own. Of any other, such as a time limit, the reason says all; its last output only how it took it. */
+const guessed: readonly string[] = ['exit_nonzero', 'signal'];
+
+function withCause({ code, text }: Reason, cause: Reason | null): Reason {
+  return { code, text: cause === null ? text : `${text}: ${cause.text}` };
 }
 
 /** Why a run that is not over makes no progress, as far as a person or a signal holds it. */

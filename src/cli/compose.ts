@@ -26,6 +26,7 @@ export type SubmitFlags = {
   outputLimit?: string;
   isolate?: boolean;
   artifact?: string[];
+  moveArtifacts?: boolean;
 };
 
 export type Composed = {
@@ -87,6 +88,7 @@ function options(flags: SubmitFlags): Record<string, unknown> {
     note,
     tags: tag,
     artifacts: artifact,
+    artifacts_move: flags.moveArtifacts,
     isolate,
     gpus: gpus === undefined ? undefined : wholeNumber(gpus, '--gpus'),
     time_limit_s: seconds(flags.timeLimit, '--time-limit'),

@@ -1,10 +1,12 @@
 /** Follows a run to its end: output as it comes, ^C once to detach, twice to stop the run. */
 import type { TrainerClient } from '../client/index.ts';
-import type { LogChunk, RunSummary } from '../contracts/index.ts';
+import type { RunSummary } from '../contracts/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Context } from './context.ts';
 import { exitCodeOfRun } from './exit-codes.ts';
-import { bytesText, clockText, endLine, glyphOf, runMs, warningsOf } from './render.ts';
+import { shownText } from './log-text.ts';
+import { printChunk } from './print-chunk.ts';
+import { clockText, endLine, glyphOf, runMs, warningsOf } from './render.ts';
 
 /** A second ^C within this time stops the run. */
 const secondMs = 2000;
@@ -37,17 +39,22 @@ export async function follow(
     },
     leave: () => following.abort(),
   });
-  const pulse = terminal.errTty && !json ? startPulse(context, client, runId) : () => undefined;
+  /** What a progress bar shows now, if the run has one. */
+  let bar = '';
+  const attended = terminal.errTty && !json;
+  const pulse = attended ? startPulse(context, client, runId, () => bar) : () => undefined;
   const disconnected = () =>
     terminal.note('the daemon is away; the run goes on, waiting for the daemon');
   void warn(context, client, runId, signal).catch(() => undefined);
   try {
     for await (const chunk of client.logs(runId, {
       follow: true,
+      begun: attended,
       signal,
       onDisconnect: disconnected,
     })) {
       printChunk(context, chunk);
+      bar = chunk.begun.at(-1)?.text ?? '';
     }
     const run = await client.wait(runId, { signal: following.signal });
     pulse();
@@ -77,25 +84,6 @@ async function warn(
   }
 }
 
-/** Lines go where the trainer wrote them; what is not there any more is told. */
-export function printChunk({ terminal, json }: Context, chunk: LogChunk, times = false): void {
-  for (const gap of chunk.gaps) {
-    if (json) terminal.json({ type: 'gap', attempt: chunk.attempt, ...gap });
-    else {
-      const text = `… ${bytesText(gap.bytes)} of ${gap.stream} were not kept (${gap.reason}) …`;
-      terminal.note(terminal.paint('dim', text));
-    }
-  }
-  for (const line of chunk.lines) {
-    if (json) terminal.json({ type: 'line', attempt: chunk.attempt, ...line });
-    else {
-      const text = times ? `${terminal.paint('dim', line.at)} ${line.text}` : line.text;
-      if (line.stream === 'stderr') terminal.relay(text);
-      else terminal.print(text);
-    }
-  }
-}
-
 /** First ^C, then within two seconds a second; `leave` when none came, or at the third. */
 function onInterrupts(react: {
   first: () => void;
@@ -121,11 +109,17 @@ function onInterrupts(react: {
 }
 
 /** Keeps the line at the bottom true. Returns what ends it. */
-function startPulse({ terminal }: Context, client: TrainerClient, runId: string): () => void {
+function startPulse(
+  { terminal }: Context,
+  client: TrainerClient,
+  runId: string,
+  bar: () => string,
+): () => void {
   let ended = false;
   const show = (run: RunSummary): void => {
     if (ended) return;
-    const rest = run.status === 'running' ? run.last_metric : run.why || run.status;
+    const doing = shownText(bar(), terminal.errColor) || run.last_metric;
+    const rest = run.status === 'running' ? doing : run.why || run.status;
     terminal.live(`${glyphOf(run.status)} ${clockText(runMs(run, Date.now()))} ${rest}`);
   };
   const timer = setInterval(() => void client.get(runId).then(show, () => undefined), 1000);

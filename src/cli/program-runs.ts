@@ -1,9 +1,10 @@
 /** The commands about runs. */
 import type { Command } from 'commander';
+import type { LogsFlags } from './commands/logs.ts';
 import type { ListFlags } from './commands/runs.ts';
-import type { LogsFlags } from './commands/streams.ts';
 import type { SubmitFlags } from './compose.ts';
 import type { Running } from './program.ts';
+import { addKeepingCommands } from './program-keeping.ts';
 import { examples } from './program-yard.ts';
 
 export function addRunCommands(program: Command, running: Running): void {
@@ -52,6 +53,7 @@ export function addRunCommands(program: Command, running: Running): void {
       running(async (context) => (await import('./commands/runs.ts')).stop(context, refs, flags)),
     );
   addPausing(program, running);
+  addKeepingCommands(program, running);
 }
 
 function addPausing(program: Command, running: Running): void {
@@ -116,15 +118,25 @@ function addStreams(program: Command, running: Running): void {
     .argument('<run>')
     .option('-f, --follow', 'until it ends')
     .option('--tail <n>', 'only the last lines')
+    .option('--since <when>', 'only lines since: 10m ago, or a time such as 2026-01-31T08:00')
+    .option('--from <seq>', 'from this line on; --json tells the numbers')
+    .option('-g, --grep <pattern>', 'only lines in which a regular expression is found')
     .option('--stderr', 'only standard error')
     .option('-t, --times', 'when each line came')
     .option('--attempt <n>', 'of this attempt; default: the latest')
-    .addHelpText('after', examples('runyard logs -f @last', 'runyard logs k3f9 --tail 50'))
-    .action((ref: string, flags: LogsFlags) =>
-      running(
-        async (context) => (await import('./commands/streams.ts')).logs(context, ref, flags),
-        { passing: flags.follow === true },
+    .option('--raw', 'as it was written: all colours, and every state of a progress bar')
+    .addHelpText(
+      'after',
+      examples(
+        'runyard logs -f @last',
+        'runyard logs k3f9 --tail 50',
+        "runyard logs k3f9 --grep 'loss|error' --since 1h",
       ),
+    )
+    .action((ref: string, flags: LogsFlags) =>
+      running(async (context) => (await import('./commands/logs.ts')).logs(context, ref, flags), {
+        passing: flags.follow === true,
+      }),
     );
   program
     .command('events')
@@ -176,7 +188,8 @@ function withRunOptions(command: Command): Command {
     .option('--stall-limit <time>', 'without output and metrics, then it is stopped')
     .option('--output-limit <MiB>', 'output kept on disk')
     .option('--isolate', 'give each attempt a working directory of its own')
-    .option('--artifact <glob>', 'keep these files at the end', collect);
+    .option('--artifact <glob>', 'keep these files; may be given several times', collect)
+    .option('--move-artifacts', 'take them away from the directory at the end, instead of copying');
 }
 
 function isGroup(ref: string | undefined): boolean {

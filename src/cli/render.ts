@@ -104,17 +104,28 @@ export function endLine(run: RunSummary, paint: Paint, nowMs: number): string {
   const why = run.failure_reason?.text || (run.status === 'completed' ? '' : run.why);
   // The code was just said.
   if (why !== '' && run.failure_reason?.code !== 'exit_nonzero') parts.push(why);
+  else if (run.failure_cause != null) parts.push(run.failure_cause.text);
   return `${statusText(run.status, paint)}  ${parts.join(' · ')}`;
 }
 
-/** What was found before a start that does not keep the run from starting. */
+/** What was found before a start that does not keep the run from starting, and what could not be kept of it. */
 export function warningsOf(events: readonly RunEvent[]): string[] {
   return events
-    .filter(({ event }) => event === 'preflight.passed')
+    .filter(({ event }) => event === 'preflight.passed' || event === 'output.collected')
     .flatMap(({ detail_json }) => {
-      const { warnings } = JSON.parse(detail_json || '{}') as { warnings?: unknown };
-      return Array.isArray(warnings) ? warnings.map(String) : [];
+      const detail = JSON.parse(detail_json || '{}') as { warnings?: unknown; problem?: unknown };
+      const problems = typeof detail.problem === 'string' ? [detail.problem] : [];
+      return Array.isArray(detail.warnings) ? detail.warnings.map(String) : problems;
     });
+}
+
+/** A line that is not seen wider than `columns`: cut at its end, without its colours where it has to be. */
+export function fitting(line: string, columns: number): string {
+  const over = seen(line) - columns;
+  if (over <= 0) return line;
+  const kept = line.slice(0, line.length - over - 1);
+  const isColoured = line.slice(kept.length).includes('\u001b');
+  return isColoured ? cut(stripVTControlCharacters(line), columns) : `${kept}…`;
 }
 
 function seen(text: string): number {

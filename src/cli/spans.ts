@@ -1,4 +1,4 @@
-/** Lengths of time as people write them: `90`, `90s`, `30m`, `1h30m`, `2d`. */
+/** Lengths of time and sizes as people write them: `90`, `90s`, `30m`, `1h30m`, `2d`; `500M`, `20G`. */
 import { usage } from './context.ts';
 
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
@@ -14,4 +14,14 @@ export function parseSeconds(text: string, option: string): number {
     seconds += Number(count) * (units[unit] ?? 0);
   }
   return seconds;
+}
+
+const sizes = 'KMGT';
+
+/** Bytes, of a size as people write it: `500M`, `1.5GiB`, `2TB`; K is 1,024. Throws usage. */
+export function parseBytes(text: string, option: string): number {
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])i?)?B?$/i.exec(text) ?? [];
+  if (count === undefined)
+    throw usage(option, `must be a size, not "${text}"`, 'such as 500M, 20G, 1.5T');
+  return Number(count) * 1024 ** (unit === '' ? 0 : sizes.indexOf(unit.toUpperCase()) + 1);
 }

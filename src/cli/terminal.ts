@@ -8,6 +8,9 @@ export type Terminal = {
   /** Whether stdout, and whether stderr, is a terminal. */
   readonly tty: boolean;
   readonly errTty: boolean;
+  /** Whether colours are shown on stdout, and on stderr. */
+  readonly color: boolean;
+  readonly errColor: boolean;
   readonly columns: number;
   /** Lines for the caller, on stdout. */
   print(text: string): void;
@@ -34,7 +37,8 @@ export function createTerminal(io: {
   const { stdin, stdout, stderr, env } = io;
   const tty = stdout.isTTY === true;
   const errTty = stderr.isTTY === true;
-  const color = tty && !env.NO_COLOR && env.TERM !== 'dumb';
+  const wanted = !env.NO_COLOR && env.TERM !== 'dumb';
+  const color = tty && wanted;
   let shown: string | null = null;
   const over = (write: () => void): void => {
     if (shown !== null) stderr.write('\r\x1b[K');
@@ -44,6 +48,8 @@ export function createTerminal(io: {
   return {
     tty,
     errTty,
+    color,
+    errColor: errTty && wanted,
     columns: stdout.columns || 120,
     print: (text) => over(() => stdout.write(`${text}\n`)),
     // Painted for the terminal that stdout is; stderr may be a file.

@@ -25,6 +25,12 @@ export type LogsOptions = StreamOptions & {
   fromSeq?: number;
   /** 0 means the latest. */
   attempt?: number;
+  /** Only lines that came then or later. */
+  since?: Date;
+  /** Lines as they were written: what a progress bar rewrote too. */
+  raw?: boolean;
+  /** While following, lines that have begun as well. */
+  begun?: boolean;
 };
 export type MetricsOptions = StreamOptions & {
   follow?: boolean;
@@ -105,6 +111,9 @@ export function logStream(
         stderr_only: stderrOnly,
         from_seq: next,
         attempt,
+        since: options.since?.toISOString() ?? '',
+        raw: options.raw ?? false,
+        begun: options.begun ?? false,
       };
       for await (const chunk of readAll<LogChunk>(calls.read('StreamLogs', request), signal)) {
         attempt = chunk.attempt;

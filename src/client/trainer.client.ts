@@ -1,12 +1,15 @@
 /** The client of the control API: what programs and the command line ask a daemon through. */
 import os from 'node:os';
 import {
+  type ArtifactItem,
   type DaemonStatus,
   finalStatuses,
+  type GarbageRequest,
   type InputRef,
   type ListFilter,
   type LogChunk,
   type MetricBatch,
+  type Removal,
   type RunEvent,
   type RunSummary,
   resolveHome,
@@ -73,6 +76,12 @@ export type TrainerClient = {
   metrics(ref: string, options?: MetricsOptions): AsyncGenerator<MetricBatch>;
   /** The summary of the run once it is done; earlier when `signal` is aborted. */
   wait(ref: string, options?: StreamOptions): Promise<RunSummary>;
+  /** What the store has of an attempt; 0 means the latest. */
+  artifacts(ref: string, options?: { attempt?: number }): AsyncGenerator<ArtifactItem>;
+  /** Keeps a run's artifacts from retention, or no longer. */
+  pin(ref: string, pinned: boolean): Promise<RunSummary>;
+  /** Removes artifacts beyond the limits; those left out are the settings'. */
+  collectGarbage(request?: Partial<GarbageRequest>): AsyncGenerator<Removal>;
   shutdown(options?: { keepBus?: boolean }): Promise<{ live_runs: number }>;
   close(): void;
 };
@@ -95,6 +104,13 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
   };
   const events = async function* (ref: string, how: EventsOptions = {}) {
     yield* eventStream(calls, await idOf(ref), how);
+  };
+  const listing = async function* <T>(method: string, request: object): AsyncGenerator<T> {
+    try {
+      yield* readAll(calls.read<T>(method, request));
+    } catch (error) {
+      throw calls.failure(error);
+    }
   };
   return {
     async submit(config, { env, key = '', user = userName(), traceparent = '' } = {}) {
@@ -119,11 +135,7 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
       calls.unary('ResumeRun', { run: { ref }, reason, user }),
     get,
     async *list(filter = {}) {
-      try {
-        yield* readAll(calls.read<RunSummary>('ListRuns', filter));
-      } catch (error) {
-        throw calls.failure(error);
-      }
+      yield* listing<RunSummary>('ListRuns', filter);
     },
     health: () => calls.unary('GetHealth', {}),
     putInput,
@@ -133,6 +145,13 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
     },
     async *metrics(ref, how = {}) {
       yield* metricStream(calls, await idOf(ref), how);
+    },
+    async *artifacts(ref, { attempt = 0 } = {}) {
+      yield* listing<ArtifactItem>('ListArtifacts', { run: { ref }, attempt });
+    },
+    pin: (ref, pinned) => calls.unary('PinRun', { run: { ref }, pinned }),
+    async *collectGarbage(request = {}) {
+      yield* listing<Removal>('CollectGarbage', request);
     },
     async wait(ref, how = {}) {
       const run = await get(ref);

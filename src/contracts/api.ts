@@ -24,6 +24,9 @@ export type RunSummary = {
   last_heartbeat: string;
   artifact_manifest: string;
   failure_reason: Reason | null;
+  failure_cause: Reason | null;
+  /** When it was pinned; empty when it is not. */
+  pinned_at: string;
   gpu_slots: string[];
   why: string;
   command: string;
@@ -137,7 +140,9 @@ export type DaemonStatus = {
 
 export type LogLine = { seq: number; stream: string; at: string; text: string; offset: number };
 export type LogGap = { stream: string; bytes: number; reason: string };
-export type LogChunk = { attempt: number; lines: LogLine[]; gaps: LogGap[] };
+/** A line that has begun and not ended; the next one of its stream takes its place. */
+export type LogBegun = { stream: string; at: string; text: string; offset: number };
+export type LogChunk = { attempt: number; lines: LogLine[]; gaps: LogGap[]; begun: LogBegun[] };
 export type MetricPoint = {
   seq: number;
   key: string;
@@ -182,6 +187,12 @@ export type LogsRequest = {
   stderr_only: boolean;
   from_seq: number;
   attempt: number;
+  /** RFC 3339; empty: from the beginning. */
+  since: string;
+  /** Lines as they were written: what a progress bar rewrote too. */
+  raw: boolean;
+  /** While following, lines that have begun as well. */
+  begun: boolean;
 };
 export type MetricsRequest = {
   run: string;
@@ -190,6 +201,53 @@ export type MetricsRequest = {
   key: string;
   attempt: number;
 };
+
+export type ArtifactItem = {
+  attempt: number;
+  name: string;
+  /** Of the file in the store; empty for one that is not there. */
+  path: string;
+  size: number;
+  sha256: string;
+  media_type: string;
+  modified: string;
+  taken: string;
+  version: number;
+  step: string;
+  duration_s: number;
+  width: number;
+  height: number;
+  note: string;
+  /** Why it is not in the store; empty when it is. */
+  problem: string;
+};
+export type ArtifactsRequest = { run: string; attempt: number };
+/** 0: as the settings say. */
+export type GarbageRequest = {
+  dry_run: boolean;
+  max_age_s: number;
+  max_bytes: number;
+  max_runs: number;
+  project: string;
+};
+export type Removal = {
+  run_id: string;
+  name: string;
+  project: string;
+  finished_at: string;
+  bytes: number;
+  artifacts: number;
+  why: 'age' | 'count' | 'size';
+  removed: boolean;
+  problem: string;
+};
+/** What is kept of runs: of a run's id that is known to be one. */
+export interface RetentionPort {
+  artifacts(which: { runId: string; attempt: number }): Iterable<ArtifactItem>;
+  pin(runId: string, pinned: boolean): Promise<void>;
+  /** Removes artifacts beyond the limits, oldest first; with `dry_run` only tells which. */
+  collect(request: GarbageRequest): AsyncIterable<Removal>;
+}
 
 /** What every transport asks of the daemon. All refusals are `RunyardError`s. */
 export interface OrchestratorPort {
@@ -213,5 +271,9 @@ export interface OrchestratorPort {
   onEvents(runId: string, wake: () => void): () => void;
   logs(request: LogsRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
   metrics(request: MetricsRequest, signal: AbortSignal): AsyncIterable<MetricBatch>;
+  artifacts(request: ArtifactsRequest): Iterable<ArtifactItem>;
+  /** Keeps a run's artifacts from retention, or no longer. Resolves after it is synced to disk. */
+  pin(request: { run: string; pinned: boolean }): Promise<RunSummary>;
+  collectGarbage(request: GarbageRequest): AsyncIterable<Removal>;
   shutdown(options: { keepBus: boolean }): Promise<{ live_runs: number }>;
 }

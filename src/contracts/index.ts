@@ -1,10 +1,14 @@
 export {
+  type ArtifactItem,
+  type ArtifactsRequest,
   type DaemonStatus,
   type ErrorDetail,
   finalStatuses,
+  type GarbageRequest,
   type HealthReason,
   type InputRef,
   type ListFilter,
+  type LogBegun,
   type LogChunk,
   type LogGap,
   type LogLine,
@@ -15,12 +19,15 @@ export {
   type OrchestratorPort,
   type Reason,
   type Recovery,
+  type Removal,
+  type RetentionPort,
   type RunEvent,
   type RunStatus,
   type RunSummary,
   runStatuses,
   type SubmitRequest,
 } from './api.ts';
+export { type Cause, type CauseCode, causeCodes, isCause } from './causes.ts';
 export { canonicalJson, configDigest, type TrainRunConfig, validateConfig } from './config.ts';
 export type { ArtifactsMessage } from './gen/artifacts.v1.ts';
 export {

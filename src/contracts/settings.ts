@@ -47,6 +47,9 @@ export function loadSettings(
     disk_floor_mib: 256,
     bus_limit_mib: 1024,
     warm_workers: 1,
+    artifacts_max_age_days: 0,
+    artifacts_max_gib: 0,
+    artifacts_max_runs: 0,
     cgroup: 'auto',
   };
   const names = Object.keys(values) as (keyof Settings)[];

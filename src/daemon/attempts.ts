@@ -43,6 +43,8 @@ export async function attemptSpec(from: {
     // Who names a place for the run itself has a reason to want just that one.
     ...(config.env?.TMPDIR === undefined ? { tempBase: submitted.TMPDIR || '/tmp' } : {}),
     artifacts: config.artifacts ?? [],
+    artifactsMove: config.artifacts_move ?? false,
+    diskFloorBytes: settings.disk_floor_mib * 2 ** 20,
     outputLimitBytes: (config.output_limit_mib ?? settings.output_limit_mib) * 2 ** 20,
     stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
     killPatienceMs: 1000 * settings.kill_patience_s,

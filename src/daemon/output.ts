@@ -1,13 +1,20 @@
 /** Logs and metrics of an attempt, as the API streams them. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { LogChunk, LogsRequest, MetricBatch, MetricsRequest } from '../contracts/index.ts';
+import type {
+  LogBegun,
+  LogChunk,
+  LogsRequest,
+  MetricBatch,
+  MetricsRequest,
+} from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import {
   attemptDir,
   attemptFiles,
   createLineSplitter,
   createOutputReader,
+  type LineSplitter,
   missingAtEnd,
   type Piece,
   readDrained,
@@ -42,12 +49,15 @@ export async function* streamLogs(options: {
     if (signal.aborted || over()) return;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
+  const sinceMs = sinceOf(request.since);
   const wanted = (piece: Piece): boolean =>
     'gap' in piece ||
     (piece.line.seq >= request.from_seq &&
+      piece.line.atMs >= sinceMs &&
       (!request.stderr_only || piece.line.stream === 'stderr'));
   const reader = createOutputReader(dir, undefined, undefined, { lend: true });
-  const splitter = createLineSplitter();
+  const splitter = createLineSplitter(undefined, { raw: request.raw });
+  let shown = '';
   let held: Piece[] = [];
   let catchingUp = request.tail > 0;
   try {
@@ -64,9 +74,19 @@ export async function* streamLogs(options: {
       if (end && catchingUp) held = lastLines(held, request.tail);
       if (records.length > 0 && catchingUp) continue;
       catchingUp = false;
+      // What was begun is shown again below new lines.
+      if (held.length > 0) shown = '';
       yield* chunks(which.attempt, held);
       held = [];
       if (end) return;
+      if (records.length === 0 && request.begun && request.follow) {
+        const begun = begunLines(splitter.begun(), request.stderr_only);
+        const text = JSON.stringify(begun);
+        // One that ended was replaced by the line itself.
+        if (text !== shown && begun.length > 0)
+          yield { attempt: which.attempt, lines: [], gaps: [], begun };
+        shown = text;
+      }
       if (records.length === 0) await new Promise((resolve) => setTimeout(resolve, pollMs));
       else await new Promise((resolve) => setImmediate(resolve));
     }
@@ -75,19 +95,34 @@ export async function* streamLogs(options: {
   }
 }
 
+/** Throws `usage`. */
+function sinceOf(text: string): number {
+  if (text === '') return 0;
+  const ms = Date.parse(text);
+  if (!Number.isNaN(ms)) return ms;
+  const violation = { field: 'since', rule: `must be a time, not "${text}"`, hint: 'RFC 3339' };
+  throw new RunyardError('usage', 'these logs cannot be read', { violations: [violation] });
+}
+
+function begunLines(begun: ReturnType<LineSplitter['begun']>, stderrOnly: boolean): LogBegun[] {
+  return begun
+    .filter(({ stream }) => !stderrOnly || stream === 'stderr')
+    .map(({ atMs, ...line }) => ({ ...line, at: new Date(atMs).toISOString() }));
+}
+
 function lastLines(pieces: Piece[], count: number): Piece[] {
   return pieces.length <= count ? pieces : pieces.slice(pieces.length - count);
 }
 
 function* chunks(attempt: number, pieces: readonly Piece[]): Generator<LogChunk> {
-  let chunk: LogChunk = { attempt, lines: [], gaps: [] };
+  let chunk: LogChunk = { attempt, lines: [], gaps: [], begun: [] };
   let bytes = 0;
   for (const piece of pieces) {
     const full = chunk.lines.length >= chunkLines || bytes > chunkBytes;
     // Gaps of a chunk come before its lines.
     if (full || ('gap' in piece && chunk.lines.length > 0)) {
       yield chunk;
-      chunk = { attempt, lines: [], gaps: [] };
+      chunk = { attempt, lines: [], gaps: [], begun: [] };
       bytes = 0;
     }
     if ('gap' in piece) {

@@ -35,6 +35,7 @@ import { createBusLink } from './bus-link.ts';
 import { firstOf, loadToken, readTcp, streamOwner, writeAddress } from './endpoint.ts';
 import { findGpus, locksFree, neverRan } from './gpus.ts';
 import { createHealth } from './health.ts';
+import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
 import { streamLogs, streamMetrics } from './output.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
@@ -113,6 +114,15 @@ export async function openParts(
     },
   });
   const { synced } = durability;
+  const keeping = createKeeping({
+    home,
+    store,
+    settings,
+    clock,
+    log,
+    synced,
+    changed: memoirs.done,
+  });
   const token = loadToken(home.tokenFile);
   let server: GrpcServer | null = null;
   let state = 'opening';
@@ -285,6 +295,7 @@ export async function openParts(
         signal,
       }),
     shutdown: stop,
+    retention: keeping,
     stopAsked: memoirs.stopAsked,
   });
 
@@ -352,6 +363,7 @@ export async function openParts(
       setImmediate(async () => {
         if (closed) return;
         tidying.start();
+        keeping.start();
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -365,6 +377,7 @@ export async function openParts(
       closed = true;
       beats.close();
       tidying.close();
+      keeping.close();
       const { live } = supervisor.counts();
       await server?.close();
       supervisor.close();

@@ -17,6 +17,10 @@ export type AttemptSpec = {
   /** Below which it gets a directory for temporary files; left out: it gets none of its own. */
   readonly tempBase?: string;
   readonly artifacts: readonly string[];
+  /** Take them away instead of copying them. */
+  readonly artifactsMove: boolean;
+  /** What copies of them have to leave free on the disk. */
+  readonly diskFloorBytes: number;
   readonly outputLimitBytes: number;
   /** Without output and metrics for this long it counts as stalled; null: never. */
   readonly stallMs: number | null;

@@ -95,7 +95,16 @@ export type RunFact =
   | { type: 'limit.reached'; now: Instant }
   | { type: 'grace.ended'; now: Instant }
   | { type: 'kill.timed_out' }
-  | { type: 'output.collected'; manifest: string; artifacts: number; last_metric: string }
+  | {
+      type: 'output.collected';
+      manifest: string;
+      artifacts: number;
+      last_metric: string;
+      /** What a failed trainer probably failed of: one of docs/reasons.md, and a sentence. */
+      cause?: { code: string; text: string };
+      /** What of the artifacts could not be taken. */
+      problem?: string;
+    }
   | { type: 'effect.failed'; effect: string; text: string };
 
 export type RunEvent = RunCommand | RunFact;

@@ -91,4 +91,8 @@ export const migrations: readonly string[] = [
   -- Not null: what holds the slot did not die of SIGKILL; nobody gets it until that is gone.
   ALTER TABLE leases ADD COLUMN quarantined_at TEXT;
   `,
+  `
+  ALTER TABLE runs ADD COLUMN failure_cause TEXT;    -- JSON {code, text}: what it probably failed of
+  ALTER TABLE runs ADD COLUMN pinned_at TEXT;        -- not null: retention keeps its artifacts
+  `,
 ];

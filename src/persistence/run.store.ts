@@ -28,6 +28,8 @@ export type RunRow = {
   last_heartbeat: string | null;
   artifact_manifest: string | null;
   failure_reason: string | null;
+  failure_cause: string | null;
+  pinned_at: string | null;
   gpu_slot: string;
   exit: string | null;
   stop: string | null;
@@ -192,6 +194,12 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
         lastMetric,
         runId,
       ),
+
+    setPinned: (runId: string, at: string | null) =>
+      write('UPDATE runs SET pinned_at = ? WHERE run_id = ?', at, runId),
+    /** Its artifacts are gone. */
+    forgetArtifacts: (runId: string) =>
+      end('UPDATE runs SET artifact_manifest = NULL WHERE run_id = ?', runId),
 
     /** Events of a run from `fromSeq` up to position `uptoPos`. */
     events: (runId: string, fromSeq: number, uptoPos: number, limit: number) =>

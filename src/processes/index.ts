@@ -7,6 +7,7 @@ export {
   killScope,
   removeGroup,
 } from './cgroup.ts';
+export { heldToWrite } from './held.ts';
 export { type Marked, markedProcesses, markerName } from './marked.ts';
 export { createSegments, type Segments } from './shared-memory.ts';
-export { createTree, type Tree, type TreeOptions } from './tree.ts';
+export { createTree, processesOf, type Tree, type TreeOptions } from './tree.ts';

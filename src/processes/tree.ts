@@ -33,13 +33,17 @@ export type TreeOptions = {
 
 type Found = { pid: number; session: number; startTime: string };
 
+/** Everything that lives of an attempt. */
+export function processesOf(options: TreeOptions): number[] {
+  const pids = members(options);
+  const { cgroup } = options;
+  // Who left the session and scrubbed its environment is still in the group.
+  return cgroup === null ? pids : [...new Set([...pids, ...groupMembers(cgroup)])];
+}
+
 export function createTree(options: TreeOptions): Tree {
   const { trainer, cgroup } = options;
-  const found = (): number[] => {
-    const pids = members(options);
-    // Who left the session and scrubbed its environment is still in the group.
-    return cgroup === null ? pids : [...new Set([...pids, ...groupMembers(cgroup)])];
-  };
+  const found = (): number[] => processesOf(options);
   /** Not the whole machine is searched while the group says who there is. */
   const quickly = (): number[] => {
     const inGroup = cgroup === null ? [] : groupMembers(cgroup);

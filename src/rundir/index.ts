@@ -16,6 +16,7 @@ export {
   type ProcessStat,
   processStat,
 } from './identity.ts';
+export { lastOutput } from './last-output.ts';
 export {
   createLineSplitter,
   firstState,

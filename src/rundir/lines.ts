@@ -37,6 +37,7 @@ export type SplitterState = {
 /** Longer lines are split. */
 export const lineMaxBytes = 16 * 1024;
 const newline = 10;
+const carriageReturn = 13;
 const streams = ['stdout', 'stderr'] as const;
 
 export type LineSplitter = {
@@ -44,6 +45,8 @@ export type LineSplitter = {
   /** The unfinished last lines, when no more output comes. */
   flush(): Piece[];
   state(): SplitterState;
+  /** Lines that have begun and not ended: of a progress bar, what it shows now. */
+  begun(): { stream: StreamName; atMs: number; offset: number; text: string }[];
 };
 
 export const firstState: SplitterState = {
@@ -57,11 +60,11 @@ type Begun = { data: Buffer; place: Place; atMs: number };
 
 /**
  * With `lazy`, the text of a line is made when it is asked for, which has to be before the next record:
- * most lines of a flood are only counted.
+ * most lines of a flood are only counted. With `raw` a text keeps what a progress bar rewrote.
  */
 export function createLineSplitter(
   from: SplitterState = firstState,
-  { lazy }: { lazy: boolean } = { lazy: false },
+  { lazy = false, raw = false }: { lazy?: boolean; raw?: boolean } = {},
 ): LineSplitter {
   let seq = from.next_seq;
   let after: Place = from.restart;
@@ -81,7 +84,7 @@ export function createLineSplitter(
     const initial = data[0] ?? -1;
     const line: Line = lazy
       ? new LazyLine(seq, stream, atMs, offset, endOffset, initial, data)
-      : { seq, stream, atMs, offset, endOffset, initial, text: textOf(data) };
+      : { seq, stream, atMs, offset, endOffset, initial, text: raw ? String(data) : textOf(data) };
     if (more.truncated === true) line.truncated = true;
     seq += 1;
     return { line };
@@ -134,6 +137,13 @@ export function createLineSplitter(
       begun[stream] = rest.length === 0 ? null : { data: Buffer.from(rest), place: began, atMs };
       return pieces;
     },
+    begun: () =>
+      streams.flatMap((stream) => {
+        const held = begun[stream];
+        if (held === null) return [];
+        const { atMs, data } = held;
+        return [{ stream, atMs, offset: used[stream], text: raw ? String(data) : textOf(data) }];
+      }),
     flush: () => streams.flatMap((stream) => end(stream, false)),
     state() {
       const places = [begun.stdout?.place, begun.stderr?.place].filter((p) => p !== undefined);
@@ -194,7 +204,9 @@ function nextCut(data: Buffer): { shown: number; length: number; truncated: bool
   const end = data.indexOf(newline);
   if (end >= 0 && end <= lineMaxBytes) return { shown: end, length: end + 1, truncated: false };
   if (data.length <= lineMaxBytes) return null;
-  const length = characterBoundary(data, lineMaxBytes);
+  // A progress bar that goes on and on is cut between two of its states.
+  const rewritten = data.lastIndexOf(carriageReturn, lineMaxBytes - 1);
+  const length = rewritten > 0 ? rewritten + 1 : characterBoundary(data, lineMaxBytes);
   return { shown: length, length, truncated: true };
 }
 

@@ -153,7 +153,8 @@ function hasHoles(dir: string, segment: number): boolean {
   return segmentsOf(dir).filter((number) => number <= segment).length < segment;
 }
 
-function segmentsOf(dir: string): number[] {
+/** Numbers of the segments that are there, in no order. */
+export function segmentsOf(dir: string): number[] {
   try {
     return fs
       .readdirSync(dir)

@@ -8,6 +8,8 @@ export const runFiles = {
   diff: 'code.diff',
   /** Who asked for its end, while it goes on. */
   stop: 'stop.json',
+  /** Its artifacts are kept from retention, since when. */
+  pinned: 'pinned',
   /** Its row and events, once it is done. */
   outcome: 'outcome.json',
 } as const;
@@ -22,6 +24,8 @@ export const attemptFiles = {
   start: 'start',
   exit: 'exit',
   drained: 'drained',
+  /** How often the kernel had killed for want of memory when the attempt began. */
+  oomKills: 'oom-kills',
 } as const;
 
 export function runDir(home: string, runId: string): string {

@@ -6,10 +6,12 @@ import { type WorkerEvent, workerMachine } from '../machines/index.ts';
 import type { Tree } from '../processes/index.ts';
 import type { Identity } from '../rundir/index.ts';
 import { every } from '../telemetry/index.ts';
+import { problemOf } from './artifacts.ts';
 import type { WorkerBus } from './bus.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Control, Wish } from './conversation.ts';
 import type { Feed } from './feed.ts';
+import type { Gathering } from './gathering.ts';
 import { createLaunching, type Launching } from './launching.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import type { Found } from './patterns.ts';
@@ -81,6 +83,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     if (key === 'charts/episodic_return') lastMetric = `return ${Number(value.toPrecision(5))}`;
   };
   let segments: string[] = [];
+  const inquest = machine.createInquest?.(dir);
+  let gathering: Gathering | undefined;
   const feed: Feed = machine.createFeed({
     dir,
     runId,
@@ -246,6 +250,15 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
           : machine.silentFor(dir, clock.now().wall_ms),
       onStall: (text) => fact('trainer.stalled', { text }),
     });
+    if (identity !== null) {
+      gathering ??= machine.createGathering?.({
+        config,
+        trainer: identity,
+        clock,
+        taken: (taken) =>
+          void machine.announce(bus.subject(runId, 'artifacts'), config, taken, clock),
+      });
+    }
     obey();
     return { type: 'trainer.found' };
   };
@@ -310,20 +323,25 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   };
 
   const collect = async (): Promise<WorkerEvent> => {
-    const { cwd, artifacts } = machine.readSpec(dir);
+    const { cwd, artifacts, artifacts_move, disk_floor_bytes } = machine.readSpec(dir);
+    await gathering?.stop();
     const { lines, points, skipped } = feed.counts();
     const rest = published
       ? { lines: 0, points: 0 }
       : await machine.surveyOutput(dir, feed.state(), notePoint);
     const taken =
       artifacts.length === 0
-        ? { manifest: '', artifacts: 0, bytes: 0 }
+        ? { manifest: '', artifacts: 0, bytes: 0, problems: [] }
         : await machine.takeArtifacts({
             cwd,
             globs: artifacts,
             sinceMs: Math.floor(machine.preparedAtMs(dir)) - 1,
             store: config.store,
+            move: artifacts_move === true,
+            floorBytes: disk_floor_bytes ?? 0,
           });
+    const problem = problemOf(taken)?.slice(0, textMax) ?? null;
+    const cause = inquest?.cause() ?? null;
     failpoint('worker.collected');
     if (taken.manifest !== '') {
       announced = machine.announce(bus.subject(runId, 'artifacts'), config, taken, clock);
@@ -334,6 +352,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       manifest: taken.manifest,
       artifacts: taken.artifacts,
       last_metric: lastMetric ?? '',
+      ...(cause === null ? {} : { cause }),
+      ...(problem === null ? {} : { problem }),
       // Shared memory that it left behind, and that is gone now.
       ...(segments.length === 0
         ? {}
@@ -376,6 +396,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     close(): Promise<void> {
       stopBeats();
       stall?.close();
+      void gathering?.stop();
       control?.close();
       void pumping.finish(0);
       return Promise.all([pumping.done, announced]).then(() => undefined);

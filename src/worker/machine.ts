@@ -15,6 +15,8 @@ import { announce } from './announce.ts';
 import { takeArtifacts } from './artifacts.ts';
 import { openControl } from './control.ts';
 import { createFeed } from './feed.ts';
+import { createGathering } from './gathering.ts';
+import { createInquest } from './inquest.ts';
 import { startPump } from './pump.ts';
 import { endOf, isDrained, preparedAtMs, readSpec, saysAlone } from './spec.ts';
 import { createStallWatch, silentFor } from './stall.ts';
@@ -22,8 +24,9 @@ import { surveyOutput } from './survey.ts';
 import { until } from './until.ts';
 
 type ThisMachine = ReturnType<typeof thisMachine>;
-export type Machine = Omit<ThisMachine, 'removeSegments'> &
-  Partial<Pick<ThisMachine, 'removeSegments'>>;
+/** What a simulation does without. */
+type Spared = 'removeSegments' | 'createInquest' | 'createGathering';
+export type Machine = Omit<ThisMachine, Spared> & Partial<Pick<ThisMachine, Spared>>;
 
 export function thisMachine() {
   const segments = createSegments();
@@ -60,6 +63,8 @@ export function thisMachine() {
     createStallWatch,
     silentFor,
     surveyOutput,
+    createInquest,
+    createGathering,
     complain: (error: unknown): void => {
       process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     },

@@ -7,6 +7,10 @@ import { attemptFiles, readExit } from '../rundir/index.ts';
 export function readSpec(dir: string): {
   cwd: string;
   artifacts: string[];
+  /** Take them away instead of copying them. */
+  artifacts_move?: boolean;
+  /** A copy may not leave less free than this. */
+  disk_floor_bytes?: number;
   stall_ms: number | null;
   kill_patience_ms: number;
 } {

@@ -75,10 +75,10 @@ test('tables have a heading, glyphs and colours, and fit into the window', async
     assert.equal(list.seen().includes('\x1b[31m'), colours, JSON.stringify(list.seen()));
     const [head = '', row = ''] = stripVTControlCharacters(list.seen()).split('\r\n');
     assert.match(head, /^ID +NAME +USER +STATE +TIME +GPU +LAST +WHY$/);
-    assert.match(row, new RegExp(`^${id.slice(0, 4)} +sh +me +✗ failed +.* exited 3$`));
+    assert.match(row, new RegExp(`^${id.slice(0, 4)} +sh +me +✗ failed +.* exited 3: x+…$`));
     const show = onTerminal([runyard, 'show', id], env);
     assert.equal(await show.ended, 0);
-    assert.match(stripVTControlCharacters(show.seen()), /why +exited 3 \(exit_nonzero\)/);
+    assert.match(stripVTControlCharacters(show.seen()), /why +exited 3: x+ \(exit_nonzero\)/);
     for (const line of stripVTControlCharacters(list.seen()).split('\r\n')) {
       assert.ok(line.length <= 80, line);
     }

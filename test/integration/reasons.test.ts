@@ -157,7 +157,9 @@ const provoked: Record<string, Provoke> = {
 
 function reasons(): Map<string, string> {
   const page = fs.readFileSync(path.resolve(import.meta.dirname, '../../docs/reasons.md'), 'utf8');
-  const rows = page.matchAll(/^\| `(\w+)`\s*\| (\w+)/gm);
+  // Likely causes are a table of their own: those are guesses.
+  const [ends = ''] = page.split('## Likely causes');
+  const rows = ends.matchAll(/^\| `(\w+)`\s*\| (\w+)/gm);
   return new Map([...rows].map(([, code = '', status = '']) => [code, status]));
 }
 

@@ -172,6 +172,8 @@ export function startDaemon(parts: DaemonParts): Daemon {
         envUnset: [],
         isolate: false,
         artifacts: config.artifacts ?? [],
+        artifactsMove: false,
+        diskFloorBytes: 0,
         outputLimitBytes: 1 << 20,
         stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
         killPatienceMs: 1000 * defaults.killPatienceS,
@@ -195,6 +197,8 @@ export function startDaemon(parts: DaemonParts): Daemon {
     },
   });
   const orchestrator: Orchestrator = createOrchestrator({
+    // Nothing of it is simulated.
+    retention: { artifacts: () => [], pin: async () => undefined, async *collect() {} },
     home: { root: '/sim' },
     store,
     inputs: { read: async () => Buffer.alloc(0) } as never,

@@ -5,7 +5,7 @@ import { RunyardError } from '../../errors.ts';
 import { type Context, wholeNumber } from '../context.ts';
 import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
 import { expand, groupOf } from '../groups.ts';
-import { cut, duration, endLine, plainCell, runMs, statusText, table } from '../render.ts';
+import { cut, duration, endLine, fitting, plainCell, runMs, statusText, table } from '../render.ts';
 import { sourceOf } from '../source.ts';
 import { parseSeconds } from '../spans.ts';
 
@@ -65,7 +65,7 @@ export function listing(
     return cells.map((cell) => cell || '–');
   });
   const lines = table([head.map((text) => paint('dim', text)), ...body.map(trimWhy)]);
-  return lines.map((line) => (paint('dim', '') === '' ? cut(line, terminal.columns) : line));
+  return lines.map((line) => fitting(line, terminal.columns));
 }
 
 export async function wait(

@@ -72,6 +72,8 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
   ];
   const facts: [string, string][] = [
     ['why', reason === null ? run.why : `${reason.text} (${reason.code})`],
+    ['cause', run.failure_cause?.code ?? ''],
+    ['pinned', run.pinned_at],
     ...warningsOf(events).map((text): [string, string] => ['warning', text]),
     ['note', run.note],
     ['command', run.command],

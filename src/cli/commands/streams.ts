@@ -1,41 +1,16 @@
-/** `runyard logs`, `events` and `metrics`. */
+/** `runyard events` and `metrics`, and how a run is watched. */
 
 import type { TrainerClient } from '../../client/index.ts';
 import { type Context, wholeNumber } from '../context.ts';
 import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
-import { interrupted, printChunk } from '../follow.ts';
+import { interrupted } from '../follow.ts';
 import { plainCell, table } from '../render.ts';
-
-export type LogsFlags = {
-  follow?: boolean;
-  tail?: string;
-  stderr?: boolean;
-  attempt?: string;
-  times?: boolean;
-};
-
-export async function logs(context: Context, ref: string, flags: LogsFlags): Promise<number> {
-  const client = await context.connect();
-  const { run_id: runId } = await client.get(ref);
-  return watching(context, client, runId, flags.follow, async (signal) => {
-    for await (const chunk of client.logs(runId, {
-      follow: flags.follow ?? false,
-      stderrOnly: flags.stderr ?? false,
-      tail: flags.tail === undefined ? 0 : wholeNumber(flags.tail, '--tail'),
-      attempt: flags.attempt === undefined ? 0 : wholeNumber(flags.attempt, '--attempt'),
-      onDisconnect: away(context),
-      signal,
-    })) {
-      printChunk(context, chunk, flags.times);
-    }
-  });
-}
 
 /**
  * Reads on. What was followed to its end passes the trainer's code on; ^C ends the reading alone and
  * says how to end the run: whoever only looks on must not stop it by a second one.
  */
-async function watching(
+export async function watching(
   { terminal }: Context,
   client: TrainerClient,
   runId: string,
@@ -127,6 +102,6 @@ function aligned([seq = '', at = '', event = '', change = '', detail = '']: stri
   return line;
 }
 
-function away({ terminal }: Context): () => void {
+export function away({ terminal }: Context): () => void {
   return () => terminal.note('the daemon is away; runs go on, waiting for the daemon');
 }

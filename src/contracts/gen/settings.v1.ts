@@ -42,5 +42,17 @@ export interface Settings {
    * Control groups: they end every process of a run; auto uses them where they can be made.
    */
   cgroup?: 'auto' | 'none';
+  /**
+   * Artifacts of runs that ended longer ago are removed, but for pinned runs; 0: never.
+   */
+  artifacts_max_age_days?: number;
+  /**
+   * Size of all artifacts together; beyond it the oldest are removed, but for pinned runs; 0: no limit.
+   */
+  artifacts_max_gib?: number;
+  /**
+   * Runs of each project that keep their artifacts, pinned ones not counted; 0: all.
+   */
+  artifacts_max_runs?: number;
   warm_workers?: number;
 }

@@ -61,11 +61,15 @@ export interface TrainRunConfig {
    */
   stall_limit_s?: number;
   /**
-   * Globs below the working directory, taken into the store at the end.
+   * Globs below the working directory: what they match is taken into the store, each file once nobody writes to it any more.
    *
    * @maxItems 64
    */
   artifacts?: string[];
+  /**
+   * Take artifacts away from the working directory at the end, instead of copying them.
+   */
+  artifacts_move?: boolean;
   /**
    * How much output is kept on disk: head and tail, the middle dropped and counted.
    */

@@ -181,6 +181,8 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
       cwd,
       temp,
       artifacts: spec.artifacts,
+      artifacts_move: spec.artifactsMove,
+      disk_floor_bytes: spec.diskFloorBytes,
       yard,
       stall_ms: spec.stallMs,
       kill_patience_ms: spec.killPatienceMs,

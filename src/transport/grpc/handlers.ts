@@ -13,6 +13,7 @@ import type { PackageDefinition } from '@grpc/proto-loader';
 import {
   controlMaxBytes,
   fromStruct,
+  type GarbageRequest,
   type InputRef,
   type ListFilter,
   type LogsRequest,
@@ -141,6 +142,13 @@ export function createHandlers(
     StreamMetrics: stream((request: Omit<MetricsRequest, 'run'> & { run: RunRef }, signal) =>
       port.metrics({ ...request, run: refOf(request.run) }, signal),
     ),
+    ListArtifacts: stream(({ run, attempt }: { run: RunRef; attempt: number }) =>
+      port.artifacts({ run: refOf(run), attempt }),
+    ),
+    PinRun: unary(({ run, pinned }: { run: RunRef; pinned: boolean }) =>
+      port.pin({ run: refOf(run), pinned }),
+    ),
+    CollectGarbage: stream((request: GarbageRequest) => port.collectGarbage(request)),
     StreamStatus: (call: ServerDuplexStream<StatusMessage, RunEvent>) =>
       streamEvents(call, port, statusOf),
     Shutdown: unary(({ keep_bus }: { keep_bus: boolean }) => port.shutdown({ keepBus: keep_bus })),
