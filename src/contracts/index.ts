@@ -23,6 +23,7 @@ export {
 } from './api.ts';
 export { canonicalJson, configDigest, type TrainRunConfig, validateConfig } from './config.ts';
 export type { ArtifactsMessage } from './gen/artifacts.v1.ts';
+export type { MetricsMessage } from './gen/metrics.v1.ts';
 export {
   controlMaxBytes,
   fromStatus,

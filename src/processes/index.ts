@@ -8,5 +8,6 @@ export {
   removeGroup,
 } from './cgroup.ts';
 export { type Marked, markedProcesses, markerName } from './marked.ts';
+export { descendantsOf, writtenByOthers, writtenFiles } from './open-files.ts';
 export { createSegments, type Segments } from './shared-memory.ts';
 export { createTree, type Tree, type TreeOptions } from './tree.ts';

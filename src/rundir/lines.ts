@@ -18,8 +18,8 @@ export type Line = {
   /** Of the first byte after it, line break included. */
   endOffset: number;
   readonly text: string;
-  /** Its first byte; -1 when it is empty. Costs less than to ask its text. */
-  initial: number;
+  /** Its bytes, for as long as those of its record are there. Costs less than to ask its text. */
+  readonly data: Buffer;
   /** Its end is elsewhere: in the next line, because it is long, or in a gap. */
   truncated?: true;
 };
@@ -78,10 +78,9 @@ export function createLineSplitter(
     used[stream] += more.length;
     const endOffset = used[stream];
     const { atMs } = more;
-    const initial = data[0] ?? -1;
     const line: Line = lazy
-      ? new LazyLine(seq, stream, atMs, offset, endOffset, initial, data)
-      : { seq, stream, atMs, offset, endOffset, initial, text: textOf(data) };
+      ? new LazyLine(seq, stream, atMs, offset, endOffset, data)
+      : { seq, stream, atMs, offset, endOffset, data, text: textOf(data) };
     if (more.truncated === true) line.truncated = true;
     seq += 1;
     return { line };
@@ -149,8 +148,7 @@ class LazyLine implements Line {
   readonly atMs: number;
   readonly offset: number;
   readonly endOffset: number;
-  readonly initial: number;
-  readonly #data: Buffer;
+  readonly data: Buffer;
 
   constructor(
     seq: number,
@@ -158,7 +156,6 @@ class LazyLine implements Line {
     atMs: number,
     offset: number,
     endOffset: number,
-    initial: number,
     data: Buffer,
   ) {
     this.seq = seq;
@@ -166,12 +163,11 @@ class LazyLine implements Line {
     this.atMs = atMs;
     this.offset = offset;
     this.endOffset = endOffset;
-    this.initial = initial;
-    this.#data = data;
+    this.data = data;
   }
 
   get text(): string {
-    return textOf(this.#data);
+    return textOf(this.data);
   }
 }
 

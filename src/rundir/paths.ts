@@ -22,6 +22,8 @@ export const attemptFiles = {
   start: 'start',
   exit: 'exit',
   drained: 'drained',
+  /** `$RUNYARD_METRICS`: what a trainer that knows of us appends to. */
+  metrics: 'metrics.in.jsonl',
 } as const;
 
 export function runDir(home: string, runId: string): string {

@@ -9,6 +9,8 @@ export function readSpec(dir: string): {
   artifacts: string[];
   stall_ms: number | null;
   kill_patience_ms: number;
+  /** Formats of files in which points are looked for; null or left out: all. */
+  formats?: string[] | null;
 } {
   return JSON.parse(fs.readFileSync(path.join(dir, attemptFiles.spec), 'utf8'));
 }

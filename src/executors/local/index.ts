@@ -203,7 +203,7 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
       RUNYARD_RUN_ID: spec.runId,
       RUNYARD_ATTEMPT: String(spec.attempt),
       RUNYARD_RUN_DIR: dir,
-      RUNYARD_METRICS: path.join(dir, 'metrics.in.jsonl'),
+      RUNYARD_METRICS: path.join(dir, attemptFiles.metrics),
     },
     env_unset: spec.envUnset,
     segment_bytes: segmentBytes,

@@ -1,0 +1,177 @@
+/**
+ * Finds the files into which the attempt writes points: those that its processes hold open, and, for
+ * what is closed again at once or was over too soon, those that appeared meanwhile and are nobody else's.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { formatOf } from '../capture/index.ts';
+import { descendantsOf, groupMembers, writtenByOthers, writtenFiles } from '../processes/index.ts';
+import { isAlive, judge, readClaim, readLaunch } from '../rundir/index.ts';
+import type { Claims } from './claims.ts';
+import { type Candidate, candidateAt, searchBelow } from './search.ts';
+
+export type Discovered = Candidate & {
+  /** What was in it before the attempt is not the attempt's. */
+  from: number;
+};
+
+export type Discovery = {
+  /** Looks at open files when it is time to, and now and then at the directory. */
+  look(): void;
+  /** A last look at the directory. */
+  finish(): void;
+  close(): void;
+};
+
+export type DiscoveryOptions = {
+  dir: string;
+  cwd: string;
+  claims: Claims;
+  /** Null: all. */
+  formats: readonly string[] | null;
+  onFile: (found: Discovered) => void;
+  onNote: (text: string) => void;
+  nowMs?: () => number;
+};
+
+/** Open files are looked at soon after a start or a sign of change, then ever more seldom. */
+const lookMs = { first: 30, most: 2000 };
+/** Something new in a directory makes looks frequent again, but no more often than this. */
+const signMs = 1000;
+/** The directory itself is looked through this often while the attempt lives, and then at its end. */
+const searchMs = 15_000;
+const entriesMost = { meanwhile: 2000, end: 20_000 };
+/** Where scripts make their directories, one for each run. */
+const usualPlaces = ['', 'runs', 'wandb', 'logs', 'results', 'outputs'];
+/** File systems keep time in coarser steps than clocks. */
+const slackMs = 20;
+
+export function createDiscovery(options: DiscoveryOptions): Discovery {
+  const { dir, cwd, claims, onFile, onNote } = options;
+  const now = options.nowMs ?? (() => performance.now());
+  const known = new Set<string>();
+  const told = new Set<string>();
+  let pauseMs = lookMs.first;
+  let dueAt = 0;
+  let searchAt = now() + searchMs;
+  let signedAt = Number.NEGATIVE_INFINITY;
+  const wanted = (file: string): boolean => {
+    const format = formatOf(file);
+    if (format === null || known.has(file) || file.startsWith(`${dir}${path.sep}out.`))
+      return false;
+    return options.formats?.includes(format) ?? true;
+  };
+  const watches = watch(cwd, () => {
+    if (now() - signedAt < signMs) return;
+    signedAt = now();
+    pauseMs = lookMs.first;
+    dueAt = Math.min(dueAt, now() + pauseMs);
+  });
+
+  const take = (candidate: Candidate): void => {
+    const { file, bornMs, size } = candidate;
+    known.add(file);
+    claims.claim(candidate);
+    const before = claims.sizeBefore(file);
+    const isOld = bornMs > 0 && bornMs < claims.sinceMs - slackMs;
+    // It was there, but nobody knows how large: what came before this moment may be another's.
+    const from = before ?? (isOld ? size : 0);
+    if (before === undefined && isOld)
+      onNote(`${file} is older than the attempt: what is in it by now is left out`);
+    onFile({ ...candidate, from: Math.min(from, size) });
+  };
+
+  const lookAtOpen = (): void => {
+    for (const file of writtenFiles(processesOf(dir), wanted)) {
+      const candidate = candidateAt(file);
+      if (candidate !== null) take(candidate);
+    }
+  };
+
+  const search = (most: number): void => {
+    const { found, cut } = searchBelow(cwd, most);
+    const tell = (text: string): void => {
+      if (!told.has(text)) onNote(text);
+      told.add(text);
+    };
+    const since = claims.sinceMs - slackMs;
+    const fresh = found.filter(
+      ({ file, modifiedMs, bornMs }) =>
+        wanted(file) &&
+        modifiedMs >= since &&
+        (bornMs === 0 || bornMs >= since || claims.sizeBefore(file) !== undefined),
+    );
+    if (cut && most === entriesMost.end)
+      tell(`${cwd} holds more than ${most} files: not all were looked at for points`);
+    if (fresh.length === 0) return;
+    const neighbours = claims.neighbours();
+    const held = writtenByOthers(new Set(processesOf(dir)), new Set(fresh.map(({ file }) => file)));
+    for (const candidate of fresh) {
+      const { file, id } = candidate;
+      if (held.has(file) || neighbours.some(({ files }) => files.has(id))) continue;
+      // Another run may have written it and closed it again. Better no point than somebody else's.
+      const shared = neighbours.some((other) => isWithin(file, other.cwd));
+      if (shared) tell(`${file} may be of another run in ${cwd}, and is left out`);
+      else take(candidate);
+    }
+  };
+
+  return {
+    look() {
+      if (now() < dueAt) return;
+      lookAtOpen();
+      if (now() >= searchAt) {
+        search(entriesMost.meanwhile);
+        searchAt = now() + searchMs;
+      }
+      dueAt = now() + pauseMs;
+      pauseMs = Math.min(lookMs.most, pauseMs * 2);
+    },
+    finish() {
+      lookAtOpen();
+      search(entriesMost.end);
+    },
+    close() {
+      for (const watcher of watches()) watcher.close();
+    },
+  };
+}
+
+/** All processes of the attempt that live, as far as recorder, trainer and control group tell. */
+function processesOf(dir: string): number[] {
+  const verdict = judge(dir);
+  const trainer = 'trainer' in verdict ? verdict.trainer : null;
+  const cgroup = readLaunch(dir)?.cgroup ?? null;
+  const roots = [readClaim(dir), trainer]
+    .filter((each) => each !== null)
+    .filter((each) => isAlive(each));
+  const below = roots.flatMap(({ pid }) => descendantsOf(pid));
+  return [...new Set([...below, ...(cgroup === null ? [] : groupMembers(cgroup))])];
+}
+
+function isWithin(file: string, root: string): boolean {
+  return file.startsWith(root.endsWith(path.sep) ? root : `${root}${path.sep}`);
+}
+
+/** Tells of new names in the usual places. There are few watches for all: without one, looks are seldom. */
+function watch(cwd: string, sign: () => void): () => fs.FSWatcher[] {
+  const watchers = new Map<string, fs.FSWatcher>();
+  const begin = (): void => {
+    for (const place of usualPlaces) {
+      if (watchers.has(place)) continue;
+      try {
+        const watcher = fs.watch(path.join(cwd, place), { persistent: false }, (event) => {
+          if (event !== 'rename') return;
+          begin();
+          sign();
+        });
+        watcher.on('error', () => undefined);
+        watchers.set(place, watcher);
+      } catch {
+        // It is not there yet, or the system has no watches left.
+      }
+    }
+  };
+  begin();
+  return () => [...watchers.values()];
+}
