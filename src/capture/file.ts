@@ -1,6 +1,7 @@
 /** One file in one of the formats, point by point, with a state that is exact behind each of them. */
+import fs from 'node:fs';
 import path from 'node:path';
-import { createJsonlParser, createTableParser, type TableState } from './lines.ts';
+import { createJsonlParser, createTableParser, type TableState, tableStateOf } from './lines.ts';
 import type { Parser, Point } from './point.ts';
 import { createTail, type TailState } from './tail.ts';
 import { parseTfevents } from './tfevents.ts';
@@ -59,6 +60,8 @@ export function createFileReader(
   /** Where the block begins that the held points are of. */
   let before: Omit<FileState, 'done'>;
   let { table = firstTable, done = 0 } = from;
+  if (format === 'csv' && from.table === undefined && (from.offset ?? 0) > 0)
+    table = tableStateOf(firstLineOf(file));
   let held: readonly Point[] = [];
   let given = 0;
   let notes: string[] = [];
@@ -119,4 +122,22 @@ export function createFileReader(
     reopen: tail.close,
     close: tail.close,
   };
+}
+
+const headerBytes = 16 * 1024;
+
+/** Empty when it cannot be read: then there is no header, and rows of numbers without names say nothing. */
+function firstLineOf(file: string): string {
+  try {
+    const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    try {
+      const block = Buffer.alloc(headerBytes);
+      const length = fs.readSync(fd, block, 0, headerBytes, 0);
+      return block.toString('utf8', 0, length).split('\n')[0]?.trim() ?? '';
+    } finally {
+      fs.closeSync(fd);
+    }
+  } catch {
+    return '';
+  }
 }

@@ -111,7 +111,8 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
       if (held.has(file) || neighbours.some(({ files }) => files.has(id))) continue;
       // Another run may have written it and closed it again. Better no point than somebody else's.
       const shared = neighbours.some((other) => isWithin(file, other.cwd));
-      if (shared) tell(`${file} may be of another run in ${cwd}, and is left out`);
+      if (shared)
+        tell(`${file} may be of another run in ${cwd} and is left out; --isolate keeps runs apart`);
       else take(candidate);
     }
   };
