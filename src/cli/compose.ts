@@ -26,6 +26,8 @@ export type SubmitFlags = {
   outputLimit?: string;
   isolate?: boolean;
   artifact?: string[];
+  preset?: string;
+  wandb?: string;
 };
 
 export type Composed = {
@@ -77,7 +79,7 @@ export async function compose(input: {
 }
 
 function options(flags: SubmitFlags): Record<string, unknown> {
-  const { name, project, group, tag, note, gpus, isolate, artifact } = flags;
+  const { name, project, group, tag, note, gpus, isolate, artifact, preset, wandb } = flags;
   const seconds = (text: string | undefined, option: string) =>
     text === undefined ? undefined : parseSeconds(text, option);
   const given = {
@@ -88,6 +90,8 @@ function options(flags: SubmitFlags): Record<string, unknown> {
     tags: tag,
     artifacts: artifact,
     isolate,
+    preset,
+    wandb,
     gpus: gpus === undefined ? undefined : wholeNumber(gpus, '--gpus'),
     time_limit_s: seconds(flags.timeLimit, '--time-limit'),
     stall_limit_s: seconds(flags.stallLimit, '--stall-limit'),

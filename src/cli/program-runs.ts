@@ -176,7 +176,9 @@ function withRunOptions(command: Command): Command {
     .option('--stall-limit <time>', 'without output and metrics, then it is stopped')
     .option('--output-limit <MiB>', 'output kept on disk')
     .option('--isolate', 'give each attempt a working directory of its own')
-    .option('--artifact <glob>', 'keep these files at the end', collect);
+    .option('--artifact <glob>', 'keep these files at the end', collect)
+    .option('--preset <kind>', 'cleanrl or corl: where its points and files are')
+    .option('--wandb <mode>', 'offline: wandb writes files, and its points are read from them');
 }
 
 function isGroup(ref: string | undefined): boolean {

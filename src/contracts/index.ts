@@ -35,6 +35,7 @@ export {
   toStatus,
   toStruct,
 } from './grpc.ts';
+export { type CapturePlan, captureEnv, capturePlan } from './presets.ts';
 export { validatorOf, violationsOf } from './schemas.ts';
 export {
   loadSettings,

@@ -17,6 +17,9 @@ export type AttemptSpec = {
   /** Below which it gets a directory for temporary files; left out: it gets none of its own. */
   readonly tempBase?: string;
   readonly artifacts: readonly string[];
+  /** Formats of files in which points are looked for, and what names of printed ones begin with. */
+  readonly formats?: readonly string[] | null;
+  readonly printed?: readonly string[] | null;
   readonly outputLimitBytes: number;
   /** Without output and metrics for this long it counts as stalled; null: never. */
   readonly stallMs: number | null;

@@ -22,6 +22,7 @@ import { createPace } from './pace.ts';
 import { createPointQueue, type FoundPoint, type PointQueue } from './point-queue.ts';
 import { createPrintedPoints, type PrintedPoints } from './printed.ts';
 import { createSources } from './sources.ts';
+import { printedNames } from './spec.ts';
 
 /** A point, as far as it is of interest at once. */
 export type Found = Pick<FoundPoint, 'key' | 'value'>;
@@ -60,7 +61,8 @@ export function createFeed(options: FeedOptions): Feed {
   const counts = { lines: 0, points: 0 };
   let reader: OutputReader | null = null;
   let splitter: LineSplitter = createLineSplitter();
-  let printed: PrintedPoints = createPrintedPoints(attempt);
+  const names = printedNames(dir);
+  let printed: PrintedPoints = createPrintedPoints(attempt, names);
   let queue: PointQueue = createPointQueue(1);
   /** From where output is read again, and the first line that was not searched for points. */
   let position = { state: firstState, line: 1 };
@@ -79,7 +81,7 @@ export function createFeed(options: FeedOptions): Feed {
     const isBehind = log !== null && log.state.next_seq < points.state.next_seq;
     const start = log === null ? firstState : isBehind ? log.state : points.state;
     splitter = createLineSplitter(start, { lazy: true });
-    printed = createPrintedPoints(attempt, points.printed);
+    printed = createPrintedPoints(attempt, names, points.printed);
     queue = createPointQueue(points.next_point);
     position = { state: points.state, line: points.line };
     ended = false;

@@ -14,7 +14,12 @@ export type PrintedPoints = {
 const signs = [0x3d, 0x3a, 0x7c];
 const newline = 10;
 
-export function createPrintedPoints(attempt: number, from?: PatternState): PrintedPoints {
+/** `names`: what names have to begin with; null: any. */
+export function createPrintedPoints(
+  attempt: number,
+  names: readonly string[] | null,
+  from?: PatternState,
+): PrintedPoints {
   const patterns: Patterns = createPatterns(from);
   /** Whether there was a sign in what a line of the record may have been begun with, or in itself. */
   let carried = false;
@@ -30,7 +35,9 @@ export function createPrintedPoints(attempt: number, from?: PatternState): Print
     of(line) {
       if (line.stream !== 'stdout' || !signed || !hasSign(line.data)) return [];
       const { offset, atMs } = line;
-      const found = patterns.pointsOf(line.text);
+      const found = patterns
+        .pointsOf(line.text)
+        .filter(({ key }) => names === null || names.some((name) => key.startsWith(name)));
       return found.map((point, index) => {
         // A line may name one thing twice.
         const again = found.slice(0, index).filter(({ key }) => key === point.key).length;

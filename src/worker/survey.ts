@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { createLineSplitter, createOutputReader, type SplitterState } from '../rundir/index.ts';
 import type { Found } from './feed.ts';
 import { createPrintedPoints } from './printed.ts';
+import { printedNames } from './spec.ts';
 
 /** Reads from `state` to the end, publishing nothing. */
 export async function surveyOutput(
@@ -12,7 +13,7 @@ export async function surveyOutput(
 ): Promise<{ lines: number; points: number }> {
   const reader = createOutputReader(dir, state.restart, state.used, { lend: true });
   const splitter = createLineSplitter(state, { lazy: true });
-  const printed = createPrintedPoints(1);
+  const printed = createPrintedPoints(1, printedNames(dir));
   const counts = { lines: 0, points: 0 };
   const add = (pieces: ReturnType<typeof splitter.push>): void => {
     for (const piece of pieces) {

@@ -192,3 +192,42 @@ test('what one of two runs in a directory wrote and closed again is guessed of n
   // Once nobody of that time lives any more, nobody needs to know what was whose.
   assert.deepEqual(fs.readdirSync(path.join(yard.home, 'capture')), []);
 });
+
+test('`from runyard import log`, beside what the user has on the path of Python', async () => {
+  await using yard = await startYard();
+  const cwd = path.join(yard.home, 'project');
+  const own = path.join(yard.home, 'own');
+  fs.mkdirSync(own);
+  fs.writeFileSync(path.join(own, 'mine.py'), 'value = 4\n');
+  const script = `from runyard import log
+import mine
+log({"a": mine.value, "n": {"x": float("nan")}, "text": "5"}, step=2**53 + 1)
+log(b=float("-inf"))`;
+  const config = { env: { PYTHONPATH: own } };
+  const run = await submit(yard, cwd, ['python3', '-c', script], config);
+  await ended(yard, run);
+  await holds(yard, run, 'runyard', [
+    ['a', '9007199254740993', 4],
+    ['b', 'null', '-Infinity'],
+    ['n.x', '9007199254740993', 'NaN'],
+  ]);
+});
+
+test('a preset says where points are: nothing else is taken for one', async () => {
+  await using yard = await startYard();
+  const cwd = path.join(yard.home, 'project');
+  const script = `echo "global_step=5, episodic_return=[7.]"; echo "lr=3 $WANDB_MODE" | tee mode.txt
+mkdir -p runs/a; cat "$0" > runs/a/events.out.tfevents.1.host; printf 'step,loss\\n1,2\\n' > progress.csv`;
+  const run = await submit(yard, cwd, ['sh', '-c', script, tfevents], { preset: 'cleanrl' });
+  await ended(yard, run);
+  await holds(yard, run, 'tensorboard', expected('tensorboardx'));
+  await holds(yard, run, 'stdout', [['charts/episodic_return', '5', 7]]);
+  await holds(yard, run, 'csv', []);
+  assert.equal(fs.readFileSync(path.join(cwd, 'mode.txt'), 'utf8'), 'lr=3 offline\n');
+  const { artifact_manifest: manifest } = await yard.client.get(run);
+  const { artifacts } = JSON.parse(fs.readFileSync(manifest, 'utf8'));
+  assert.deepEqual(
+    artifacts.map(({ name }: { name: string }) => name),
+    ['runs/a/events.out.tfevents.1.host'],
+  );
+});

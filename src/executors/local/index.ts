@@ -180,6 +180,8 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
       cwd,
       temp,
       artifacts: spec.artifacts,
+      formats: spec.formats ?? null,
+      printed: spec.printed ?? null,
       yard,
       stall_ms: spec.stallMs,
       kill_patience_ms: spec.killPatienceMs,
