@@ -1,13 +1,15 @@
 /**
  * Finds the files into which the attempt writes points: those that its processes hold open, and, for
- * what is closed again at once or was over too soon, those that appeared meanwhile and are nobody else's.
+ * what is closed again at once or was over too soon, those that appeared meanwhile and bear the number of
+ * one of its processes, or can be nobody else's.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import { formatOf } from '../capture/index.ts';
-import { descendantsOf, groupMembers, writtenByOthers, writtenFiles } from '../processes/index.ts';
-import { isAlive, judge, readClaim, readLaunch } from '../rundir/index.ts';
+import { writtenByOthers, writtenFiles } from '../processes/index.ts';
+import { processStat } from '../rundir/index.ts';
 import type { Claims } from './claims.ts';
+import { createMembers } from './members.ts';
 import { type Candidate, candidateAt, searchBelow } from './search.ts';
 
 export type Discovered = Candidate & {
@@ -38,8 +40,9 @@ export type DiscoveryOptions = {
 const lookMs = { first: 30, most: 2000 };
 /** Something new in a directory makes looks frequent again, but no more often than this. */
 const signMs = 1000;
-/** The directory itself is looked through this often while the attempt lives, and then at its end. */
-const searchMs = 15_000;
+/** The directory itself is searched likewise, for at most a fiftieth of the time; and at the end. */
+const searchMs = { first: 200, most: 15_000 };
+const searchShare = 1 / 50;
 const entriesMost = { meanwhile: 2000, end: 20_000 };
 /** Where scripts make their directories, one for each run. */
 const usualPlaces = ['', 'runs', 'wandb', 'logs', 'results', 'outputs'];
@@ -53,8 +56,12 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   const told = new Set<string>();
   let pauseMs = lookMs.first;
   let dueAt = 0;
-  let searchAt = now() + searchMs;
+  let searchPauseMs = searchMs.first;
+  let searchAt = now() + searchPauseMs;
+  const members = createMembers(dir);
   let signedAt = Number.NEGATIVE_INFINITY;
+  /** The last search. */
+  let tookMs = 0;
   const wanted = (file: string): boolean => {
     const format = formatOf(file);
     if (format === null || known.has(file) || file.startsWith(`${dir}${path.sep}out.`))
@@ -66,6 +73,8 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     signedAt = now();
     pauseMs = lookMs.first;
     dueAt = Math.min(dueAt, now() + pauseMs);
+    searchPauseMs = Math.max(searchMs.first, tookMs / searchShare);
+    searchAt = Math.min(searchAt, now() + searchPauseMs);
   });
 
   const take = (candidate: Candidate): void => {
@@ -82,13 +91,14 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   };
 
   const lookAtOpen = (): void => {
-    for (const file of writtenFiles(processesOf(dir), wanted)) {
+    for (const file of writtenFiles(members.live(), wanted)) {
       const candidate = candidateAt(file);
       if (candidate !== null) take(candidate);
     }
   };
 
   const search = (most: number): void => {
+    const isLast = most === entriesMost.end;
     const { found, cut } = searchBelow(cwd, most);
     const tell = (text: string): void => {
       if (!told.has(text)) onNote(text);
@@ -101,19 +111,27 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
         modifiedMs >= since &&
         (bornMs === 0 || bornMs >= since || claims.sizeBefore(file) !== undefined),
     );
-    if (cut && most === entriesMost.end)
+    if (cut && isLast)
       tell(`${cwd} holds more than ${most} files: not all were looked at for points`);
     if (fresh.length === 0) return;
     const neighbours = claims.neighbours();
-    const held = writtenByOthers(new Set(processesOf(dir)), new Set(fresh.map(({ file }) => file)));
+    const ours = new Set(members.live());
+    const held = writtenByOthers(ours, new Set(fresh.map(({ file }) => file)));
     for (const candidate of fresh) {
       const { file, id } = candidate;
+      const maker = makerOf(file);
+      if (maker !== null && members.seen(maker)) {
+        take(candidate);
+        continue;
+      }
+      if (maker !== null && processStat(maker)?.dead === false) continue;
       if (held.has(file) || neighbours.some(({ files }) => files.has(id))) continue;
       // Another run may have written it and closed it again. Better no point than somebody else's.
       const shared = neighbours.some((other) => isWithin(file, other.cwd));
-      if (shared)
+      // A neighbour may still show that it is its own.
+      if (shared && isLast)
         tell(`${file} may be of another run in ${cwd} and is left out; --isolate keeps runs apart`);
-      else take(candidate);
+      if (!shared) take(candidate);
     }
   };
 
@@ -122,8 +140,11 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
       if (now() < dueAt) return;
       lookAtOpen();
       if (now() >= searchAt) {
+        const from = now();
         search(entriesMost.meanwhile);
-        searchAt = now() + searchMs;
+        tookMs = now() - from;
+        searchAt = now() + Math.max(searchPauseMs, tookMs / searchShare);
+        searchPauseMs = Math.min(searchMs.most, searchPauseMs * 2);
       }
       dueAt = now() + pauseMs;
       pauseMs = Math.min(lookMs.most, pauseMs * 2);
@@ -138,16 +159,13 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   };
 }
 
-/** All processes of the attempt that live, as far as recorder, trainer and control group tell. */
-function processesOf(dir: string): number[] {
-  const verdict = judge(dir);
-  const trainer = 'trainer' in verdict ? verdict.trainer : null;
-  const cgroup = readLaunch(dir)?.cgroup ?? null;
-  const roots = [readClaim(dir), trainer]
-    .filter((each) => each !== null)
-    .filter((each) => isAlive(each));
-  const below = roots.flatMap(({ pid }) => descendantsOf(pid));
-  return [...new Set([...below, ...(cgroup === null ? [] : groupMembers(cgroup))])];
+/**
+ * The process that made an event file, where its name says so, as that of torch and TensorFlow does. Their
+ * writers open and close the file for each flush, so that nobody is ever seen with it.
+ */
+function makerOf(file: string): number | null {
+  const pid = /tfevents\.\d+\..*\.(\d+)\.\d+(?:\.v2)?$/.exec(path.basename(file))?.[1];
+  return pid === undefined ? null : Number(pid);
 }
 
 function isWithin(file: string, root: string): boolean {

@@ -117,32 +117,33 @@ test('points come while the file grows; killed workers leave no gap and no point
   await holds(yard, run, 'wandb', expected('history'));
 });
 
-test('two runs in one directory, at once: each gets what it wrote itself', async () => {
-  await using yard = await startYard();
-  const cwd = path.join(yard.home, 'project');
-  const go = path.join(yard.home, 'go');
-  const run = (name: string, file: string, end: string) =>
-    submit(yard, cwd, [
-      'python3',
-      replay,
-      end,
-      file,
-      `runs/${name}/events.out.tfevents.${name}`,
-      '9',
-    ]);
-  const tensors = path.join(fixtures, 'capture/tensors.tfevents');
-  const long = await run('long', tfevents, go);
-  const other = await run('other', tensors, `${go}.other`);
-  for (const end of [go, `${go}.other`]) fs.writeFileSync(`${end}.half`, '');
-  for (const each of [long, other])
-    await until(async () => (await messages(yard, each)).length > 0, 'points of both');
-  fs.writeFileSync(`${go}.other`, '');
-  await ended(yard, other);
-  fs.writeFileSync(go, '');
-  await ended(yard, long);
-  await holds(yard, long, undefined, expected('tensorboardx'));
-  await holds(yard, other, undefined, expected('tensors'));
-});
+// torch's writer opens and closes its file for each flush, and has its number in the name of the file.
+for (const [how, ending] of [
+  ['hold their files open', ''],
+  ['open them for each flush', '.PID.0'],
+]) {
+  test(`two runs in one directory, at once, that ${how}: each gets what it wrote itself`, async () => {
+    await using yard = await startYard();
+    const cwd = path.join(yard.home, 'project');
+    const go = path.join(yard.home, 'go');
+    const run = (name: string, file: string, end: string) => {
+      const to = `runs/${name}/events.out.tfevents.1.${name}${ending}`;
+      return submit(yard, cwd, ['python3', replay, end, file, to, '9']);
+    };
+    const tensors = path.join(fixtures, 'capture/tensors.tfevents');
+    const long = await run('long', tfevents, go);
+    const other = await run('other', tensors, `${go}.other`);
+    for (const end of [go, `${go}.other`]) fs.writeFileSync(`${end}.half`, '');
+    const has = async (each: string) => (await valuesOf(yard, each, 'tensorboard')).length > 0;
+    for (const each of [long, other]) await until(() => has(each), 'points of a live run');
+    fs.writeFileSync(`${go}.other`, '');
+    await ended(yard, other);
+    fs.writeFileSync(go, '');
+    await ended(yard, long);
+    await holds(yard, long, undefined, expected('tensorboardx'));
+    await holds(yard, other, undefined, expected('tensors'));
+  });
+}
 
 test('tables and JSON lines that are opened for each line, and $RUNYARD_METRICS', async () => {
   await using yard = await startYard();
