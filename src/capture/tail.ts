@@ -23,6 +23,8 @@ export type Tail = {
 
 /** A record larger than this is passed over by the formats that can. */
 const blockBytes = 1 << 20;
+/** So much is read at a time, unless nothing whole is in it: small records become many points. */
+const readBytes = 1 << 17;
 /** One for all: what is read of it is looked at before anything else is read. */
 let shared: Buffer | null = null;
 
@@ -64,10 +66,14 @@ export function createTail(
       if (size <= offset) return null;
       shared ??= Buffer.allocUnsafe(blockBytes);
       const block = shared;
-      const length = fs.readSync(opened, block, 0, blockBytes, offset);
-      if (length === 0) return null;
-      const parsed = parse(block.subarray(0, length), offset, length === blockBytes);
-      if (parsed.used === 0 && (parsed.skip ?? 0) === 0) return null;
+      let parsed: Parsed | null = null;
+      for (const most of [readBytes, blockBytes]) {
+        const length = fs.readSync(opened, block, 0, most, offset);
+        parsed = parse(block.subarray(0, length), offset, length === blockBytes);
+        const isUsed = parsed.used > 0 || (parsed.skip ?? 0) > 0;
+        if (isUsed || length < most) break;
+      }
+      if (parsed === null || (parsed.used === 0 && (parsed.skip ?? 0) === 0)) return null;
       advance(parsed);
       return parsed;
     },

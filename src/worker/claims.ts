@@ -24,8 +24,9 @@ export type Claims = {
 type Head = { dir: string; cwd: string; since_ms: number; before: Record<string, number> };
 type Note = Head & { files: Set<string>; doneMs: number | null };
 
-/** Looked through before the trainer starts: a moment's work. */
-const beforeEntries = 500;
+/** Looked through before the trainer starts, which waits for it: less than a millisecond. */
+const beforeEntries = 200;
+const beforeDepth = 1;
 const beforeFiles = 200;
 /** After its last output a worker has this long to say that it is done; then nobody waits for it. */
 const lateMs = 15 * 60_000;
@@ -78,7 +79,7 @@ export function openClaims(options: {
 }
 
 function begin(file: string, head: Head): Note {
-  const { found } = searchBelow(head.cwd, beforeEntries);
+  const { found } = searchBelow(head.cwd, beforeEntries, { depthMost: beforeDepth });
   const before = Object.fromEntries(
     found.slice(0, beforeFiles).map((candidate) => [candidate.file, candidate.size]),
   );

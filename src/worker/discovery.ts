@@ -43,7 +43,7 @@ const signMs = 1000;
 /** The directory itself is searched likewise, for at most a fiftieth of the time; and at the end. */
 const searchMs = { first: 200, most: 15_000 };
 const searchShare = 1 / 50;
-const entriesMost = { meanwhile: 2000, end: 20_000 };
+const entriesMost = { meanwhile: 2000, end: 10_000 };
 /** Where scripts make their directories, one for each run. */
 const usualPlaces = ['', 'runs', 'wandb', 'logs', 'results', 'outputs'];
 /** File systems keep time in coarser steps than clocks. */
@@ -55,7 +55,7 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   const known = new Set<string>();
   const told = new Set<string>();
   let pauseMs = lookMs.first;
-  let dueAt = 0;
+  let dueAt = now() + pauseMs;
   let searchPauseMs = searchMs.first;
   let searchAt = now() + searchPauseMs;
   const members = createMembers(dir);
@@ -68,14 +68,15 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
       return false;
     return options.formats?.includes(format) ?? true;
   };
-  const watches = watch(cwd, () => {
+  let watchers: (() => fs.FSWatcher[]) | null = null;
+  const sign = (): void => {
     if (now() - signedAt < signMs) return;
     signedAt = now();
     pauseMs = lookMs.first;
     dueAt = Math.min(dueAt, now() + pauseMs);
     searchPauseMs = Math.max(searchMs.first, tookMs / searchShare);
     searchAt = Math.min(searchAt, now() + searchPauseMs);
-  });
+  };
 
   const take = (candidate: Candidate): void => {
     const { file, bornMs, size } = candidate;
@@ -99,7 +100,8 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
 
   const search = (most: number): void => {
     const isLast = most === entriesMost.end;
-    const { found, cut } = searchBelow(cwd, most);
+    // Of the yard's own runs only their own workers know what is in them.
+    const { found, cut } = searchBelow(cwd, most, { except: path.resolve(dir, '../../..') });
     const tell = (text: string): void => {
       if (!told.has(text)) onNote(text);
       told.add(text);
@@ -138,6 +140,8 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   return {
     look() {
       if (now() < dueAt) return;
+      // Not before the trainer was started: it should not wait for this.
+      watchers ??= watch(cwd, sign);
       lookAtOpen();
       if (now() >= searchAt) {
         const from = now();
@@ -154,7 +158,7 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
       search(entriesMost.end);
     },
     close() {
-      for (const watcher of watches()) watcher.close();
+      for (const watcher of watchers?.() ?? []) watcher.close();
     },
   };
 }

@@ -19,13 +19,19 @@ export type Search = {
 
 /** Directories that hold programs, never results; hidden ones too. */
 const passedOver = new Set(['node_modules', 'site-packages', '__pycache__', 'venv', 'env']);
-const depthMost = 6;
+const deepest = 6;
 
 /**
  * Files below `root` with a name of one of the formats. Directories that were changed last come first, so
- * that among thousands of old runs the new ones are found within `entriesMost`. Links are not followed.
+ * that among thousands of old runs the new ones are found within `entriesMost`. Links are not followed, and
+ * the directory `except` is not entered.
  */
-export function searchBelow(root: string, entriesMost: number): Search {
+export function searchBelow(
+  root: string,
+  entriesMost: number,
+  { depthMost, except }: { depthMost?: number; except?: string } = {},
+): Search {
+  const levels = depthMost ?? deepest;
   const found: Candidate[] = [];
   let waiting = [{ dir: root, depth: 0, changedMs: 0 }];
   let left = entriesMost;
@@ -42,9 +48,10 @@ export function searchBelow(root: string, entriesMost: number): Search {
           const candidate = candidateAt(file);
           if (candidate !== null) found.push(candidate);
         }
-        if (!entry.isDirectory() || depth === depthMost) continue;
+        if (!entry.isDirectory() || depth === levels || file === except) continue;
         if (entry.name.startsWith('.') || passedOver.has(entry.name)) continue;
-        const changedMs = statOf(file)?.mtimeMs ?? 0;
+        // The last level is not put in order: to ask each directory costs more than to read a few.
+        const changedMs = depth + 1 < levels ? (statOf(file)?.mtimeMs ?? 0) : 0;
         waiting.push({ dir: file, depth: depth + 1, changedMs });
       }
     }
