@@ -20,6 +20,9 @@ const expected = (name: string): Value[] =>
 const messages = (yard: Yard, run: string): Promise<MetricsMessage[]> =>
   stored<MetricsMessage>(yard, 'METRICS', run);
 
+const notesOf = async (yard: Yard, run: string): Promise<string[]> =>
+  (await messages(yard, run)).flatMap(({ notes = [] }) => notes);
+
 /** What a source gave, in the order in which its own reader lists it. Checks that all is there once. */
 async function valuesOf(yard: Yard, run: string, source?: string): Promise<Value[]> {
   const found = await messages(yard, run);
@@ -84,7 +87,7 @@ test('a trainer that is over at once: all scalars of its event file and its wand
   await ended(yard, run);
   await holds(yard, run, 'tensorboard', expected('tensorboardx'));
   await holds(yard, run, 'wandb', expected('history'));
-  const notes = (await messages(yard, run)).flatMap(({ notes: of = [] }) => of);
+  const notes = await notesOf(yard, run);
   for (const kind of ['image img', 'histogram h', 'text hyperparameters'])
     assert.ok(
       notes.some((note) => note.includes(kind)),
@@ -188,10 +191,11 @@ test('what one of two runs in a directory wrote and closed again is guessed of n
   await ended(yard, long);
   await holds(yard, long, undefined, expected('tensorboardx'));
   await holds(yard, short, undefined, []);
-  const notes = (await messages(yard, short)).flatMap(({ notes: of = [] }) => of);
-  assert.match(notes.join(), /progress\.csv may be of another run/);
+  const told = /progress\.csv may be of another run/;
+  await until(async () => told.test((await notesOf(yard, short)).join()), 'the doubt to be told');
   // Once nobody of that time lives any more, nobody needs to know what was whose.
-  assert.deepEqual(fs.readdirSync(path.join(yard.home, 'capture')), []);
+  const place = path.join(yard.home, 'capture');
+  await until(() => fs.readdirSync(place).length === 0, 'claims to be removed');
 });
 
 test('`from runyard import log`, beside what the user has on the path of Python', async () => {
