@@ -79,7 +79,11 @@ export function openClaims(options: {
 }
 
 function begin(file: string, head: Head): Note {
-  const { found } = searchBelow(head.cwd, beforeEntries, { depthMost: beforeDepth });
+  // Once the trainer may have begun, nobody can say any more what was there before it.
+  const hasBegun = fs.existsSync(path.join(head.dir, attemptFiles.start));
+  const { found } = hasBegun
+    ? { found: [] }
+    : searchBelow(head.cwd, beforeEntries, { depthMost: beforeDepth });
   const before = Object.fromEntries(
     found.slice(0, beforeFiles).map((candidate) => [candidate.file, candidate.size]),
   );

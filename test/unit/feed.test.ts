@@ -157,4 +157,13 @@ async function live(home: string, steps: [number, number, number][], faults: Fau
     logs.messages.flatMap(({ lines = [] }) => lines.map(({ seq }) => seq)),
     upTo(line),
   );
+
+  // A stream that was lost is filled again by whoever comes next: with the same points, by their ids.
+  metrics.messages.length = 0;
+  fs.writeFileSync(path.join(dir, 'start'), '');
+  feed = begin();
+  while (!(await attempt(end)));
+  feed.close();
+  const again = metrics.messages.flatMap((message) => message.points ?? []);
+  assert.deepEqual(again.map(({ id }) => id).sort(), points.map(({ id }) => id).sort());
 }
