@@ -38,7 +38,10 @@ export async function follow(options: {
     const until = AbortSignal.any([signal, done.signal]);
     const key = 'charts/episodic_return';
     for await (const batch of client.metrics(runId, { follow: true, key, signal: until })) {
-      for (const { step, value } of batch.points) points.push({ step: Number(step), value });
+      // The event file has them too, but writes them out late.
+      const isPrinted = ({ source }: { source: string }): boolean => source === 'stdout';
+      for (const { step, value } of batch.points.filter(isPrinted))
+        points.push({ step: Number(step), value });
     }
   };
   const collecting = collectPoints();

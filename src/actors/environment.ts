@@ -1,6 +1,7 @@
 /** The environment that a trainer gets on top of the submitted one. */
 import crypto from 'node:crypto';
 import os from 'node:os';
+import path from 'node:path';
 import { decodeEnv } from '../rundir/index.ts';
 
 /** Variables by which numeric libraries size their thread pools. */
@@ -28,6 +29,24 @@ export function envOf(data: Buffer | null): Readonly<Record<string, string | und
 /** PATH for a run that was submitted with no environment at all. */
 export function defaultSearchPath(): string {
   return process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+}
+
+/** Where `runyard.py` lies, for `from runyard import log`. */
+const helperDir = path.resolve(import.meta.dirname, '../../python');
+
+/**
+ * The helper comes last on Python's path: whatever the user has there goes before it (decision 21). An
+ * empty entry would be the working directory, so none is made.
+ */
+export function withHelper(
+  configured: Readonly<Record<string, string>>,
+  submitted: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const own = configured.PYTHONPATH ?? submitted.PYTHONPATH ?? '';
+  return {
+    ...configured,
+    PYTHONPATH: own === '' ? helperDir : `${own}${path.delimiter}${helperDir}`,
+  };
 }
 
 /** G6: slots are enforced by the masks; a run that holds none sees none. */

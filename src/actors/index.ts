@@ -1,6 +1,6 @@
 export { durable } from './durable.ts';
 export { type EffectDeps, provideRun } from './effects.ts';
-export { envOf, envUnset, trainerEnv } from './environment.ts';
+export { envOf, envUnset, trainerEnv, withHelper } from './environment.ts';
 export { type KnownRunOptions, knownRun } from './known-run.ts';
 export { refOf } from './lookup.ts';
 export { createOrchestrator, type Orchestrator } from './orchestrator.ts';

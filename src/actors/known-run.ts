@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { RunEvent as ApiEvent, TrainRunConfig } from '../contracts/index.ts';
-import { configDigest, validateConfig } from '../contracts/index.ts';
+import { capturePlan, configDigest, validateConfig } from '../contracts/index.ts';
 import { type Instant, runMachineVersion } from '../machines/index.ts';
 import type { KnownRun, NewTransition, RunRow } from '../persistence/index.ts';
 import { attemptDir, bootId, runDir, runFiles } from '../rundir/index.ts';
@@ -110,7 +110,7 @@ function judged(base: RunRow, submitted: Submitted, options: KnownRunOptions): K
   for (const number of numbers) {
     const past = pastAttempt(attemptDir(root, base.run_id, number), options);
     attempts.push({ attempt: number, boot_id: past.bootId, generation: past.generation });
-    const wantsArtifacts = (submitted.config.artifacts ?? []).length > 0;
+    const wantsArtifacts = capturePlan(submitted.config).artifacts.length > 0;
     if (!live(retracing, past, { stop, now, wantsArtifacts })) break;
   }
   const at = isoOf(now);

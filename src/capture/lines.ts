@@ -23,7 +23,11 @@ export function createJsonlParser(): Parser {
     if (one) {
       const [number] = numbersIn(record.value);
       if (number === undefined) return [];
-      const { step } = pointsIn(numbersIn({ step: record.step }));
+      // Beyond 2^53 it has to be written as a string.
+      const step =
+        typeof record.step === 'string' && /^-?\d{1,30}$/.test(record.step)
+          ? BigInt(record.step)
+          : pointsIn(numbersIn({ step: record.step })).step;
       return [{ key: String(record.key), value: number[1], step, wallMs: wall }];
     }
     const { wall: _, ...rest } = record;
@@ -34,6 +38,16 @@ export function createJsonlParser(): Parser {
 
 /** What a table's parser has to remember of what was read before. */
 export type TableState = { header: string[] | null; separator: string };
+
+/** What a table's first line says, for who begins in the midst of it. */
+export function tableStateOf(line: string): TableState {
+  let state: TableState = { header: null, separator: ',' };
+  const parse = createTableParser(state, (header) => {
+    state = header;
+  });
+  parse(Buffer.from(`${line}\n`), 0, false);
+  return state;
+}
 
 /** A table with a row of names; another one further down begins a new table. */
 export function createTableParser(

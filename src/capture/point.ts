@@ -15,10 +15,14 @@ export type Point = {
 /** Something in a source that is no point and should not be passed over in silence. */
 export type Note = { readonly place: string; readonly text: string };
 
+/** Something of a source that is no single number: a picture, a histogram, a text. */
+export type Present = { readonly key: string; readonly kind: string };
+
 /** What one look at the bytes of a file gave. */
 export type Parsed = {
   readonly points: readonly Point[];
   readonly notes: readonly Note[];
+  readonly present?: readonly Present[];
   /** Bytes that are done with. What follows is looked at again together with what comes after it. */
   readonly used: number;
   /** Bytes behind those that are of no interest, and may not be there yet. */

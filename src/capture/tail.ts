@@ -1,7 +1,7 @@
 /** Reads a file while it grows, from where somebody else left off, in bounded memory. */
 import fs from 'node:fs';
 import { errnoOf } from '../errors.ts';
-import type { Note, Parsed, Parser, Point } from './point.ts';
+import type { Parsed, Parser } from './point.ts';
 
 /** Where reading goes on. */
 export type TailState = {
@@ -10,9 +10,11 @@ export type TailState = {
   skip: number;
 };
 
-export type Read = { points: readonly Point[]; notes: readonly Note[] };
+export type Read = Pick<Parsed, 'points' | 'notes' | 'present'>;
 
 export type Tail = {
+  /** Holds the file, if it is there, so that it may be removed before it was read. */
+  hold(): void;
   /** What is there now, one block at the most; null when nothing new could be read. */
   read(): Read | null;
   state(): TailState;
@@ -21,6 +23,10 @@ export type Tail = {
 
 /** A record larger than this is passed over by the formats that can. */
 const blockBytes = 1 << 20;
+/** So much is read at a time, unless nothing whole is in it: small records become many points. */
+const readBytes = 1 << 17;
+/** One for all: what is read of it is looked at before anything else is read. */
+let shared: Buffer | null = null;
 
 export function createTail(
   file: string,
@@ -29,11 +35,10 @@ export function createTail(
 ): Tail {
   let { offset, skip } = from;
   let fd: number | null = null;
-  const block = Buffer.allocUnsafe(blockBytes);
-
   const open = (): number | null => {
     try {
-      fd ??= fs.openSync(file, 'r');
+      // What only has the name of a file, and is a pipe, must not make us wait.
+      fd ??= fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
       return fd;
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return null;
@@ -47,6 +52,7 @@ export function createTail(
   };
 
   return {
+    hold: () => void open(),
     read() {
       const opened = open();
       if (opened === null) return null;
@@ -58,12 +64,18 @@ export function createTail(
         if (skip > 0) return null;
       }
       if (size <= offset) return null;
-      const length = fs.readSync(opened, block, 0, blockBytes, offset);
-      if (length === 0) return null;
-      const parsed = parse(block.subarray(0, length), offset, length === blockBytes);
-      if (parsed.used === 0 && (parsed.skip ?? 0) === 0) return null;
+      shared ??= Buffer.allocUnsafe(blockBytes);
+      const block = shared;
+      let parsed: Parsed | null = null;
+      for (const most of [readBytes, blockBytes]) {
+        const length = fs.readSync(opened, block, 0, most, offset);
+        parsed = parse(block.subarray(0, length), offset, length === blockBytes);
+        const isUsed = parsed.used > 0 || (parsed.skip ?? 0) > 0;
+        if (isUsed || length < most) break;
+      }
+      if (parsed === null || (parsed.used === 0 && (parsed.skip ?? 0) === 0)) return null;
       advance(parsed);
-      return { points: parsed.points, notes: parsed.notes };
+      return parsed;
     },
     state: () => ({ offset, skip }),
     close() {

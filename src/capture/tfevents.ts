@@ -5,7 +5,7 @@
  * over; after a broken length the next place is sought where a length and its checksum agree.
  */
 import { maskedCrc32c } from './crc32c.ts';
-import { type Note, nothing, type Parsed, type Parser, type Point } from './point.ts';
+import { type Note, nothing, type Parsed, type Parser, type Point, type Present } from './point.ts';
 import { scalarOf } from './tensor.ts';
 import { fieldsOf, signed } from './wire.ts';
 
@@ -17,8 +17,9 @@ const recordMaxBytes = 8 * 2 ** 20;
 export const parseTfevents: Parser = (data, offset, full) => {
   const points: Point[] = [];
   const notes: Note[] = [];
+  const present: Present[] = [];
   let at = 0;
-  const done = (used: number, skip = 0): Parsed => ({ points, notes, used, skip });
+  const done = (used: number, skip = 0): Parsed => ({ points, notes, present, used, skip });
   while (at + headBytes <= data.length) {
     const length = lengthAt(data, at);
     const place = String(offset + at);
@@ -40,7 +41,7 @@ export const parseTfevents: Parser = (data, offset, full) => {
     const body = data.subarray(at + headBytes, at + headBytes + length);
     const sum = data.readUInt32LE(at + headBytes + length);
     if (maskedCrc32c(body) !== sum) notes.push({ place, text: 'a record has a wrong checksum' });
-    else readEvent(body, place, points, notes);
+    else readEvent(body, place, { points, notes, present });
     at += whole;
   }
   return at === 0 ? nothing : done(at);
@@ -66,7 +67,9 @@ function isZero(data: Buffer): boolean {
 
 type Event = { wallMs: number | null; step: bigint };
 
-function readEvent(data: Buffer, place: string, points: Point[], notes: Note[]): void {
+type Finds = { points: Point[]; notes: Note[]; present: Present[] };
+
+function readEvent(data: Buffer, place: string, { points, notes, present }: Finds): void {
   try {
     const event: Event = { wallMs: null, step: 0n };
     const values: Buffer[] = [];
@@ -79,7 +82,9 @@ function readEvent(data: Buffer, place: string, points: Point[], notes: Note[]):
       const found = readValue(value);
       // An event may hold several values of one name.
       const at = values.length === 1 ? place : `${place}.${index}`;
-      if (found !== null) points.push({ ...found, ...event, place: at });
+      if (found === null) continue;
+      if ('value' in found) points.push({ ...found, ...event, place: at });
+      else present.push(found);
     }
   } catch (error) {
     notes.push({ place, text: `a record is no event: ${String(error)}` });
@@ -91,19 +96,29 @@ function valuesOf(summary: Buffer): Buffer[] {
   return [...fieldsOf(summary)].filter(({ number }) => number === 1).map(({ bytes }) => bytes);
 }
 
-/** Summary.Value: tag, and a plain number or a tensor that holds one. Null for pictures, texts, … */
-function readValue(message: Buffer): { key: string; value: number } | null {
+/** Fields of Summary.Value that hold something else. */
+const others: Readonly<Record<number, string>> = { 4: 'image', 5: 'histogram', 6: 'audio' };
+/** Names under which the plugins of TensorBoard keep what is no scalar. */
+const plugins: Readonly<Record<string, string>> = { images: 'image', histograms: 'histogram' };
+
+/** Summary.Value: tag, and a plain number or a tensor that holds one; else what it is. */
+function readValue(message: Buffer): { key: string; value: number } | Present | null {
   let key = '';
   let value: number | null = null;
   let plugin = '';
+  let kind = '';
   for (const { number, bytes } of fieldsOf(message)) {
     if (number === 1) key = bytes.toString('utf8');
     if (number === 2) value = bytes.readFloatLE(0);
     if (number === 8) value = scalarOf(bytes);
     if (number === 9) plugin = pluginOf(bytes);
+    kind ||= others[number] ?? '';
   }
+  if (key === '') return null;
   const isScalar = plugin === '' || plugin === 'scalars';
-  return key === '' || value === null || !isScalar ? null : { key, value };
+  if (value !== null && isScalar) return { key, value };
+  // A scalar's tensor with something else in it has no kind of its own.
+  return { key, kind: kind || (plugins[plugin] ?? (isScalar ? 'tensor' : plugin)) };
 }
 
 /** SummaryMetadata.plugin_data.plugin_name */

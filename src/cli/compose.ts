@@ -27,6 +27,8 @@ export type SubmitFlags = {
   isolate?: boolean;
   artifact?: string[];
   moveArtifacts?: boolean;
+  preset?: string;
+  wandb?: string;
 };
 
 export type Composed = {
@@ -78,7 +80,7 @@ export async function compose(input: {
 }
 
 function options(flags: SubmitFlags): Record<string, unknown> {
-  const { name, project, group, tag, note, gpus, isolate, artifact } = flags;
+  const { name, project, group, tag, note, gpus, isolate, artifact, preset, wandb } = flags;
   const seconds = (text: string | undefined, option: string) =>
     text === undefined ? undefined : parseSeconds(text, option);
   const given = {
@@ -90,6 +92,8 @@ function options(flags: SubmitFlags): Record<string, unknown> {
     artifacts: artifact,
     artifacts_move: flags.moveArtifacts,
     isolate,
+    preset,
+    wandb,
     gpus: gpus === undefined ? undefined : wholeNumber(gpus, '--gpus'),
     time_limit_s: seconds(flags.timeLimit, '--time-limit'),
     stall_limit_s: seconds(flags.stallLimit, '--stall-limit'),

@@ -189,7 +189,9 @@ function withRunOptions(command: Command): Command {
     .option('--output-limit <MiB>', 'output kept on disk')
     .option('--isolate', 'give each attempt a working directory of its own')
     .option('--artifact <glob>', 'keep these files; may be given several times', collect)
-    .option('--move-artifacts', 'take them away from the directory at the end, instead of copying');
+    .option('--move-artifacts', 'take them away from the directory at the end, instead of copying')
+    .option('--preset <kind>', 'cleanrl or corl: where its points and files are')
+    .option('--wandb <mode>', 'offline: wandb writes files, and its points are read from them');
 }
 
 function isGroup(ref: string | undefined): boolean {

@@ -1,6 +1,6 @@
 /**
- * The messages of the bus: their types (derived from `schemas/bus`), their validation, and the rules for
- * numbers that JSON cannot carry. Schemas change additively, so unknown fields are accepted.
+ * The messages of the bus: their types (derived from `schemas/bus`) and their validation. Schemas change
+ * additively, so unknown fields are accepted.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,6 +13,7 @@ import type { FactMessage } from './gen/fact.v1.ts';
 import type { BusGap, BusLine, BusSkipped, LogsMessage } from './gen/logs.v1.ts';
 import type { BusPoint, MetricsMessage } from './gen/metrics.v1.ts';
 
+export { fromBusNumber, toBusInteger, toBusNumber } from '../numbers.ts';
 export type {
   ArtifactsMessage,
   BeatMessage,
@@ -82,23 +83,6 @@ export function validate(kind: BusKind, value: unknown): Violation[] {
     rule: error.keyword,
     hint: error.message ?? '',
   }));
-}
-
-/** A measured number as JSON can carry it. */
-export function toBusNumber(value: number): BusPoint['value'] {
-  if (Number.isNaN(value)) return 'NaN';
-  if (Number.isFinite(value)) return value;
-  return value > 0 ? 'Infinity' : '-Infinity';
-}
-
-export function fromBusNumber(value: BusPoint['value']): number {
-  return Number(value);
-}
-
-/** An integer as JSON can carry it: a decimal string beyond 2^53, where doubles skip numbers. */
-export function toBusInteger(value: number | bigint): number | string {
-  const asNumber = Number(value);
-  return Number.isSafeInteger(asNumber) ? asNumber : BigInt(value).toString();
 }
 
 const validators = new Map<BusKind, ValidateFunction>();

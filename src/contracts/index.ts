@@ -30,6 +30,7 @@ export {
 export { type Cause, type CauseCode, causeCodes, isCause } from './causes.ts';
 export { canonicalJson, configDigest, type TrainRunConfig, validateConfig } from './config.ts';
 export type { ArtifactsMessage } from './gen/artifacts.v1.ts';
+export type { MetricsMessage } from './gen/metrics.v1.ts';
 export {
   controlMaxBytes,
   fromStatus,
@@ -41,6 +42,7 @@ export {
   toStatus,
   toStruct,
 } from './grpc.ts';
+export { type CapturePlan, captureEnv, capturePlan } from './presets.ts';
 export { validatorOf, violationsOf } from './schemas.ts';
 export {
   loadSettings,

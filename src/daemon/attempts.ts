@@ -1,8 +1,8 @@
 /** What an attempt is launched with, gathered from the registry, the run's directory and the settings. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { envUnset, trainerEnv } from '../actors/index.ts';
-import type { Settings } from '../contracts/index.ts';
+import { envUnset, trainerEnv, withHelper } from '../actors/index.ts';
+import { captureEnv, capturePlan, type Settings } from '../contracts/index.ts';
 import type { AttemptSpec } from '../executors/index.ts';
 import type { AttemptInput } from '../machines/index.ts';
 import type { createRunStore, Home } from '../persistence/index.ts';
@@ -31,7 +31,7 @@ export async function attemptSpec(from: {
     umask: config.umask === undefined ? 0o022 : Number.parseInt(config.umask, 8),
     env: trainerEnv({
       submitted,
-      configured: config.env ?? {},
+      configured: withHelper(captureEnv(config, submitted), submitted),
       slots,
       parallel: settings.parallel,
       traceId,
@@ -42,7 +42,7 @@ export async function attemptSpec(from: {
     isolate: config.isolate ?? false,
     // Who names a place for the run itself has a reason to want just that one.
     ...(config.env?.TMPDIR === undefined ? { tempBase: submitted.TMPDIR || '/tmp' } : {}),
-    artifacts: config.artifacts ?? [],
+    ...capturePlan(config),
     artifactsMove: config.artifacts_move ?? false,
     diskFloorBytes: settings.disk_floor_mib * 2 ** 20,
     outputLimitBytes: (config.output_limit_mib ?? settings.output_limit_mib) * 2 ** 20,

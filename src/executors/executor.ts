@@ -21,6 +21,9 @@ export type AttemptSpec = {
   readonly artifactsMove: boolean;
   /** What copies of them have to leave free on the disk. */
   readonly diskFloorBytes: number;
+  /** Formats of files in which points are looked for, and what names of printed ones begin with. */
+  readonly formats?: readonly string[] | null;
+  readonly printed?: readonly string[] | null;
   readonly outputLimitBytes: number;
   /** Without output and metrics for this long it counts as stalled; null: never. */
   readonly stallMs: number | null;

@@ -18,8 +18,8 @@ export type Line = {
   /** Of the first byte after it, line break included. */
   endOffset: number;
   readonly text: string;
-  /** Its first byte; -1 when it is empty. Costs less than to ask its text. */
-  initial: number;
+  /** Its bytes, for as long as those of its record are there. Costs less than to ask its text. */
+  readonly data: Buffer;
   /** Its end is elsewhere: in the next line, because it is long, or in a gap. */
   truncated?: true;
 };
@@ -81,10 +81,9 @@ export function createLineSplitter(
     used[stream] += more.length;
     const endOffset = used[stream];
     const { atMs } = more;
-    const initial = data[0] ?? -1;
     const line: Line = lazy
-      ? new LazyLine(seq, stream, atMs, offset, endOffset, initial, data)
-      : { seq, stream, atMs, offset, endOffset, initial, text: raw ? String(data) : textOf(data) };
+      ? new LazyLine(seq, stream, atMs, offset, endOffset, data)
+      : { seq, stream, atMs, offset, endOffset, data, text: raw ? String(data) : textOf(data) };
     if (more.truncated === true) line.truncated = true;
     seq += 1;
     return { line };
@@ -159,8 +158,7 @@ class LazyLine implements Line {
   readonly atMs: number;
   readonly offset: number;
   readonly endOffset: number;
-  readonly initial: number;
-  readonly #data: Buffer;
+  readonly data: Buffer;
 
   constructor(
     seq: number,
@@ -168,7 +166,6 @@ class LazyLine implements Line {
     atMs: number,
     offset: number,
     endOffset: number,
-    initial: number,
     data: Buffer,
   ) {
     this.seq = seq;
@@ -176,12 +173,11 @@ class LazyLine implements Line {
     this.atMs = atMs;
     this.offset = offset;
     this.endOffset = endOffset;
-    this.initial = initial;
-    this.#data = data;
+    this.data = data;
   }
 
   get text(): string {
-    return textOf(this.#data);
+    return textOf(this.data);
   }
 }
 

@@ -26,6 +26,8 @@ export const attemptFiles = {
   drained: 'drained',
   /** How often the kernel had killed for want of memory when the attempt began. */
   oomKills: 'oom-kills',
+  /** `$RUNYARD_METRICS`: what a trainer that knows of us appends to. */
+  metrics: 'metrics.in.jsonl',
 } as const;
 
 export function runDir(home: string, runId: string): string {

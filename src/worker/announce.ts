@@ -6,7 +6,7 @@ import type { ArtifactsMessage } from '../contracts/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import type { Taken } from './artifacts.ts';
 import type { WorkerConfig } from './config.ts';
-import type { Subject } from './feed.ts';
+import type { Subject } from './outlet.ts';
 
 /** What the bus has not taken this long after the end is in the store's manifest alone. */
 const patienceMs = 600_000;

@@ -10,11 +10,10 @@ import { problemOf } from './artifacts.ts';
 import type { WorkerBus } from './bus.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Control, Wish } from './conversation.ts';
-import type { Feed } from './feed.ts';
+import type { Feed, Found } from './feed.ts';
 import type { Gathering } from './gathering.ts';
 import { createLaunching, type Launching } from './launching.ts';
 import { type Machine, thisMachine } from './machine.ts';
-import type { Found } from './patterns.ts';
 import type { Recorders } from './recorders.ts';
 import type { StallWatch } from './stall.ts';
 

@@ -12,7 +12,7 @@ import {
   subjects,
 } from '../transport/nats/index.ts';
 import type { WorkerConfig } from './config.ts';
-import type { Subject } from './feed.ts';
+import type { Subject } from './outlet.ts';
 
 export type WorkerBus = {
   subject(runId: string, kind: 'logs' | 'metrics' | 'artifacts'): Subject;

@@ -1,11 +1,10 @@
 /**
- * Carries recorded output to the bus: lines and the points found in them, numbered, in batches. The
- * recorder's files are the spool: while the bus is away nothing is read, and nothing is lost within the
- * output's limit. A later worker goes on from the cursor in the last message that the stream holds.
+ * Carries recorded output and the points of an attempt to the bus, numbered, in batches. The recorder's
+ * files and the trainer's own are the spool: while the bus is away nothing is read, and nothing is lost
+ * within the output's limit. A later worker goes on from the cursors in the last messages that are stored.
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { failpoint } from '../failpoints.ts';
 import {
   createLineSplitter,
   createOutputReader,
@@ -16,16 +15,17 @@ import {
   readDrained,
   type SplitterState,
 } from '../rundir/index.ts';
-import { type Found, initials, pointsOf } from './patterns.ts';
-import { createThrottle } from './throttle.ts';
+import { type LogCursor, type PointCursor, pointsFrom } from './cursor.ts';
+import { createLogBatch, type LogMessage } from './log-batch.ts';
+import { createOutlet, type Subject, Superseded } from './outlet.ts';
+import { createPace } from './pace.ts';
+import { createPointQueue, type FoundPoint, type PointQueue } from './point-queue.ts';
+import { createPrintedPoints, type PrintedPoints } from './printed.ts';
+import { createSources } from './sources.ts';
+import { printedNames } from './spec.ts';
 
-/** One subject of the bus, as a worker may use it. */
-export type Subject = {
-  /** Its newest message, or null. */
-  last(): Promise<{ seq: number; payload: unknown } | null>;
-  /** Stores one message after the one with sequence `after`; false when another came in between. */
-  publish(payload: object, after: number): Promise<number | null>;
-};
+/** A point, as far as it is of interest at once. */
+export type Found = Pick<FoundPoint, 'key' | 'value'>;
 
 export type FeedOptions = {
   dir: string;
@@ -41,7 +41,7 @@ export type FeedOptions = {
 export type Feed = {
   /** Publishes what is there now. True when something was read. Throws when the bus is away. */
   pump(): Promise<boolean>;
-  /** After the last output: publishes the unfinished lines too. */
+  /** After the last output: publishes the unfinished lines too, and what only now can be found. */
   finish(): Promise<void>;
   counts(): { lines: number; points: number; skipped: number };
   /** True when a later attempt publishes for the run: what is left of this one is not for the bus. */
@@ -51,250 +51,194 @@ export type Feed = {
   close(): void;
 };
 
-type Cursor = { state: SplitterState; next_point: number };
-type LogLine = { seq: number; stream: string; at: string; text: string; offset: number };
-type Point = {
-  seq: number;
-  key: string;
-  step: number | null;
-  wall: string;
-  value: number | string;
-  source: string;
-  id: string;
-};
-type Batch = {
-  lines: LogLine[];
-  points: Point[];
-  gaps: { stream: string; bytes: number; reason: string }[];
-  skipped: { first_seq: number; last_seq: number; reason: string }[];
-  bytes: number;
-};
-
-/** A batch is sent when it holds this much. */
-const batchBytes = 64 * 1024;
-const batchLines = 500;
-/** Far below what the bus takes in one message, although control characters take six bytes each. */
-const messageBytes = 512 * 1024;
-const lineOverheadBytes = 100;
-const messagePoints = 2000;
-/** While lines are left out, a message is sent this often: a flood is told of, not passed on. */
-const throttledMs = 250;
-
-const beginning: Cursor = { state: firstState, next_point: 1 };
-
-type Output = { subject: Subject; last: number; seq: number; sent: Cursor | null };
-
 export function createFeed(options: FeedOptions): Feed {
   const { dir, runId, attempt } = options;
+  const logs = createOutlet<LogCursor>(options.logs, attempt);
+  const metrics = createOutlet<PointCursor>(options.metrics, attempt);
+  const sources = createSources(dir, runId, attempt);
+  const batch = createLogBatch();
+  const pace = createPace();
+  const counts = { lines: 0, points: 0 };
   let reader: OutputReader | null = null;
   let splitter: LineSplitter = createLineSplitter();
-  let nextPoint = 1;
-  const throttle = createThrottle();
-  let held = emptyBatch();
-  let sentAtMs = 0;
-  const counts = { lines: 0, points: 0, skipped: 0 };
-  /** Stream sequence of the newest message, and the highest line or point that is stored. */
-  const logs: Output = { subject: options.logs, last: 0, seq: 0, sent: null };
-  const metrics: Output = { subject: options.metrics, last: 0, seq: 0, sent: null };
+  const names = printedNames(dir);
+  let printed: PrintedPoints = createPrintedPoints(attempt, names);
+  let queue: PointQueue = createPointQueue(1);
+  /** From where output is read again, and the first line that was not searched for points. */
+  let position = { state: firstState, line: 1 };
+  let unsent: LogMessage | null = null;
   let superseded = false;
-  let unsent: { batch: Batch; cursor: Cursor } | null = null;
+  let finishing = false;
+  /** Whether what the output ends with was added. */
+  let ended = false;
 
-  const resume = async (output: Output): Promise<Cursor | null> => {
-    const found = await output.subject.last();
-    output.last = found?.seq ?? 0;
-    const payload = found?.payload as
-      | { attempt: number; last_seq: number; cursor: Cursor }
-      | undefined;
-    const other = payload?.attempt ?? attempt;
-    superseded ||= other > attempt;
-    if (superseded) throw new Error(`attempt ${other} of the run publishes already`);
-    // The last words of an earlier attempt came in between.
-    if (payload !== undefined && other < attempt) return output.sent;
-    output.seq = 0;
-    if (payload === undefined) return null;
-    output.seq = payload.last_seq;
-    return payload.cursor;
-  };
-
-  /** Starts reading at the older of both cursors; what is stored of the other is not sent again. */
   const open = async (fresh: boolean): Promise<OutputReader> => {
-    const cursors = fresh ? [null, null] : [await resume(logs), await resume(metrics)];
-    const oldest = cursors
-      .map((cursor) => cursor ?? beginning)
-      .reduce((a, b) => (a.state.next_seq <= b.state.next_seq ? a : b));
-    // Points are rare: that there was none so far is no reason to read a long log again. If there were
-    // some and none is stored, the stream was lost, or they never got there.
-    const [ofLogs, ofMetrics] = cursors;
-    const pointless = ofMetrics === null && ofLogs?.next_point === 1;
-    const from = pointless && ofLogs !== null ? ofLogs : oldest;
-    held = emptyBatch();
-    splitter = createLineSplitter(from.state, { lazy: true });
-    nextPoint = from.next_point;
+    const [log, stored] = fresh ? [null, null] : [await logs.resume(), await metrics.resume()];
+    const points = pointsFrom(log, stored);
+    batch.clear();
+    unsent = null;
+    // Read from the older of both; what is stored of the other is not sent again.
+    const isBehind = log !== null && log.state.next_seq < points.state.next_seq;
+    const start = log === null ? firstState : isBehind ? log.state : points.state;
+    splitter = createLineSplitter(start, { lazy: true });
+    printed = createPrintedPoints(attempt, names, points.printed);
+    queue = createPointQueue(points.next_point);
+    position = { state: points.state, line: points.line };
+    ended = false;
+    sources.reset(points.files);
     reader?.close();
-    reader = createOutputReader(dir, from.state.restart, from.state.used, { lend: true });
+    reader = createOutputReader(dir, start.restart, start.used, { lend: true });
     return reader;
   };
 
-  const add = (batch: Batch, pieces: ReturnType<LineSplitter['push']>): void => {
+  const cut = (): void =>
+    queue.cut({ ...position, printed: printed.state(), files: sources.states() });
+  const sink = {
+    add(point: FoundPoint): void {
+      counts.points += 1;
+      options.onPoint(point);
+      queue.add(point);
+      if (queue.isFull()) cut();
+    },
+    note: (text: string): void => queue.note(text),
+  };
+
+  const add = (pieces: ReturnType<LineSplitter['push']>): void => {
     for (const piece of pieces) {
       if ('gap' in piece) {
-        addGap(batch.gaps, piece.gap);
+        batch.gap(piece.gap);
         continue;
       }
       const { line } = piece;
-      const { seq, stream, atMs, offset } = line;
-      const at = (): string => new Date(atMs).toISOString();
       counts.lines += 1;
-      const mayHavePoints = stream === 'stdout' && initials.has(line.initial);
-      for (const found of mayHavePoints ? pointsOf(line.text) : []) {
-        options.onPoint(found);
-        counts.points += 1;
-        const { key, step, value } = found;
-        const id = `${attempt}:${stream}:${offset}:${key}`;
-        const wire = Number.isFinite(value) ? value : String(value);
-        if (nextPoint > metrics.seq) {
-          batch.points.push({
-            seq: nextPoint,
-            key,
-            step,
-            wall: at(),
-            value: wire,
-            source: stream,
-            id,
-          });
+      if (line.seq >= position.line) {
+        const found = printed.of(line);
+        // A cut between the points of one line would lose those behind it.
+        for (const point of found.slice(0, -1)) {
+          counts.points += 1;
+          options.onPoint(point);
+          queue.add(point);
         }
-        nextPoint += 1;
+        position.line = line.seq + 1;
+        const last = found.at(-1);
+        if (last !== undefined) sink.add(last);
       }
-      if (seq <= logs.seq) continue;
-      const size = throttle.takes(line.endOffset - offset + lineOverheadBytes)
-        ? Buffer.byteLength(JSON.stringify(line.text)) + lineOverheadBytes
-        : Number.POSITIVE_INFINITY;
-      if (batch.bytes + size <= messageBytes) {
-        batch.lines.push({ seq, stream, at: at(), text: line.text, offset });
-        batch.bytes += size;
-      } else {
-        counts.skipped += 1;
-        const last = batch.skipped.at(-1);
-        if (last !== undefined && last.last_seq === seq - 1) last.last_seq = seq;
-        else batch.skipped.push({ first_seq: seq, last_seq: seq, reason: 'throttled' });
-      }
+      if (line.seq > logs.seq()) batch.add(line);
     }
   };
 
-  const send = async (
-    output: Output,
-    payload: { cursor: Cursor; [field: string]: unknown },
-    seq: number,
-  ): Promise<void> => {
-    failpoint('worker.publish');
-    const stored = await output.subject.publish(payload, output.last);
-    failpoint('worker.published');
-    if (stored === null) {
-      // Somebody else's message, or our own whose answer was lost: start over from what is stored.
-      unsent = null;
-      await open(false);
-      return;
+  /** False when somebody else wrote in between: everything was begun anew then. */
+  const sent = async (isSent: Promise<boolean>): Promise<boolean> => {
+    if (await isSent) return true;
+    await reopen();
+    return false;
+  };
+  const reopen = async (): Promise<OutputReader> => {
+    try {
+      return await open(false);
+    } catch (error) {
+      superseded ||= error instanceof Superseded;
+      throw error;
     }
-    output.last = stored;
-    output.seq = seq;
-    output.sent = payload.cursor;
   };
 
-  const flush = async (): Promise<void> => {
-    if (unsent === null) return;
-    const { batch, cursor } = unsent;
-    const { lines, skipped, gaps, points } = batch;
-    const common = { v: 1, run_id: runId, attempt, cursor };
-    const seqs = [
-      ...lines.map(({ seq }) => seq),
-      ...skipped.flatMap((s) => [s.first_seq, s.last_seq]),
-    ];
-    if (seqs.length > 0 || gaps.length > 0) {
-      const [first_seq, last_seq] =
-        seqs.length === 0 ? [logs.seq + 1, logs.seq] : [Math.min(...seqs), Math.max(...seqs)];
-      await send(logs, { ...common, first_seq, last_seq, lines, gaps, skipped }, last_seq);
-      if (unsent === null) return;
-      batch.lines = [];
-      batch.skipped = [];
-      batch.gaps = [];
+  const common = { v: 1, run_id: runId, attempt };
+  const sendPoints = async (): Promise<boolean> => {
+    for (let next = queue.messages[0]; next !== undefined; next = queue.messages[0]) {
+      const files = sources.pathsOf(next.points);
+      if (!(await sent(metrics.send({ ...common, ...next, files } as never)))) return false;
+      queue.messages.shift();
     }
-    for (let rest = points; rest.length > 0; rest = batch.points) {
-      const some = rest.slice(0, messagePoints);
-      batch.points = rest.slice(messagePoints);
-      const last = some.at(-1)?.seq ?? 0;
-      // Whoever goes on after a part of them has to read from where the first began.
-      const from = batch.points.length === 0 ? cursor : (metrics.sent ?? beginning);
-      const message = { ...common, cursor: from, first_seq: some[0]?.seq, last_seq: last };
-      try {
-        await send(metrics, { ...message, points: some }, last);
-      } catch (error) {
-        batch.points = rest;
-        throw error;
-      }
-      if (unsent === null) return;
-    }
+    return true;
+  };
+  const sendLines = async (): Promise<boolean> => {
+    if (unsent === null) return true;
+    if (!(await sent(logs.send({ ...common, ...unsent } as never)))) return false;
     unsent = null;
+    return true;
+  };
+  /** Points first: that they are stored is what the log's cursor says. */
+  const flush = async (): Promise<boolean> => (await sendPoints()) && sendLines();
+
+  const flushLines = async (): Promise<boolean> => {
+    if (!(await flush())) return false;
+    const next_point = queue.holds() ? null : queue.nextPoint();
+    const { step } = printed.state();
+    unsent = batch.take(logs.seq(), { state: splitter.state(), next_point, step });
+    return sendLines();
+  };
+  const flushPoints = async (): Promise<boolean> => {
+    cut();
+    if (queue.messages.length > 0) pace.sent();
+    return sendPoints();
+  };
+  const flushHeld = async (): Promise<boolean> => {
+    const isDue = finishing || queue.messages.length > 0 || pace.isDue();
+    return (!queue.holds() || !isDue || (await flushPoints())) && flushLines();
   };
 
-  const cursor = (): Cursor => ({ state: splitter.state(), next_point: nextPoint });
-  const flushHeld = async (): Promise<void> => {
-    unsent = { batch: held, cursor: cursor() };
-    held = emptyBatch();
-    sentAtMs = performance.now();
-    await flush();
+  /** One part of the output and of each file. Null when everything was begun anew. */
+  const readSome = async (from: OutputReader): Promise<boolean | null> => {
+    const records = from.read();
+    for (const record of records) {
+      printed.record(record);
+      add(splitter.push(record));
+      advance();
+      if (batch.isFull() && !(await flushHeld())) return null;
+    }
+    const more = sources.read(sink);
+    if (queue.messages.length > 0 && !(await flushPoints())) return null;
+    return records.length > 0 || more;
   };
-  /** Whether what is held is to be sent, although there is room for more. */
-  const isDue = (): boolean =>
-    held.points.length > 0 ||
-    held.skipped.length === 0 ||
-    performance.now() - sentAtMs > throttledMs;
+  /** The splitter's state is exact between records only. */
+  const advance = (): void => {
+    const state = splitter.state();
+    if (state.next_seq >= position.line) position = { state, line: state.next_seq };
+  };
 
   return {
     async pump() {
-      await flush();
-      const from = reader ?? (await open(options.fresh));
-      let any = false;
-      for (;;) {
-        const records = from === reader ? from.read() : [];
-        if (records.length === 0) {
+      sources.look();
+      if (!(await flush())) return true;
+      const from = reader ?? (options.fresh ? await open(true) : await reopen());
+      for (let any = false; ; any = true) {
+        const found = await readSome(from);
+        if (found === null) return true;
+        if (!found) {
           // Whatever was held back has to get out before it is quiet.
-          if (from === reader && any) await flushHeld();
+          if (any || queue.holds()) await flushHeld();
           return any;
         }
-        any = true;
-        for (const record of records) {
-          add(held, splitter.push(record));
-          if (held.bytes < batchBytes && held.lines.length < batchLines) continue;
-          await flushHeld();
-          if (from !== reader) return true;
-        }
-        if (isDue()) await flushHeld();
+        if (!batch.isDue()) await turn();
         // A flood must not keep the worker from hearing its daemon.
-        else await turn();
+        else if (!(await flushHeld())) return true;
       }
     },
     async finish() {
-      await flush();
-      add(held, splitter.flush());
-      const drained = readDrained(dir);
-      for (const gap of drained === null ? [] : missingAtEnd(splitter.state(), drained))
-        addGap(held.gaps, gap);
-      await flushHeld();
+      finishing = true;
+      if (!(await flush())) throw new Error('begun anew');
+      if (!ended) {
+        ended = true;
+        add(splitter.flush());
+        advance();
+        const drained = readDrained(dir);
+        for (const gap of drained === null ? [] : missingAtEnd(splitter.state(), drained))
+          batch.gap(gap);
+        sources.finish();
+      }
+      while (sources.read(sink)) {
+        if (queue.messages.length > 0 && !(await flushPoints())) throw new Error('begun anew');
+        await turn();
+      }
+      if (!(await flushHeld())) throw new Error('begun anew');
+      sources.settled();
     },
-    counts: () => ({ ...counts }),
+    counts: () => ({ ...counts, skipped: batch.skipped() }),
     superseded: () => superseded,
     state: () => splitter.state(),
-    close: () => reader?.close(),
+    close() {
+      reader?.close();
+      sources.close();
+    },
   };
-}
-
-function emptyBatch(): Batch {
-  return { lines: [], points: [], gaps: [], skipped: [], bytes: 0 };
-}
-
-/** Gaps that follow each other are one: a flood has thousands. */
-function addGap(gaps: Batch['gaps'], { stream, bytes, reason }: Batch['gaps'][number]): void {
-  const last = gaps.findLast((gap) => gap.stream === stream);
-  if (last?.reason === reason) last.bytes += bytes;
-  else gaps.push({ stream, bytes, reason });
 }

@@ -13,8 +13,21 @@ export function readSpec(dir: string): {
   disk_floor_bytes?: number;
   stall_ms: number | null;
   kill_patience_ms: number;
+  /** Formats of files in which points are looked for; null or left out: all. */
+  formats?: string[] | null;
+  /** What names of printed points begin with; null or left out: any. */
+  printed?: string[] | null;
 } {
   return JSON.parse(fs.readFileSync(path.join(dir, attemptFiles.spec), 'utf8'));
+}
+
+/** What names of printed points begin with; null when any may be one, or nobody can say any more. */
+export function printedNames(dir: string): string[] | null {
+  try {
+    return readSpec(dir).printed ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** When the executor wrote that: what is older is no work of this attempt. */

@@ -1,6 +1,7 @@
 /** Tells when a trainer has been silent for too long: no output and no metric. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { attemptFiles } from '../rundir/index.ts';
 import { type Clock, every } from '../telemetry/index.ts';
 
 export type StallWatch = {
@@ -80,7 +81,7 @@ export function silentFor(dir: string, nowMs: number): number | null {
   if (bavail * bsize < fullBytes) return 0;
   const times = fs
     .readdirSync(dir)
-    .filter((name) => name.startsWith('out.'))
+    .filter((name) => name.startsWith('out.') || name === attemptFiles.metrics)
     .map((name) => fs.statSync(path.join(dir, name)).mtimeMs);
   // A clock that was set back must not count as a long silence, nor a future one as a negative.
   return times.length === 0 ? null : Math.max(0, nowMs - Math.max(...times));

@@ -84,7 +84,7 @@ export async function metrics(
         const value = jsonNumber(point.value);
         if (json) terminal.json({ ...point, value, attempt: batch.attempt });
         else {
-          const cells = [point.wall, point.step, point.key, String(point.value)];
+          const cells = [point.wall, point.step, point.key, String(point.value), point.source];
           terminal.print(terminal.tty ? cells.join('  ') : cells.join('\t'));
         }
       }

@@ -25,10 +25,20 @@ export interface MetricsMessage {
    */
   first_seq: number;
   /**
-   * Of the last point.
+   * Of the last point; first_seq - 1 when there are only notes.
    */
   last_seq: number;
   points: BusPoint[];
+  /**
+   * Paths of the files that the points were read from, by the name that their ids have after the attempt.
+   */
+  files?: {
+    [k: string]: string;
+  };
+  /**
+   * For people: what of the sources was damaged, is there but no point, or may be missing.
+   */
+  notes?: string[];
   /**
    * Where the publisher goes on from after this message. Opaque to all others.
    */
@@ -55,11 +65,11 @@ export interface BusPoint {
    */
   value: number | ('NaN' | 'Infinity' | '-Infinity');
   /**
-   * Where it was read: stdout, stderr, tensorboard, jsonl …
+   * Where it was read: stdout, tensorboard, wandb, csv, jsonl, or runyard for $RUNYARD_METRICS.
    */
   source: string;
   /**
-   * Unique within the run; the same point read twice has the same id.
+   * Unique within the run, made of the place in its source: the same point read twice has the same id.
    */
   id: string;
 }

@@ -71,6 +71,14 @@ export interface TrainRunConfig {
    */
   artifacts_move?: boolean;
   /**
+   * What kind of script it is: sets where points are looked for, artifacts, and WANDB_MODE=offline unless said otherwise. Without one, points are found by looking.
+   */
+  preset?: 'cleanrl' | 'corl';
+  /**
+   * Sets WANDB_MODE for the trainer: it logs into files, from which the points are read.
+   */
+  wandb?: 'offline';
+  /**
    * How much output is kept on disk: head and tail, the middle dropped and counted.
    */
   output_limit_mib?: number;

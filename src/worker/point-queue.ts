@@ -1,0 +1,86 @@
+/** Numbers points and puts them into messages, each with the cursor that is true behind its last point. */
+import type { Printed } from '../capture/index.ts';
+import type { MetricsMessage } from '../contracts/index.ts';
+import { toBusInteger, toBusNumber } from '../numbers.ts';
+import type { PointCursor } from './cursor.ts';
+
+export type FoundPoint = Printed & {
+  wallMs: number;
+  /** What kind of source: stdout, tensorboard, wandb, csv, jsonl, runyard. */
+  source: string;
+  id: string;
+};
+
+export type PointMessage = {
+  first_seq: number;
+  last_seq: number;
+  points: MetricsMessage['points'];
+  /** What was damaged, is not taken, or cannot be told for sure. */
+  notes: string[];
+  cursor: PointCursor;
+};
+
+export type PointQueue = {
+  add(point: FoundPoint): void;
+  note(text: string): void;
+  /** What was added since the last cut becomes a message. */
+  cut(cursor: Omit<PointCursor, 'next_point'>): void;
+  /** Whether that has to be now. */
+  isFull(): boolean;
+  /** Whether anything waits to be cut. */
+  holds(): boolean;
+  /** Messages that were not sent. */
+  messages: PointMessage[];
+  nextPoint(): number;
+};
+
+/** Far below what the bus takes in one message. */
+const messageBytes = 512 * 1024;
+const messagePoints = 2000;
+/** Of a point, beside its name and its id. */
+const pointBytes = 150;
+const notesMax = 50;
+
+export function createPointQueue(next: number): PointQueue {
+  let points: MetricsMessage['points'] = [];
+  let notes: string[] = [];
+  let bytes = 0;
+  let seq = next;
+  const messages: PointMessage[] = [];
+  return {
+    messages,
+    add({ key, step, value, wallMs, source, id }) {
+      points.push({
+        seq,
+        key,
+        step: step === null ? null : toBusInteger(step),
+        wall: timeOf(wallMs),
+        value: toBusNumber(value),
+        source,
+        id,
+      });
+      seq += 1;
+      // Control characters take six bytes each.
+      bytes += pointBytes + 6 * key.length + 6 * id.length;
+    },
+    note(text) {
+      if (notes.length < notesMax) notes.push(text.slice(0, 500));
+    },
+    cut(cursor) {
+      if (points.length === 0 && notes.length === 0) return;
+      const [first_seq, last_seq] = [seq - points.length, seq - 1];
+      messages.push({ first_seq, last_seq, points, notes, cursor: { ...cursor, next_point: seq } });
+      [points, notes, bytes] = [[], [], 0];
+    },
+    isFull: () => points.length >= messagePoints || bytes >= messageBytes,
+    holds: () => points.length > 0 || notes.length > 0,
+    nextPoint: () => seq,
+  };
+}
+
+/** A source may hold any number as its time. */
+function timeOf(ms: number): string {
+  const at = new Date(ms);
+  const year = at.getUTCFullYear();
+  return year >= 1970 && year <= 9999 ? at.toISOString() : new Date(0).toISOString();
+}
