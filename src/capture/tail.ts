@@ -36,6 +36,8 @@ export function createTail(
   let { offset, skip } = from;
   let fd: number | null = null;
   const open = (): number | null => {
+    // It may be long in coming, and an error for each look is dear.
+    if (fd === null && !fs.existsSync(file)) return null;
     try {
       // What only has the name of a file, and is a pipe, must not make us wait.
       fd ??= fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);

@@ -94,11 +94,11 @@ export function createFeed(options: FeedOptions): Feed {
   const cut = (): void =>
     queue.cut({ ...position, printed: printed.state(), files: sources.states() });
   const sink = {
-    add(point: FoundPoint): void {
+    add(point: FoundPoint, mayCut = true): void {
       counts.points += 1;
       options.onPoint(point);
       queue.add(point);
-      if (queue.isFull()) cut();
+      if (mayCut && queue.isFull()) cut();
     },
     note: (text: string): void => queue.note(text),
   };
@@ -113,15 +113,12 @@ export function createFeed(options: FeedOptions): Feed {
       counts.lines += 1;
       if (line.seq >= position.line) {
         const found = printed.of(line);
-        // A cut between the points of one line would lose those behind it.
-        for (const point of found.slice(0, -1)) {
-          counts.points += 1;
-          options.onPoint(point);
-          queue.add(point);
-        }
         position.line = line.seq + 1;
-        const last = found.at(-1);
-        if (last !== undefined) sink.add(last);
+        // A cut between the points of one line would lose those behind it.
+        for (let index = 0; index < found.length; index += 1) {
+          const point = found[index];
+          if (point !== undefined) sink.add(point, index === found.length - 1);
+        }
       }
       if (line.seq > logs.seq()) batch.add(line);
     }

@@ -6,13 +6,15 @@ import type { FoundPoint } from './point-queue.ts';
 export type PrintedPoints = {
   /** To be told of each record before its lines. */
   record(record: OutputRecord): void;
-  of(line: Line): FoundPoint[];
+  of(line: Line): readonly FoundPoint[];
   state(): PatternState;
 };
 
 /** What every line with a point in it has one of: `=`, `:`, `|`. */
 const signs = [0x3d, 0x3a, 0x7c];
 const newline = 10;
+/** One for all lines: a flood makes no garbage. */
+const none: readonly FoundPoint[] = [];
 
 /** `names`: what names have to begin with; null: any. */
 export function createPrintedPoints(
@@ -33,7 +35,7 @@ export function createPrintedPoints(
       carried = has || (carried && !data.includes(newline));
     },
     of(line) {
-      if (line.stream !== 'stdout' || !signed || !hasSign(line.data)) return [];
+      if (line.stream !== 'stdout' || !signed || !hasSign(line.data)) return none;
       const { offset, atMs } = line;
       const found = patterns
         .pointsOf(line.text)

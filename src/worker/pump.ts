@@ -7,6 +7,8 @@ import type { Feed } from './feed.ts';
 const publishPatienceMs = 600_000;
 /** Output files are read this often while output comes. */
 const pumpMs = 20;
+/** And this often while none does: what then comes is on the bus within 100 ms. */
+const idleMs = 70;
 
 export type Pump = {
   /** No more output comes. Resolves true when all of it is published, false when that may take long. */
@@ -39,7 +41,7 @@ export function startPump(feed: Feed, dir: string, heard: () => void): Pump {
           await feed.finish();
           feed.close();
           return;
-        } else wait = Math.min(100, wait * 1.5);
+        } else wait = Math.min(idleMs, wait * 1.5);
       } catch (error) {
         // The bus is away: the recorder's files keep what is not published.
         trouble = messageOf(error);
