@@ -81,14 +81,14 @@ test('a program gets the last state of a progress bar and no escapes, unless it 
 
 test('on a terminal a bar that goes on is one line at the bottom, and colours are kept', async () => {
   await using yard = await startYard();
-  const script = `mkfifo go; printf '\\033[32mgreen\\033[2J\\n'
-    for i in 1 2 3; do printf '\\rbar %d' $i; read x < go; done; echo; echo end`;
+  const script = `printf '\\033[32mgreen\\033[2J\\n'
+    for i in 1 2 3; do printf '\\rbar %d' $i; until [ -e go.$i ]; do sleep 0.02; done; done; echo; echo end`;
   const run = await submit(yard, script);
   const own = { RUNYARD_HOME: yard.home, XDG_CONFIG_HOME: yard.home, NO_COLOR: '' };
   const seat = onTerminal([runyard, 'logs', '-f', run], own);
   for (const state of [1, 2, 3]) {
     await seat.sees(new RegExp(`bar ${state}`));
-    fs.writeFileSync(path.join(yard.home, 'go'), 'x\n');
+    fs.writeFileSync(path.join(yard.home, `go.${state}`), '');
   }
   assert.equal(await seat.ended, 0);
   assert.ok(seat.seen().includes('\u001b[32mgreen\u001b[0m'));
