@@ -112,10 +112,9 @@ export function createRelay(options: RelayOptions): Relay {
     if (last === null) {
       last = await readBack();
       source.again?.(last.pos);
+      source.done(last.pos);
     }
     for (;;) {
-      source.done(last.pos);
-      failpoint('relay.deleted');
       const rows = source.pending(pageRows, last.pos);
       if (rows.length === 0 || stopped) return;
       // Pipelined: each names the sequence that the one before it will have got.
@@ -124,6 +123,10 @@ export function createRelay(options: RelayOptions): Relay {
       const acks: number[] = await Promise.all(rows.map((row, i) => publish(row, before + i)));
       failpoint('relay.acked');
       last = { seq: acks.at(-1) ?? before, pos: rows.at(-1)?.pos ?? last.pos };
+      source.done(last.pos);
+      failpoint('relay.deleted');
+      // What came meanwhile has woken us again.
+      if (rows.length < pageRows) return;
     }
   };
 
