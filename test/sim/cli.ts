@@ -84,6 +84,12 @@ async function beShard(): Promise<void> {
   const [first = 1, stride = 1] = (values.shard ?? '').split('/').map(Number);
   const say = (said: Said): void => console.log(JSON.stringify(said));
   let told = Date.now();
+  let stopped = false;
+  // Of ^C its parent tells it, so that it can still say what it has seen.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => {
+    stopped = true;
+  });
   await runShard({
     first,
     stride,
@@ -99,10 +105,10 @@ async function beShard(): Promise<void> {
         told = Date.now();
         say({ type: 'progress', lifecycles, worlds });
       }
-      if (violation !== null || lifecycles >= wanted || Date.now() > untilMs) {
+      if (violation !== null || lifecycles >= wanted || Date.now() > untilMs || stopped) {
         say({ type: 'over', lifecycles, worlds, hits: [...hits] });
       }
-      return true;
+      return !stopped;
     },
   });
 }
@@ -119,6 +125,8 @@ async function runAll(jobs: number): Promise<void> {
     return `${total('lifecycles')} lifecycles in ${Math.round(seconds)} s, ${perSecond} a second`;
   };
   const broken: number[] = [];
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
   let told = performance.now();
   const shards = progress.map(async (mine, index) => {
     const args = ['--shard', `${Number(values.from) + index}/${jobs}`];
@@ -131,6 +139,7 @@ async function runAll(jobs: number): Promise<void> {
       [...process.execArgv, import.meta.filename, ...args],
       options,
     );
+    stop.signal.addEventListener('abort', () => shard.kill('SIGTERM'));
     for await (const line of shard) {
       const said = JSON.parse(line) as Said;
       mine.lifecycles = said.lifecycles;
