@@ -11,7 +11,6 @@ const src = path.join(root, 'src');
 const argued: Readonly<Record<string, string>> = {
   'src/actors/supervisor.ts': 'the life of a run’s actor: entered, committed, rebuilt, let go',
   'src/daemon/parts.ts': 'the composition root: wiring without decisions, in the order of a start',
-  'src/worker/attempt.ts': 'one attempt from adoption to its end, in order',
 };
 const linesMax = 300;
 

@@ -1,36 +1,25 @@
 /** The effects of the worker chart, for one attempt. */
-import { createActor, fromCallback } from 'xstate';
-import { messageOf } from '../errors.ts';
+import { createActor } from 'xstate';
 import { failpoint } from '../failpoints.ts';
 import { type WorkerEvent, workerMachine } from '../machines/index.ts';
 import type { Tree } from '../processes/index.ts';
 import type { Identity } from '../rundir/index.ts';
 import { every } from '../telemetry/index.ts';
-import { problemOf } from './artifacts.ts';
 import type { WorkerBus } from './bus.ts';
+import { createCollecting } from './collecting.ts';
 import type { WorkerConfig } from './config.ts';
-import type { Control, Wish } from './conversation.ts';
+import type { Control } from './conversation.ts';
+import { effecting } from './effecting.ts';
 import type { Feed, Found } from './feed.ts';
-import type { Gathering } from './gathering.ts';
 import { createLaunching, type Launching } from './launching.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import type { Recorders } from './recorders.ts';
 import type { StallWatch } from './stall.ts';
+import { createWishes } from './wishes.ts';
 
 const beatMs = 1000;
-/** How long an ended run waits for its last output to be published before it is reported; then it is anyway. */
-const busPatienceMs = 2000;
-/** Names of removed shared memory that are told: a fact is a control message. */
-const segmentsTold = 20;
-/** How long the recorder may take to say that nothing of the trainer is left, before we look ourselves. */
-const aloneMs = 100;
-/** Stopping a tree is tried again at first and at most after this long: some of it may be forking. */
-const pauseRetryMs = { first: 10, most: 500 };
 /** How long unacknowledged facts wait while no daemon is connected. */
 const lonelyMs = 15_000;
-
-/** Characters of a text in a fact: six bytes each at worst, and 4,096 bytes are all. */
-const textMax = 500;
 
 export type AttemptDone = {
   refused: string | null;
@@ -65,25 +54,18 @@ export async function runAttempt(
 }
 
 function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machine) {
-  const { clock, bootId, isAlive, judge, readClaim, readLaunch, voidStart, until } = machine;
+  const { clock, bootId, judge, readLaunch, voidStart, until } = machine;
   const { dir, run_id: runId, attempt } = config;
   const { bus, onAttached } = means;
   let control: Control | null = null;
   let refused: string | null = null;
-  let wish: Wish | null = null;
   let trainer: Identity | null = null;
-  let termed = false;
   let recorderLost = false;
   let lastMetric: string | null = null;
   let seenEnd = false;
-  /** Whether all output reached the bus. */
-  let published = false;
   const notePoint = ({ key, value }: Found): void => {
     if (key === 'charts/episodic_return') lastMetric = `return ${Number(value.toPrecision(5))}`;
   };
-  let segments: string[] = [];
-  const inquest = machine.createInquest?.(dir);
-  let gathering: Gathering | undefined;
   const feed: Feed = machine.createFeed({
     dir,
     runId,
@@ -93,8 +75,6 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     metrics: bus.subject(runId, 'metrics'),
     onPoint: notePoint,
   });
-  /** Resolves when the bus knows of the artifacts. */
-  let announced: Promise<void> = Promise.resolve();
   const pumping = machine.startPump(feed, dir, () => stall?.heard());
   let stall: StallWatch | null = null;
   let stopBeats: () => void = () => undefined;
@@ -106,12 +86,6 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     effecting(act, machine.complain);
   const passed = (ms: number): Promise<void> =>
     new Promise((resolve) => clock.after(ms, () => resolve()));
-  /** Aborts with `signal`, and after so many milliseconds. */
-  const within = (ms: number, signal: AbortSignal): AbortSignal => {
-    const late = new AbortController();
-    clock.after(ms, () => late.abort('late'));
-    return AbortSignal.any([signal, late.signal]);
-  };
 
   const launching: Launching = createLaunching({
     config,
@@ -123,50 +97,35 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   });
   void means.told.then(() => launching.permit());
 
-  const endWished = (): boolean => wish?.kind === 'terminate' || wish?.kind === 'kill';
   const treeOf = (of: Identity): Tree =>
     machine.createTree(of, dir, readLaunch(dir)?.cgroup ?? null);
 
-  /** Acts on a wish as far as the attempt is by now. */
-  const obey = (): void => {
-    if (wish === null || trainer === null || seenEnd) return;
-    const tree = treeOf(trainer);
-    stall?.pause(wish.kind === 'pause');
-    if (wish.kind === 'kill') tree.killAll();
-    else if (wish.kind === 'pause') void pauseTree(tree);
-    else if (wish.kind === 'resume') {
-      tree.resumeAll();
-      fact('trainer.resumed');
-    } else if (!termed) {
-      termed = true;
-      // A group that is gone already, with members that left it: only a kill reaches those.
-      tree.signal(wish.signal);
-      failpoint('worker.signalled');
-      // A stopped process would not see the signal before it goes on.
-      tree.resumeAll();
-    }
-  };
-
-  const pauseTree = async (tree: Tree): Promise<void> => {
-    let wait = pauseRetryMs.first;
-    while (wish?.kind === 'pause' && !seenEnd) {
-      if (tree.pauseAll()) {
-        fact('trainer.paused');
-        return;
-      }
-      await passed(wait);
-      wait = Math.min(pauseRetryMs.most, wait * 2);
-    }
-  };
+  const wishes = createWishes({
+    tree: () => (trainer === null || seenEnd ? null : treeOf(trainer)),
+    pauseStall: (paused) => stall?.pause(paused),
+    fact,
+    passed,
+  });
+  const collecting = createCollecting({
+    config,
+    machine,
+    bus,
+    feed,
+    pumping,
+    onPoint: notePoint,
+    lastMetric: () => lastMetric,
+    fact,
+    passed,
+  });
 
   const attach = async (): Promise<WorkerEvent> => {
     control = await machine.openControl({
       config,
       clock,
       onWish: (wished) => {
-        wish = wished;
-        if (endWished()) launching.refuse();
-        obey();
+        wishes.receive(wished);
+        if (wishes.isEnd()) launching.refuse();
+        wishes.obey();
       },
       onGo: () => launching.permit(),
       onFact: (stated) => bus.fact(runId, stated),
@@ -249,16 +208,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
           : machine.silentFor(dir, clock.now().wall_ms),
       onStall: (text) => fact('trainer.stalled', { text }),
     });
-    if (identity !== null) {
-      gathering ??= machine.createGathering?.({
-        config,
-        trainer: identity,
-        clock,
-        taken: (taken) =>
-          void machine.announce(bus.subject(runId, 'artifacts'), config, taken, clock),
-      });
-    }
-    obey();
+    if (identity !== null) collecting.begin(identity);
+    wishes.obey();
     return { type: 'trainer.found' };
   };
 
@@ -302,66 +253,10 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       return { type: 'trainer.ended' };
     });
 
-  const drain = async (signal: AbortSignal): Promise<WorkerEvent | null> => {
-    const alone = await until(dir, within(aloneMs, signal), () => machine.saysAlone(dir));
-    if (trainer !== null && trainer.boot_id === bootId() && alone === null) {
-      const tree = treeOf(trainer);
-      // What the trainer left behind ends with it; nothing of a run outlives it.
-      const patience = within(machine.readSpec(dir).kill_patience_ms, signal);
-      const gone = await until(dir, patience, () => (tree.killAll() === 0 ? true : null));
-      if (gone === null && !signal.aborted) fact('leftovers.survived');
-    }
-    await until(dir, signal, () => {
-      const claim = readClaim(dir);
-      return machine.isDrained(dir) || claim === null || !isAlive(claim) ? true : null;
-    });
-    segments = machine.removeSegments?.() ?? [];
-    published = await pumping.finish(busPatienceMs);
-    failpoint('worker.drained');
+  const drain = async (signal: AbortSignal): Promise<WorkerEvent> => {
+    const ofThisBoot = trainer !== null && trainer.boot_id === bootId();
+    await collecting.drain(ofThisBoot ? treeOf(trainer as Identity) : null, signal);
     return { type: 'output.drained' };
-  };
-
-  const collect = async (): Promise<WorkerEvent> => {
-    const { cwd, artifacts, artifacts_move, disk_floor_bytes } = machine.readSpec(dir);
-    await gathering?.stop();
-    const { lines, points, skipped } = feed.counts();
-    const rest = published
-      ? { lines: 0, points: 0 }
-      : await machine.surveyOutput(dir, feed.state(), notePoint);
-    const taken =
-      artifacts.length === 0
-        ? { manifest: '', artifacts: 0, bytes: 0, problems: [] }
-        : await machine.takeArtifacts({
-            cwd,
-            globs: artifacts,
-            sinceMs: Math.floor(machine.preparedAtMs(dir)) - 1,
-            store: config.store,
-            move: artifacts_move === true,
-            floorBytes: disk_floor_bytes ?? 0,
-          });
-    const problem = problemOf(taken)?.slice(0, textMax) ?? null;
-    const cause = inquest?.cause() ?? null;
-    failpoint('worker.collected');
-    if (taken.manifest !== '') {
-      announced = machine.announce(bus.subject(runId, 'artifacts'), config, taken, clock);
-      // Told before the daemon is, when the bus is there: this worker may be gone a moment later.
-      await Promise.race([announced, passed(busPatienceMs)]);
-    }
-    fact('output.collected', {
-      manifest: taken.manifest,
-      artifacts: taken.artifacts,
-      last_metric: lastMetric ?? '',
-      ...(cause === null ? {} : { cause }),
-      ...(problem === null ? {} : { problem }),
-      // Shared memory that it left behind, and that is gone now.
-      ...(segments.length === 0
-        ? {}
-        : { segments: segments.slice(0, segmentsTold).map((name) => name.slice(0, 64)) }),
-      lines: lines + rest.lines,
-      points: points + rest.points,
-      skipped,
-    });
-    return { type: 'artifacts.taken' };
   };
 
   const report = async (): Promise<WorkerEvent> => {
@@ -380,14 +275,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
       follow: effect(follow),
       drain: effect(drain),
       collect: effect(async () => {
-        try {
-          return await collect();
-        } catch (error) {
-          // It may name paths, and a fact is a control message.
-          const problem = messageOf(error).slice(0, textMax);
-          fact('output.collected', { manifest: '', artifacts: 0, problem });
-          return { type: 'artifacts.taken' };
-        }
+        await collecting.collect();
+        return { type: 'artifacts.taken' };
       }),
       report: effect(report),
     },
@@ -395,30 +284,9 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     close(): Promise<void> {
       stopBeats();
       stall?.close();
-      void gathering?.stop();
       control?.close();
       void pumping.finish(0);
-      return Promise.all([pumping.done, announced]).then(() => undefined);
+      return Promise.all([pumping.done, collecting.close()]).then(() => undefined);
     },
   };
-}
-
-function effecting(
-  act: (signal: AbortSignal) => Promise<WorkerEvent | null>,
-  complain: (error: unknown) => void,
-) {
-  return fromCallback<WorkerEvent>(({ sendBack }) => {
-    const controller = new AbortController();
-    act(controller.signal).then(
-      (event) => {
-        if (event !== null && !controller.signal.aborted) sendBack(event);
-      },
-      (error: unknown) => {
-        complain(error);
-        if (!controller.signal.aborted) sendBack({ type: 'effect.failed', text: messageOf(error) });
-      },
-    );
-    // Its own reason, because the default one takes a stack trace.
-    return () => controller.abort('its state was left');
-  });
 }
