@@ -37,10 +37,10 @@ test('A4: a video is in the store while its run goes on, once it is finished and
   await using yard = await startYard();
   const cwd = workplace(t);
   const video = path.join(fixtures, 'header-last.mp4');
-  // The second one is held open as an encoder holds it; the pipe ends it.
+  // The second one is held open as an encoder holds it.
   const script = `mkdir videos && cp "$0" videos/rl-video-step-8.mp4
-    mkfifo go; exec 5> videos/open.mp4; cat "$0" >&5; echo up; read x < go; exec 5>&-
-    read x < go; echo weights > model.pt; exit 0`;
+    told() { until [ -e go.$1 ]; do sleep 0.02; done; }
+    exec 5> videos/open.mp4; cat "$0" >&5; echo up; told 1; exec 5>&-; told 2; echo weights > model.pt; exit 0`;
   const { run_id: run } = await yard.client.submit(
     { command: ['sh', '-c', script, video], cwd, artifacts: ['videos/*.mp4', '*.pt'] },
     { env },
@@ -54,9 +54,9 @@ test('A4: a video is in the store while its run goes on, once it is finished and
   assert.deepEqual([artifact?.step, artifact?.media_type], [8, 'video/mp4']);
   assert.equal((await yard.client.get(run)).status, 'running');
 
-  fs.writeFileSync(path.join(cwd, 'go'), 'x\n');
+  fs.writeFileSync(path.join(cwd, 'go.1'), '');
   await until(() => listed(store).length === 2, 'the second video');
-  fs.writeFileSync(path.join(cwd, 'go'), 'x\n');
+  fs.writeFileSync(path.join(cwd, 'go.2'), '');
   const done = await yard.client.wait(run);
   assert.equal(done.artifact_manifest, path.join(store, 'manifest.json'));
   const all = ['model.pt 1', 'videos/open.mp4 1', 'videos/rl-video-step-8.mp4 1'];
