@@ -37,8 +37,11 @@ export function createTidying(options: TidyingOptions): Tidying {
   const readmitQuarantined = async (): Promise<void> => {
     for (const { slot, run_id: runId, attempt } of store.quarantined()) {
       const files = [path.join(options.gpuLocks, `${slot}.lock`)];
+      const known = store.run(runId) !== undefined;
+      // Its slots were set aside, and the end of its run was not committed yet: they are still its own.
+      if (known && !options.isOver(runId, attempt)) continue;
       // Of a run that is not known nothing is ended: only the lock is asked.
-      const gone = store.run(runId) === undefined || executor.swept(runId, attempt);
+      const gone = !known || executor.swept(runId, attempt);
       if (!gone || !(await options.locksFree(files))) continue;
       store.releaseLease(slot);
       options.readmit([slot]);

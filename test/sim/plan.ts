@@ -125,6 +125,10 @@ const inMood: Readonly<Record<Exclude<Mood, 'mixed'>, (plan: RunPlan, random: Ra
       ...plan,
       config: { ...plan.config, artifacts: ['*.pt'] },
       artifacts: 'slow',
+      // Somebody has no patience with what is being collected.
+      wishes: random.chance(0.5)
+        ? [{ atMs: plan.trainer.worksMs + random.int(2_500), wish: 'stop --now' as const }]
+        : plan.wishes,
       trainer: {
         ...plan.trainer,
         children: Array.from({ length: 2 }, () => ({
