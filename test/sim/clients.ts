@@ -78,6 +78,12 @@ export function playClient(options: ClientOptions, plan: RunPlan): void {
 
   const follow = (runId: string): void => {
     for (const { atMs, wish } of plan.wishes) schedule.after(atMs, null, () => want(runId, wish));
+    const { impatientMs } = plan;
+    if (impatientMs !== null) {
+      stage.trainerEnded.set(runId, () => {
+        schedule.after(impatientMs, null, () => want(runId, 'stop --now'));
+      });
+    }
     if (random.chance(0.3)) watchEvents(options, runId);
   };
 

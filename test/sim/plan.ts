@@ -28,6 +28,8 @@ export type RunPlan = {
   readonly artifacts: 'none' | 'some' | 'fail' | 'slow';
   /** What people ask of it, each so long after its submit. */
   readonly wishes: readonly { readonly atMs: number; readonly wish: ClientWish }[];
+  /** So soon after its trainer has ended somebody stops it at once: no patience with what is being collected. */
+  readonly impatientMs: number | null;
 };
 export type ClientWish = 'stop' | 'stop --now' | 'pause' | 'resume' | 'get';
 
@@ -125,10 +127,7 @@ const inMood: Readonly<Record<Exclude<Mood, 'mixed'>, (plan: RunPlan, random: Ra
       ...plan,
       config: { ...plan.config, artifacts: ['*.pt'] },
       artifacts: 'slow',
-      // Somebody has no patience with what is being collected.
-      wishes: random.chance(0.5)
-        ? [{ atMs: plan.trainer.worksMs + random.int(2_500), wish: 'stop --now' as const }]
-        : plan.wishes,
+      impatientMs: random.chance(0.6) ? random.int(250) : null,
       trainer: {
         ...plan.trainer,
         children: Array.from({ length: 2 }, () => ({
@@ -155,6 +154,7 @@ function planAny(random: Random, id: string, atMs: number): RunPlan {
     preflight: random.chance(0.05) ? 'fails' : random.chance(0.2) ? 'slow' : 'passes',
     artifacts: random.pick(['some', 'some', 'fail', 'slow']),
     wishes: planWishes(random),
+    impatientMs: null,
   };
 }
 

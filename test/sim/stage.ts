@@ -18,6 +18,8 @@ export type Stage = {
   readonly journal: Journal;
   /** By the id in the run's command. */
   readonly plans: Map<string, RunPlan>;
+  /** By run: what somebody does when its trainer has ended. */
+  readonly trainerEnded: Map<string, () => void>;
   /** An invariant does not hold: the world ends after this step. */
   violate(invariant: string, text: string): void;
 };

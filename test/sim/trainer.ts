@@ -41,6 +41,7 @@ export function startTrainer(
     callOff();
     machine.end(main);
     truth.end = end;
+    stage.trainerEnded.get(runId)?.();
     trace.note(`trainer ${runId}/${attempt} ended ${end.kind} ${end.code ?? end.signal}`);
     for (const [index, child] of plan.children.entries()) {
       const process = alive[index];

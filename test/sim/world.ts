@@ -85,6 +85,7 @@ export function runWorld(options: WorldOptions): WorldResult {
     faults,
     journal: createJournal(schedule.now),
     plans: new Map<string, RunPlan>(),
+    trainerEnded: new Map<string, () => void>(),
     violate,
   };
   const registry = createRegistry(stage, options.dir, options.template);
