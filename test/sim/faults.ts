@@ -52,7 +52,7 @@ export type Faults = {
   point(life: Life, name: string): void;
   /** After so many points the daemon is killed, or the machine loses its power. */
   killAt(points: number, how: 'kill' | 'crash'): void;
-  /** The same, so soon after the daemon next acts on an attempt: its decision may not be on the disk yet. */
+  /** The same, so soon after one of the daemon's next acts on an attempt: its decision may not be on the disk yet. */
   killAfterAct(ms: number, how: 'kill' | 'crash'): void;
   /** From here on nothing goes wrong any more. */
   heal(): void;
@@ -76,7 +76,7 @@ const acts = /^after a (wish|launch|worker)/;
 export function createFaults(options: FaultOptions): Faults {
   const { random, enabled, intensity, kill, struck } = options;
   let healed = false;
-  let armed: { ms: number; how: 'kill' | 'crash' } | null = null;
+  let armed: { ms: number; how: 'kill' | 'crash'; skip: number } | null = null;
   let left = Number.POSITIVE_INFINITY;
   let how: 'kill' | 'crash' = 'kill';
   return {
@@ -91,7 +91,8 @@ export function createFaults(options: FaultOptions): Faults {
     strike: struck,
     point(life, name) {
       if (!life.dead && !healed) {
-        if (armed !== null && acts.test(name)) {
+        if (armed !== null && acts.test(name)) armed.skip -= 1;
+        if (armed !== null && armed.skip < 0) {
           const { ms, how: so } = armed;
           armed = null;
           options.later(ms, () => {
@@ -111,7 +112,7 @@ export function createFaults(options: FaultOptions): Faults {
       how = wanted;
     },
     killAfterAct(ms, wanted) {
-      armed = { ms, how: wanted };
+      armed = { ms, how: wanted, skip: random.int(5) };
     },
     heal() {
       healed = true;
