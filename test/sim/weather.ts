@@ -63,7 +63,7 @@ function strike(options: WeatherOptions, kind: FaultKind): void {
     case 'daemon.kill':
       // Not now, but in the midst of what it does next.
       trace.note('the daemon is about to be killed');
-      if (random.chance(0.3)) faults.killAfterAct(random.next() * 20, 'kill');
+      if (random.chance(0.3)) faults.killAfterAct(random.next() * 60, 'kill');
       else faults.killAt(1 + random.int(40), 'kill');
       return;
     case 'daemon.stop':
@@ -71,7 +71,7 @@ function strike(options: WeatherOptions, kind: FaultKind): void {
       return;
     case 'machine.crash':
       if (random.chance(0.3)) options.killDaemon('crash');
-      else if (random.chance(0.5)) faults.killAfterAct(random.next() * 20, 'crash');
+      else if (random.chance(0.5)) faults.killAfterAct(random.next() * 60, 'crash');
       else faults.killAt(1 + random.int(40), 'crash');
       return;
     case 'machine.reboot':
