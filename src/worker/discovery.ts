@@ -59,6 +59,8 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   let searchPauseMs = searchMs.first;
   let searchAt = now() + searchPauseMs;
   const members = createMembers(dir);
+  /** What is new there is the daemon's own, and its restart would have every worker look at once. */
+  const home = path.resolve(dir, '../../../..');
   let signedAt = Number.NEGATIVE_INFINITY;
   /** Of a processor, for the last search. */
   let tookMs = 0;
@@ -101,7 +103,7 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   const search = (most: number): void => {
     const isLast = most === entriesMost.end;
     // Of the yard's own runs only their own workers know what is in them.
-    const { found, cut } = searchBelow(cwd, most, { except: path.resolve(dir, '../../..') });
+    const { found, cut } = searchBelow(cwd, most, { except: path.join(home, 'runs') });
     const tell = (text: string): void => {
       if (!told.has(text)) onNote(text);
       told.add(text);
@@ -141,7 +143,7 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     look() {
       if (now() < dueAt) return;
       // Not before the trainer was started: it should not wait for this.
-      watchers ??= watch(cwd, sign);
+      watchers ??= cwd === home ? () => [] : watch(cwd, sign);
       lookAtOpen();
       if (now() >= searchAt) {
         // Not by the clock: on a busy machine everything takes long.
