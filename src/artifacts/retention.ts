@@ -17,22 +17,26 @@ export type Limits = {
   /** Runs of a project that keep theirs, pinned and live ones not counted. */
   maxRuns: number | null;
 };
-export type Doomed = { run: KeptRun; why: 'age' | 'count' | 'size' };
+export type Doomed<T extends KeptRun = KeptRun> = { run: T; why: 'age' | 'count' | 'size' };
 
 /** Oldest first. Nothing that is pinned or not over is ever among them. */
-export function doomed(runs: readonly KeptRun[], limits: Limits, nowMs: number): Doomed[] {
+export function doomed<T extends KeptRun>(
+  runs: readonly T[],
+  limits: Limits,
+  nowMs: number,
+): Doomed<T>[] {
   const { maxAgeMs, maxBytes, maxRuns } = limits;
   const over = runs
     .filter(({ pinned, finishedMs }) => !pinned && finishedMs !== null)
     .sort((a, b) => (a.finishedMs ?? 0) - (b.finishedMs ?? 0) || (a.runId < b.runId ? -1 : 1));
   const newer = new Map<string, number>();
-  const beyond = new Set<KeptRun>();
+  const beyond = new Set<T>();
   for (const run of over.toReversed()) {
     const count = (newer.get(run.project) ?? 0) + 1;
     newer.set(run.project, count);
     if (maxRuns !== null && count > maxRuns) beyond.add(run);
   }
-  const reasons = new Map<KeptRun, Doomed['why']>();
+  const reasons = new Map<T, Doomed['why']>();
   for (const run of over) {
     if (maxAgeMs !== null && nowMs - (run.finishedMs ?? 0) > maxAgeMs) reasons.set(run, 'age');
     else if (beyond.has(run)) reasons.set(run, 'count');

@@ -85,7 +85,7 @@ export function createKeeping(options: KeepingOptions): Keeping {
         project: row.project,
         finished_at: row.finished_at ?? '',
         bytes: run.bytes,
-        artifacts: runs.find(({ runId }) => runId === run.runId)?.files ?? 0,
+        artifacts: run.files,
         why,
       };
       if (request.dry_run) {

@@ -35,6 +35,19 @@ export function writtenFiles(
   return files;
 }
 
+/** The same as `dev:ino`, under whatever names. */
+export function heldToWrite(pids: readonly number[]): Set<string> {
+  const held = new Set<string>();
+  for (const pid of pids) {
+    for (const fd of list(`/proc/${pid}/fd`)) {
+      if (!isForWriting(pid, fd)) continue;
+      const stat = statOf(`/proc/${pid}/fd/${fd}`);
+      if (stat?.isFile() === true) held.add(`${stat.dev}:${stat.ino}`);
+    }
+  }
+  return held;
+}
+
 /** Whether any process that is not among `ours` holds one of the files open for writing; which. */
 export function writtenByOthers(
   ours: ReadonlySet<number>,
@@ -62,6 +75,14 @@ function list(dir: string): string[] {
     return fs.readdirSync(dir);
   } catch {
     return [];
+  }
+}
+
+function statOf(file: string): fs.BigIntStats | undefined {
+  try {
+    return fs.statSync(file, { bigint: true });
+  } catch {
+    return undefined;
   }
 }
 

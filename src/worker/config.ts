@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 
 /** `told`: once the daemon says that the launch is on the disk. `never`: it is voided instead. */
-export type Permission = 'now' | 'told' | 'never';
+export type Permission = 'told' | 'never';
 
 export type WorkerConfig = {
   readonly v: 1;

@@ -32,7 +32,6 @@ export function createLaunching(options: LaunchingOptions): Launching {
     answer ??= given;
     answered.abort();
   };
-  if (config.launch === 'now') give('go');
   if (config.launch === 'never') give('void');
 
   return {

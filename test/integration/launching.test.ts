@@ -98,7 +98,7 @@ test('a recorder that was killed while it waited is replaced', async (t) => {
 });
 
 test('a recorder that cannot be started is told', async (t) => {
-  const { attempt } = launcher(t, 'now');
+  const { attempt } = launcher(t, 'told');
   const said = await new Promise<string>((resolve) => {
     createRecorders().start('/nonexistent/recorder', attempt.dir, resolve);
   });

@@ -47,7 +47,7 @@ type Incoming =
   | { type: 'beat'; at: string; last_metric: string | null; bus_trouble?: string | null };
 
 /** As in the worker's configuration (src/worker/config.ts). */
-export type Permission = 'now' | 'told' | 'never';
+export type Permission = 'told' | 'never';
 
 /** Doubled each time, until there is a worker again. */
 const retryMs = { first: 100, most: 1000 };
@@ -64,7 +64,7 @@ export function createLink(options: LinkOptions): Link {
   let assigned = false;
   let closed = false;
   let over = false;
-  let launch: Permission = 'never';
+  let launch: Permission | 'now' = 'never';
   let worker: PoolWorker | null = null;
   /** The newest generation that we gave, until it is on the disk. Those of earlier daemons are. */
   let unsynced: number | null = null;
