@@ -51,6 +51,8 @@ const passing: readonly ErrorCode[] = [
   'registry_corrupt',
 ];
 const passingRetryMs = 1000;
+/** Longest that an end waits for its decision to be on the disk. */
+const decidedMostMs = 3000;
 /** How often we kill by ourselves what a worker should have killed in a moment. */
 const ownKillMs = 5000;
 /** How long a restarted daemon has to start, or to find started, what is overdue. */
@@ -131,10 +133,17 @@ function lease(deps: EffectDeps, input: AttemptInput & { slots: readonly string[
 
 /**
  * Before a trainer is made to end, the decision is on the disk: else a power loss takes the reason with it,
- * and what we ended passes for an end of its own. A disk that refuses must not keep a trainer alive.
+ * and what we ended passes for an end of its own. A disk that refuses, or hangs, must not keep a trainer alive.
  */
-async function decided(deps: EffectDeps): Promise<void> {
-  await deps.synced().catch(() => undefined);
+function decided({ clock, synced }: EffectDeps): Promise<void> {
+  return new Promise((resolve) => {
+    const callOff = clock.after(decidedMostMs, resolve);
+    const settle = (): void => {
+      callOff();
+      resolve();
+    };
+    synced().then(settle, settle);
+  });
 }
 
 /** Has the worker kill; and kills too, because a worker may be long in coming, or none can be had. */

@@ -37,8 +37,8 @@ test('what no worker comes to kill the daemon kills itself, until the state is l
   assert.deepEqual(done, ['kill', 'swept', 'swept']);
 });
 
-test('a trainer is made to end when that was decided on the disk, or when the disk refuses', async () => {
-  for (const refuses of [false, true]) {
+test('a trainer is made to end when that was decided on the disk, or when the disk refuses or hangs', async () => {
+  for (const disks of ['takes it', 'refuses', 'hangs'] as const) {
     for (const name of ['terminate', 'kill'] as const) {
       const done: string[] = [];
       const disk = Promise.withResolvers<void>();
@@ -46,7 +46,13 @@ test('a trainer is made to end when that was decided on the disk, or when the di
         voidUnlaunched: () => false,
         wish: (_run: string, _attempt: number, wish: { kind: string }) => void done.push(wish.kind),
       };
-      const clock = { after: () => () => undefined };
+      let ring: () => void = () => undefined;
+      const clock = {
+        after: (_: number, act: () => void) => {
+          ring = act;
+          return () => undefined;
+        },
+      };
       const deps = { clock, executor, synced: () => disk.promise } as unknown as EffectDeps;
       const logic = provideRun(deps).implementations.actors[name] as AnyActorLogic;
       const ending = createActor(logic, {
@@ -55,8 +61,9 @@ test('a trainer is made to end when that was decided on the disk, or when the di
       ending.start();
       await new Promise((resolve) => setImmediate(resolve));
       assert.deepEqual(done, []);
-      if (refuses) disk.reject(new Error('EIO'));
-      else disk.resolve();
+      if (disks === 'refuses') disk.reject(new Error('EIO'));
+      else if (disks === 'takes it') disk.resolve();
+      else ring();
       await new Promise((resolve) => setImmediate(resolve));
       assert.deepEqual(done, [name]);
       ending.stop();
