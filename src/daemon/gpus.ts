@@ -1,7 +1,6 @@
 /** Which GPUs the yard has. Whole GPUs only, for now. */
 import { execa } from 'execa';
 import { RunyardError } from '../errors.ts';
-import { judge } from '../rundir/index.ts';
 
 export type Gpu = { id: string; name: string };
 
@@ -44,14 +43,4 @@ export async function locksFree(recorder: string, files: readonly string[]): Pro
   if (exitCode === 0) return true;
   if (exitCode === heldCode) return false;
   throw new RunyardError('internal', `the GPU locks could not be looked at: ${stderr}`);
-}
-
-/** Whether an attempt surely never had a trainer: its recorder refused to start one. */
-export function neverRan(dir: string): boolean {
-  try {
-    const verdict = judge(dir);
-    return verdict.kind === 'voided' || (verdict.kind === 'exited' && verdict.trainer === null);
-  } catch {
-    return false;
-  }
 }

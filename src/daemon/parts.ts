@@ -24,7 +24,7 @@ import {
   socketPath,
 } from '../persistence/index.ts';
 import { killScope } from '../processes/index.ts';
-import { attemptDir, bootId } from '../rundir/index.ts';
+import { attemptDir, bootId, neverRan } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import { createBusServer, findNatsServer } from '../transport/nats/index.ts';
@@ -33,7 +33,7 @@ import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBusLink } from './bus-link.ts';
 import { firstOf, loadToken, readTcp, streamOwner, writeAddress } from './endpoint.ts';
-import { findGpus, locksFree, neverRan } from './gpus.ts';
+import { findGpus, locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';

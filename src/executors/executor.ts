@@ -79,7 +79,7 @@ export interface Executor {
   attachLaunched(runId: string, attempt: number): void;
   /** Passes a wish on, again and again, until the attempt ends. */
   wish(runId: string, attempt: number, wish: Wish): void;
-  /** True when nothing of the attempt was started, and from now on nothing can be. */
+  /** True when nothing of the attempt was started, and from now on nothing can be. Throws `rundir_lost`. */
   voidUnlaunched(runId: string, attempt: number): boolean;
   /** Ends whatever still lives of the attempt; true when nothing does. For after its worker is done. */
   swept(runId: string, attempt: number): boolean;

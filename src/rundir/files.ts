@@ -103,6 +103,22 @@ export function judge(dir: string, records: Records = onDisk): Verdict {
 }
 
 /**
+ * Whether an attempt surely never had a trainer: it is void, or its recorder refused to start one. An exit
+ * without a start says nothing: its directory may have been removed and made anew while it ran.
+ */
+export function neverRan(dir: string, records: Records = onDisk): boolean {
+  try {
+    const verdict = judge(dir, records);
+    if (verdict.kind === 'exited') return refusals.includes(verdict.record.kind);
+    return verdict.kind === 'voided';
+  } catch {
+    return false;
+  }
+}
+
+const refusals: readonly ExitRecord['kind'][] = ['noexec', 'notstarted'];
+
+/**
  * Makes sure that an attempt never starts, if it has not: an exclusive link, so that recorder and voider
  * cannot both succeed. `voided` also when somebody did it before. Throws as `writeAtomic` does.
  */

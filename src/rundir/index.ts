@@ -2,6 +2,7 @@ export { decodeEnv, encodeEnv } from './environment.ts';
 export {
   judge,
   makeDirectory,
+  neverRan,
   type Records,
   type Verdict,
   voidStart,

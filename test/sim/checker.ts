@@ -25,7 +25,7 @@ type Row = {
   failure_reason: string | null;
   config: string;
 };
-type View = {
+export type View = {
   plan: RunPlan;
   state: string;
   attempt: number;
@@ -183,6 +183,7 @@ export function createChecker(options: CheckerOptions): Checker {
       muted: journal.muted.has(runId),
       reboots: reboots(),
       leasedForMs: view.leasedAt === null ? null : schedule.now() - view.leasedAt,
+      refused: stage.faults.enabled.has('launch.refused'),
       undecided: reboots() > 0 && stage.faults.enabled.has('sync.fails'),
       diskTrouble: ['rundir.full', 'write.fails', 'sync.fails'].some((kind) =>
         stage.faults.enabled.has(kind as never),

@@ -23,6 +23,8 @@ const { values } = parseArgs({
     missed: { type: 'string', default: '60' },
     /** Nothing but these kinds of fault, separated by blanks. */
     weather: { type: 'string' },
+    /** Nothing but worlds in which runs are led into a state and struck there: "STATE + EVENT + FAULT", or a part. */
+    ambush: { type: 'string' },
     /** For the shards that this command starts, and for the mutants. */
     shard: { type: 'string' },
   },
@@ -58,6 +60,7 @@ async function replay(seed: number): Promise<void> {
   await runShard({
     first: seed,
     weather,
+    ambush: values.ambush ?? null,
     stride: 1,
     lifecycles: 0,
     untilMs: 0,
@@ -94,6 +97,7 @@ async function beShard(): Promise<void> {
     first,
     stride,
     weather,
+    ambush: values.ambush ?? null,
     lifecycles: wanted,
     untilMs,
     tell({ result, lifecycles, worlds, hits }) {
@@ -132,6 +136,7 @@ async function runAll(jobs: number): Promise<void> {
     const args = ['--shard', `${Number(values.from) + index}/${jobs}`];
     if (Number.isFinite(wanted)) args.push('--lifecycles', String(Math.ceil(wanted / jobs)));
     if (values.weather !== undefined) args.push('--weather', values.weather);
+    if (values.ambush !== undefined) args.push('--ambush', values.ambush);
     if (values.minutes !== undefined) args.push('--minutes', values.minutes);
     const options = { reject: false, stderr: 'inherit', buffer: false } as const;
     const shard = execa(

@@ -24,25 +24,7 @@ export function playClient(options: ClientOptions, plan: RunPlan): void {
   const { stage, checker } = options;
   const { schedule, trace } = stage;
   const random = stage.random.fork();
-
-  /** One call over a connection that may break: the answer is told, or nothing ever. */
-  const call = <T>(
-    ask: (daemon: Daemon) => Promise<T>,
-    answered: (value: T, daemon: Daemon) => void,
-    refused: (error: unknown) => void,
-  ): boolean => {
-    const daemon = options.daemon();
-    if (daemon === null) return false;
-    ask(daemon).then(
-      (value) => {
-        if (!daemon.life.dead) answered(value, daemon);
-      },
-      (error) => {
-        if (!daemon.life.dead) refused(error);
-      },
-    );
-    return true;
-  };
+  const ask = createAsk(options);
 
   const submit = (): void => {
     let over = false;
@@ -59,6 +41,7 @@ export function playClient(options: ClientOptions, plan: RunPlan): void {
       traceparent: `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-01`,
     };
     const asked = call(
+      options,
       (daemon) => daemon.orchestrator.submit(request),
       ({ run_id }) => {
         // What the daemon has said counts, whether or not it gets through.
@@ -77,22 +60,30 @@ export function playClient(options: ClientOptions, plan: RunPlan): void {
   };
 
   const follow = (runId: string): void => {
-    for (const { atMs, wish } of plan.wishes) schedule.after(atMs, null, () => want(runId, wish));
+    for (const { atMs, wish } of plan.wishes) schedule.after(atMs, null, () => ask(runId, wish));
     const { impatientMs } = plan;
     if (impatientMs !== null) {
       stage.trainerEnded.set(runId, () => {
-        schedule.after(impatientMs, null, () => want(runId, 'stop --now'));
+        schedule.after(impatientMs, null, () => ask(runId, 'stop --now'));
       });
     }
     if (random.chance(0.3)) watchEvents(options, runId);
   };
 
-  const want = (runId: string, wish: ClientWish): void => {
+  schedule.after(plan.atMs, null, submit);
+}
+
+/** What people ask of a run that they know. */
+export function createAsk(options: ClientOptions): (runId: string, wish: ClientWish) => void {
+  const { stage, checker } = options;
+  const random = stage.random.fork();
+  return (runId, wish) => {
     const about = { run: runId, user: 'bo', reason: reasonOf(random.next()) };
     const isStop = wish === 'stop' || wish === 'stop --now';
     if (isStop) checker.stopAsked(runId);
-    trace.note(`${wish} of ${runId} is asked`);
+    stage.trace.note(`${wish} of ${runId} is asked`);
     call(
+      options,
       async (daemon) => {
         const { orchestrator } = daemon;
         if (wish === 'get') return orchestrator.get(runId);
@@ -109,8 +100,26 @@ export function playClient(options: ClientOptions, plan: RunPlan): void {
       (error) => expectRefusal(stage, wish, error),
     );
   };
+}
 
-  schedule.after(plan.atMs, null, submit);
+/** One call over a connection that may break: the answer is told, or nothing ever. */
+function call<T>(
+  options: ClientOptions,
+  ask: (daemon: Daemon) => Promise<T>,
+  answered: (value: T, daemon: Daemon) => void,
+  refused: (error: unknown) => void,
+): boolean {
+  const daemon = options.daemon();
+  if (daemon === null) return false;
+  ask(daemon).then(
+    (value) => {
+      if (!daemon.life.dead) answered(value, daemon);
+    },
+    (error) => {
+      if (!daemon.life.dead) refused(error);
+    },
+  );
+  return true;
 }
 
 /** Reads a run's events from where it is, whenever the daemon says that there are more. */

@@ -17,6 +17,9 @@ type Exclusion = { because: string; when: (cell: Cell) => boolean };
 /** Faults that need an attempt which somebody looks after. */
 const isOfAttempt = (fault: string): boolean =>
   (attemptFaults as readonly string[]).includes(fault);
+/** What only a worker tells. */
+export const toldByWorkers =
+  /^(trainer\.|recorder\.|attempt\.|machine\.|launch\.failed|leftovers\.|output\.)/;
 const trainerLives = /^(running\.|stopping\.(terminating|killing)$)/;
 
 export const exclusions: readonly Exclusion[] = [
@@ -36,6 +39,11 @@ export const exclusions: readonly Exclusion[] = [
       fault === 'recorder.fails' && state.startsWith('running.') && state !== 'running.starting',
   },
   {
+    because: 'a launch is refused where one is made, and that is the end of it',
+    when: ({ state, event, fault }) =>
+      fault === 'launch.refused' && (state !== 'running.starting' || event !== 'effect.failed'),
+  },
+  {
     because: 'what has started can no longer be voided: one exclusive link decides',
     when: ({ state, event }) =>
       event === 'attempt.voided' && state.startsWith('running.') && state !== 'running.starting',
@@ -44,6 +52,26 @@ export const exclusions: readonly Exclusion[] = [
     because: 'a trainer that was seen is told as started first, and facts come in order',
     when: ({ state, event }) =>
       state === 'running.starting' && ['trainer.stalled', 'recorder.lost'].includes(event),
+  },
+  {
+    because: 'whose trainer was there is told of as started first',
+    when: ({ state, event, fault }) =>
+      state === 'running.starting' &&
+      fault === 'trainer.kill' &&
+      ['trainer.exited', 'launch.failed', 'attempt.voided'].includes(event),
+  },
+  {
+    because:
+      'what is void never had a trainer; and what a stop does not void at once is claimed, after a reboot by another boot',
+    when: ({ state, event, fault }) =>
+      state.startsWith('stopping.') &&
+      event === 'attempt.voided' &&
+      ['trainer.kill', 'leftovers', 'machine.reboot'].includes(fault),
+  },
+  {
+    because: 'a recorder that refuses is gone with its word',
+    when: ({ state, event, fault }) =>
+      `${state} + ${event} + ${fault}` === 'running.starting + trainer.exited + recorder.kill',
   },
   {
     because: 'a paused trainer is not silent',
@@ -73,9 +101,43 @@ export const exclusions: readonly Exclusion[] = [
       fault === 'none' &&
       [
         'running.starting + trainer.vanished',
+        'running.starting + attempt.voided',
+        'running.starting + launch.failed',
+        'running.starting + effect.failed',
+        'running.starting + start.timed_out',
+        'running.starting + attempt.lost',
+        'running.live + machine.rebooted',
         'running.paused.confirmed + machine.rebooted',
         'running.paused.confirmed + recorder.lost',
+        'running.resuming + trainer.stalled',
       ].includes(`${state} + ${event}`),
+  },
+  {
+    because:
+      'a worker that was silent beats before it tells anything else, unless over a new connection',
+    when: ({ state, event, fault }) =>
+      state === 'running.silent' && toldByWorkers.test(event) && fault === 'none',
+  },
+  {
+    because:
+      'the allocator knows every lease of the registry: only who writes there himself is refused',
+    when: ({ event }) => event === 'slots.refused',
+  },
+  {
+    because: 'before a launch was prepared no worker is called, nor anything that it would start',
+    when: ({ state, event, fault }) =>
+      `${state} + ${event}` === 'running.starting + effect.failed' &&
+      isOfAttempt(fault) &&
+      !['launch.refused', 'rundir.full'].includes(fault),
+  },
+  {
+    because:
+      'a stop voids at once what no recorder has claimed; where the disk refuses that, it is that fault',
+    when: ({ state, fault }) => fault === 'recorder.fails' && state.startsWith('stopping.'),
+  },
+  {
+    because: 'what is released needs no file any more',
+    when: ({ state, fault }) => state === 'stopping.releasing' && fault === 'rundir.full',
   },
   {
     because: 'nothing survives SIGKILL before somebody sends it',
@@ -86,9 +148,9 @@ export const exclusions: readonly Exclusion[] = [
     when: ({ state, fault }) => state === 'stopping.releasing' && /^(worker|wire)\./.test(fault),
   },
   {
-    because: 'the launch is the only effect whose crash is told while the trainer may start',
-    when: ({ state, event }) =>
-      event === 'effect.failed' && !['running.starting', 'stopping.collecting'].includes(state),
+    because:
+      'the launch is the only effect that fails for good: to collect is to call a worker, until there is one',
+    when: ({ state, event }) => event === 'effect.failed' && state !== 'running.starting',
   },
   {
     because: 'a worker tells the start once, and what it tells in other states is of a later time',

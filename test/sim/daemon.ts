@@ -17,6 +17,7 @@ import {
   createSyncer,
   type Db,
 } from '../../src/persistence/index.ts';
+import { neverRan } from '../../src/rundir/index.ts';
 import type { Bus } from './bus.ts';
 import type { Checker } from './checker.ts';
 import { createExecutor } from './executor.ts';
@@ -24,7 +25,7 @@ import { silentLog } from './log.ts';
 import { defaults, gpus } from './plan.ts';
 import type { Registry } from './registry.ts';
 import { clockOf, type Life } from './schedule.ts';
-import { passed, type Stage } from './stage.ts';
+import { passed, recordsOf, type Stage } from './stage.ts';
 import type { Wires } from './wire.ts';
 import type { Workers } from './worker.ts';
 
@@ -184,9 +185,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     leftoversMs: 1000 * defaults.killPatienceS,
     async locksFree({ runId, attempt }) {
       // What never had a process holds nothing, whoever else may have its GPU.
-      const dir = stage.dirs.find(`/sim/runs/${runId}/attempts/${attempt}`);
-      const trained = dir?.start?.voided === false;
-      if (dir?.start?.voided === true || (dir?.exit && !trained)) return true;
+      if (neverRan(`/sim/runs/${runId}/attempts/${attempt}`, recordsOf(stage))) return true;
       const held = store.leases().filter((l) => l.run_id === runId && l.attempt === attempt);
       return locksFree(held.map(({ slot }) => lockFile(slot)));
     },

@@ -7,7 +7,7 @@ import type { WorkerConfig } from '../../src/worker/config.ts';
 import type { Checker } from './checker.ts';
 import { diskFull } from './directories.ts';
 import type { Life } from './schedule.ts';
-import { attemptAt, type Stage } from './stage.ts';
+import { attemptAt, recordsOf, type Stage } from './stage.ts';
 import type { Wires } from './wire.ts';
 import type { Workers } from './worker.ts';
 
@@ -31,13 +31,7 @@ export function createExecutor(
   const { machine, dirs, faults, random } = stage;
   const point = (name: string): void => faults.point(life, name);
   const directory = (dir: string) => dirs.find(dir);
-  const records = {
-    readClaim: (dir: string) => directory(dir)?.claim ?? null,
-    readExit: (dir: string) => directory(dir)?.exit ?? null,
-    readStart: (dir: string) => directory(dir)?.start ?? null,
-    isAlive: (identity: Parameters<typeof isAlive>[0]) => isAlive(identity, machine),
-    bootId: machine.bootId,
-  };
+  const records = recordsOf(stage);
   const full = (dir: string): void => {
     const { runId } = attemptAt(dir);
     if (faults.chance('rundir.full', 0.1, runId)) throw diskFull(dir);
@@ -74,6 +68,7 @@ export function createExecutor(
       prepare(dir, spec, _, cgroup) {
         point('before a launch is prepared');
         full(dir);
+        if (faults.chance('launch.refused', 0.01, spec.runId)) throw new Error(`EACCES: ${dir}`);
         checker.launching(spec.runId, spec.attempt);
         const at = dirs.make(dir);
         const { killPatienceMs, stallMs, artifacts, gpuLocks } = spec;

@@ -16,6 +16,7 @@ export const attemptFaults = [
   'rundir.lost',
   'rundir.full',
   'leftovers',
+  'launch.refused',
 ] as const;
 export const yardFaults = [
   'daemon.kill',
@@ -46,6 +47,8 @@ export type Faults = {
   readonly intensity: number;
   /** True when this kind strikes here; `runId` null: all runs. */
   chance(kind: FaultKind, probability: number, runId: string | null): boolean;
+  /** For kinds that strike by chance: the next times that it could strike here it does, but for the first few. */
+  arm(kind: FaultKind, runId: string | null, times: number, skip?: number): void;
   /** Notes that a kind struck. */
   strike(kind: FaultKind, runId: string | null): void;
   /** A point at which the daemon may be killed: throws if it is, or was. */
@@ -79,14 +82,34 @@ export function createFaults(options: FaultOptions): Faults {
   let armed: { ms: number; how: 'kill' | 'crash'; skip: number } | null = null;
   let left = Number.POSITIVE_INFINITY;
   let how: 'kill' | 'crash' = 'kill';
+  const armedKinds: { kind: FaultKind; runId: string | null; left: number; skip: number }[] = [];
+  const isArmed = (kind: FaultKind, runId: string | null): boolean => {
+    const found = armedKinds.find(
+      (each) =>
+        each.kind === kind &&
+        each.left > 0 &&
+        (each.runId === null || runId === null || each.runId === runId),
+    );
+    if (found === undefined) return false;
+    if (found.skip > 0) found.skip -= 1;
+    else {
+      found.left -= 1;
+      return true;
+    }
+    return false;
+  };
   return {
     enabled,
     intensity,
     chance(kind, probability, runId) {
-      if (healed || !enabled.has(kind) || !random.chance(Math.min(0.5, probability * intensity)))
+      if (healed || !enabled.has(kind)) return false;
+      if (!isArmed(kind, runId) && !random.chance(Math.min(0.5, probability * intensity)))
         return false;
       struck(kind, runId);
       return true;
+    },
+    arm(kind, runId, times, skip = 0) {
+      armedKinds.push({ kind, runId, left: times, skip });
     },
     strike: struck,
     point(life, name) {

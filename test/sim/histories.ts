@@ -15,7 +15,7 @@ export function world(seed: number): Promise<WorldResult> {
   return new Promise((resolve, reject) => {
     setImmediate(() => {
       try {
-        resolve(runWorld({ seed, weather: null, dir: place.dir, template: empty }));
+        resolve(runWorld({ seed, weather: null, ambush: null, dir: place.dir, template: empty }));
       } catch (error) {
         reject(error);
       }

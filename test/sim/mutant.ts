@@ -8,6 +8,8 @@ export type Mutant = {
   file: string;
   /** Kinds of fault that it takes: other worlds would show it too, but seldom. */
   weather: string;
+  /** Where runs are struck: see `--ambush`. */
+  ambush: string;
   edits: Edit[];
 };
 
@@ -38,13 +40,15 @@ export function mutate(root: string, { name, edits }: Mutant): void {
 }
 
 function read(file: string): Mutant {
-  let [name, weather] = ['', ''];
+  let [name, weather, ambush] = ['', '', ''];
   const edits: Edit[] = [];
   let into: 'find' | 'replace' | null = null;
   for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
-    const [, key, value = ''] = /^(name|weather|file|find|replace):\s*(.*)$/.exec(line) ?? [];
+    const [, key, value = ''] =
+      /^(name|weather|ambush|file|find|replace):\s*(.*)$/.exec(line) ?? [];
     if (key === 'name') name = value;
     else if (key === 'weather') weather = value;
+    else if (key === 'ambush') ambush = value;
     else if (key === 'file') edits.push({ file: value, find: '', replace: '' });
     if (key !== undefined) into = key === 'find' || key === 'replace' ? key : null;
     else if (into !== null && line.startsWith('  ')) {
@@ -53,5 +57,5 @@ function read(file: string): Mutant {
       edit[into] += `${line.slice(2)}\n`;
     }
   }
-  return { name, file: path.basename(file, '.mutant'), weather, edits };
+  return { name, file: path.basename(file, '.mutant'), weather, ambush, edits };
 }

@@ -4,6 +4,7 @@
  *
  *   name: what is wrong
  *   weather: the kinds of fault that show it, if it takes rare ones
+ *   ambush: where runs are struck, if it takes rare states
  *   file: src/…
  *   find:
  *     lines to replace, as they stand there
@@ -25,7 +26,7 @@ const root = path.join(import.meta.dirname, '..', '..');
 const copied = ['src', 'schemas', 'test/sim', 'package.json'];
 
 const { values, positionals } = parseArgs({
-  options: { lifecycles: { type: 'string', default: '6000' }, jobs: { type: 'string' } },
+  options: { lifecycles: { type: 'string', default: '12000' }, jobs: { type: 'string' } },
   allowPositionals: true,
 });
 
@@ -35,7 +36,7 @@ const mutants = readMutants().filter(
 );
 // Without a bug nothing is caught: the same budget, on the source as it is.
 if (positionals.length === 0)
-  mutants.unshift({ name: 'nothing is wrong', file: '', weather: '', edits: [] });
+  mutants.unshift({ name: 'nothing is wrong', file: '', weather: '', ambush: '', edits: [] });
 
 const verdicts: Verdict[] = [];
 const queue = [...mutants];
@@ -68,6 +69,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
     mutate(copy, mutant);
     const args = ['test/sim/cli.ts', '--shard', '1/1', '--lifecycles', values.lifecycles];
     if (mutant.weather !== '') args.push('--weather', mutant.weather);
+    if (mutant.ambush !== '') args.push('--ambush', mutant.ambush);
     const { stdout, stderr } = await execa(process.execPath, args, { cwd: copy, reject: false });
     const said = stdout
       .split('\n')

@@ -9,6 +9,8 @@ export type ShardOptions = {
   stride: number;
   /** Nothing but these kinds of fault; null: what each world draws. */
   weather: readonly FaultKind[] | null;
+  /** Nothing but ambushes whose names hold this; null: what each world draws. */
+  ambush: string | null;
   /** Whichever comes first. */
   lifecycles: number;
   untilMs: number;
@@ -41,6 +43,7 @@ export async function runShard(options: ShardOptions): Promise<void> {
               runWorld({
                 seed,
                 weather: options.weather,
+                ambush: options.ambush,
                 dir: place.dir,
                 template: empty,
                 onTransition,

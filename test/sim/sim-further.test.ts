@@ -3,4 +3,4 @@ import { test } from 'node:test';
 import { simulate } from './histories.ts';
 
 test('among faults no invariant is broken, and all that began comes to its end', (t) =>
-  simulate(t, 5001, 500));
+  simulate(t, 5001, 2500));

@@ -46,4 +46,4 @@ test('every mutant finds the text that it breaks', (t) => {
 });
 
 test('among faults no invariant is broken, and all that began comes to its end', (t) =>
-  simulate(t, 1, 500));
+  simulate(t, 1, 2500));

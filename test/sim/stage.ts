@@ -1,4 +1,5 @@
 /** What all parts of a simulated world share. */
+import { isAlive, type Records } from '../../src/rundir/index.ts';
 import type { Directories } from './directories.ts';
 import type { Faults } from './faults.ts';
 import type { Journal } from './journal.ts';
@@ -20,6 +21,8 @@ export type Stage = {
   readonly plans: Map<string, RunPlan>;
   /** By run: what somebody does when its trainer has ended. */
   readonly trainerEnded: Map<string, () => void>;
+  /** By run: its trainer comes to its end sooner than planned. */
+  readonly endTrainer: Map<string, () => void>;
   /** An invariant does not hold: the world ends after this step. */
   violate(invariant: string, text: string): void;
 };
@@ -27,6 +30,20 @@ export type Stage = {
 /** Resolves after so many milliseconds, if that life goes on. */
 export function passed(stage: Stage, life: Life, ms: number): Promise<void> {
   return new Promise((resolve) => stage.schedule.after(ms, life, () => resolve()));
+}
+
+/** What the files of attempts say; of those that this one finds. */
+export function recordsOf(
+  { dirs, machine }: Stage,
+  find: Directories['find'] = dirs.find,
+): Records {
+  return {
+    readClaim: (dir) => find(dir)?.claim ?? null,
+    readExit: (dir) => find(dir)?.exit ?? null,
+    readStart: (dir) => find(dir)?.start ?? null,
+    isAlive: (identity) => isAlive(identity, machine),
+    bootId: machine.bootId,
+  };
 }
 
 /** `runId` and attempt of an attempt's directory. */

@@ -86,6 +86,9 @@ export function startTrainer(
   };
   const main = machine.spawn({ kind: 'trainer', marker: dir, session: null, onSignal, onReboot });
   machine.inherit(recorder, main);
+  stage.endTrainer.set(runId, () => {
+    if (!main.stopped) over(plan.end, 'itself');
+  });
   for (const child of plan.children) alive.push(startChild(stage, main, dir, child.stuckMs));
   trace.note(`trainer ${runId}/${attempt} forked`);
   work();

@@ -21,6 +21,8 @@ export type Circumstances = {
   leasedForMs: number | null;
   /** A disk refused something in this world. */
   diskTrouble: boolean;
+  /** A launch was refused for good in this world. */
+  refused: boolean;
   /** The power was lost in a world whose disk may not have taken what had been decided. */
   undecided: boolean;
 };
@@ -77,5 +79,5 @@ const causes: Readonly<Record<string, (end: End, about: Circumstances) => boolea
   // A worker that cannot be heard until the patience is over leaves the daemon with the same view.
   unkillable: (_, { truth, muted }) => truth?.stuck === true || muted,
   preflight_failed: (_, { plan }) => plan.preflight === 'fails',
-  internal: (_, { diskTrouble }) => diskTrouble,
+  internal: (_, { diskTrouble, refused }) => diskTrouble || refused,
 };

@@ -1,6 +1,7 @@
 /** When which fault strikes: drawn in advance, so that a seed is the whole story. */
 import type { Bus } from './bus.ts';
 import type { FaultKind } from './faults.ts';
+import type { Process } from './kernel.ts';
 import type { Registry } from './registry.ts';
 import type { Stage } from './stage.ts';
 import type { Wires } from './wire.ts';
@@ -44,15 +45,16 @@ export function brewWeather(options: WeatherOptions, untilMs: number): void {
     for (;;) {
       at += (-Math.log(1 - random.next()) * 10_000) / (often * stage.faults.intensity);
       if (at >= untilMs) break;
-      stage.schedule.after(at, null, () => strike(options, kind));
+      stage.schedule.after(at, null, () => strike(options, kind, null));
     }
   }
 }
 
-function strike(options: WeatherOptions, kind: FaultKind): void {
+/** Strikes this run, or any that lives. */
+export function strike(options: WeatherOptions, kind: FaultKind, target: string | null): void {
   const { stage, bus, registry, wires, workers } = options;
   const { random, faults, machine, dirs, trace } = stage;
-  const live = options.live();
+  const live = target === null ? options.live() : [target];
   const runId = live.length === 0 ? null : random.pick(live);
   const hit = (what: string, which: string | null): void => {
     trace.note(`fault ${kind} ${what}`);
@@ -63,14 +65,15 @@ function strike(options: WeatherOptions, kind: FaultKind): void {
     case 'daemon.kill':
       // Not now, but in the midst of what it does next.
       trace.note('the daemon is about to be killed');
-      if (random.chance(0.3)) faults.killAfterAct(random.next() * 60, 'kill');
+      if (target !== null) faults.killAt(1 + random.int(3), 'kill');
+      else if (random.chance(0.3)) faults.killAfterAct(random.next() * 60, 'kill');
       else faults.killAt(1 + random.int(40), 'kill');
       return;
     case 'daemon.stop':
       options.killDaemon('stop');
       return;
     case 'machine.crash':
-      if (random.chance(0.3)) options.killDaemon('crash');
+      if (target !== null || random.chance(0.3)) options.killDaemon('crash');
       else if (random.chance(0.5)) faults.killAfterAct(random.next() * 60, 'crash');
       else faults.killAt(1 + random.int(40), 'crash');
       return;
@@ -83,7 +86,7 @@ function strike(options: WeatherOptions, kind: FaultKind): void {
       bus.kill(random.between(0, 3000), kind === 'bus.wiped');
       return;
     case 'worker.kill': {
-      const busy = workers.busy();
+      const busy = workers.busy().filter((each) => target === null || each === target);
       const which = busy.length === 0 ? null : random.pick(busy);
       if (which !== null && workers.kill(which)) hit(which, which);
       return;
@@ -95,18 +98,24 @@ function strike(options: WeatherOptions, kind: FaultKind): void {
       wires.mute(runId, random.chance(0.5) ? random.between(11_000, 20_000) : random.int(5_000));
       return;
     case 'recorder.kill': {
-      const all = machine.live('recorder');
+      const dirOf = ({ identity }: { identity: { start_time: string } }) =>
+        dirs.all().find(({ claim }) => claim?.start_time === identity.start_time);
+      const isTarget = (each: Process): boolean => {
+        const dir = dirOf(each);
+        return target === null || dir === undefined || dir.path.split('/')[3] === target;
+      };
+      const all = machine.live('recorder').filter(isTarget);
       if (all.length === 0) return;
       const recorder = random.pick(all);
-      const dir = dirs
-        .all()
-        .find(({ claim }) => claim?.start_time === recorder.identity.start_time);
+      const dir = dirOf(recorder);
       hit(dir?.path ?? 'unclaimed', dir?.path.split('/')[3] ?? null);
       recorder.onSignal('SIGKILL');
       return;
     }
     case 'trainer.kill': {
-      const all = machine.live('trainer');
+      const all = machine
+        .live('trainer')
+        .filter((each) => target === null || ofRun(each) === target);
       if (all.length === 0) return;
       const trainer = random.pick(all);
       hit(ofRun(trainer), ofRun(trainer));
@@ -127,13 +136,14 @@ function strike(options: WeatherOptions, kind: FaultKind): void {
       return;
     }
     case 'write.fails':
-      registry.failWrites(random.int(6), random.between(1, 6));
+      registry.failWrites(target === null ? random.int(6) : 0, random.between(1, 6));
       return;
     case 'clock.jump':
       hit('', null);
       machine.jump(random.between(-3_600_000, 3_600_000));
       return;
     default:
-      throw new Error(`${kind} strikes by chance`);
+      if (target === null) throw new Error(`${kind} strikes by chance`);
+      faults.arm(kind, target, random.between(1, 3));
   }
 }

@@ -21,6 +21,8 @@ export type Wires = {
   dropped(life: Life): void;
   /** Holds back what the workers of a run say. */
   mute(runId: string, ms: number): void;
+  /** Holds back what is said in both directions. */
+  hold(runId: string, ms: number): void;
 };
 
 const controlMax = 4096;
@@ -34,6 +36,7 @@ export function createWires(stage: Stage): Wires {
   const listeners = new Map<string, Listener>();
   const wires = new Set<Wire>();
   const mutedUntil = new Map<string, number>();
+  const heldUntil = new Map<string, number>();
   /** Some yards are slow: their runs stay longer between a wish and its fulfilment. */
   const lagMs = random.pick([3, 3, 3, 3, 300, 1_200]);
 
@@ -48,7 +51,8 @@ export function createWires(stage: Stage): Wires {
       const lossy = resent.includes(type);
       if (lossy && faults.chance('wire.loss', 0.05, runId)) return;
       const count = lossy && faults.chance('wire.repeat', 0.08, runId) ? 2 : 1;
-      const held = isMuted ? (mutedUntil.get(runId) ?? 0) : 0;
+      const muted = isMuted ? (mutedUntil.get(runId) ?? 0) : 0;
+      const held = Math.max(muted, heldUntil.get(runId) ?? 0);
       for (let copy = 0; copy < count; copy += 1) {
         const slowMs = faults.chance('wire.late', 0.06, runId) ? random.int(1_500) : 0;
         last = Math.max(
@@ -126,6 +130,9 @@ export function createWires(stage: Stage): Wires {
     },
     mute(runId, ms) {
       mutedUntil.set(runId, schedule.now() + ms);
+    },
+    hold(runId, ms) {
+      heldUntil.set(runId, schedule.now() + ms);
     },
   };
 }

@@ -11,7 +11,7 @@ import { createStallWatch } from '../../src/worker/stall.ts';
 import type { Process } from './kernel.ts';
 import { startRecorder } from './recorder.ts';
 import { clockOf, type Life } from './schedule.ts';
-import { attemptAt, passed, type Stage } from './stage.ts';
+import { attemptAt, passed, recordsOf, type Stage } from './stage.ts';
 import { createTree } from './tree.ts';
 import type { Wires } from './wire.ts';
 
@@ -171,13 +171,7 @@ function machineOf(stage: Stage, wires: Wires, worker: Worker): WorkerMachine {
   const find = (dir: string) => (life.dead ? null : dirs.find(dir));
   const clock = clockOf(schedule, life, machine);
   const alive = (identity: Parameters<typeof isAlive>[0]) => isAlive(identity, machine);
-  const records = {
-    readClaim: (dir: string) => find(dir)?.claim ?? null,
-    readExit: (dir: string) => find(dir)?.exit ?? null,
-    readStart: (dir: string) => find(dir)?.start ?? null,
-    isAlive: alive,
-    bootId: machine.bootId,
-  };
+  const records = recordsOf(stage, find);
   const specOf = (dir: string) => {
     const spec = find(dir)?.spec;
     if (spec == null)

@@ -1,14 +1,16 @@
 /** One world: a yard with its clients on simulated time, from a seed to its end. */
+import { layAmbush, planForAmbush } from './ambush.ts';
 import { createBus } from './bus.ts';
 import { createChecker, type Transition } from './checker.ts';
-import { playClient } from './clients.ts';
+import { createAsk, playClient } from './clients.ts';
+import { drawClimate } from './climate.ts';
 import { type Daemon, startDaemon, walCapBytes } from './daemon.ts';
 import { createDirectories } from './directories.ts';
-import { createFaults, Dead, type FaultKind, faultKinds } from './faults.ts';
+import { createFaults, Dead, type FaultKind } from './faults.ts';
 import { createJournal } from './journal.ts';
 import { createMachine } from './kernel.ts';
-import { type Mood, moods, planRun, type RunPlan } from './plan.ts';
-import { createRandom, type Random } from './random.ts';
+import { planRun, type RunPlan } from './plan.ts';
+import { createRandom } from './random.ts';
 import { createRegistry } from './registry.ts';
 import { createSchedule, type Life, settlePromises } from './schedule.ts';
 import type { Stage } from './stage.ts';
@@ -31,6 +33,8 @@ export type WorldOptions = {
   seed: number;
   /** Nothing but these kinds of fault; null: as the seed says. */
   weather: readonly FaultKind[] | null;
+  /** Nothing but ambushes whose names hold this; null: as the seed says. */
+  ambush: string | null;
   /** For the registry's files; `template` is an empty registry. */
   dir: string;
   template: string;
@@ -46,7 +50,7 @@ const walMaxBytes = 2 * walCapBytes;
 
 export function runWorld(options: WorldOptions): WorldResult {
   const random = createRandom(options.seed);
-  const mood = random.chance(0.4) ? 'mixed' : random.pick(moods);
+  const climate = drawClimate(random.fork(), options);
   const schedule = createSchedule();
   const trace = createTrace(schedule.now);
   const machine = createMachine(random.fork(), schedule.now);
@@ -65,7 +69,8 @@ export function runWorld(options: WorldOptions): WorldResult {
   };
   const faults = createFaults({
     random: random.fork(),
-    ...drawWeather(random.fork(), mood, options.weather),
+    enabled: climate.enabled,
+    intensity: climate.intensity,
     later: (ms, act) => void schedule.after(ms, null, act),
     kill: (how, where) => {
       const kind = how === 'kill' ? 'daemon.kill' : 'machine.crash';
@@ -86,14 +91,20 @@ export function runWorld(options: WorldOptions): WorldResult {
     journal: createJournal(schedule.now),
     plans: new Map<string, RunPlan>(),
     trainerEnded: new Map<string, () => void>(),
+    endTrainer: new Map<string, () => void>(),
     violate,
   };
   const registry = createRegistry(stage, options.dir, options.template);
+  let ambushed: ReturnType<typeof layAmbush> = () => undefined;
   const checker = createChecker({
     stage,
     reboots: () => reboots,
     commits: registry.commits,
-    onTransition: (transition) => options.onTransition?.(transition),
+    onTransition(transition) {
+      options.onTransition?.(transition);
+      const view = checker.runs().get(transition.run_id);
+      if (view !== undefined) ambushed(transition.run_id, view, transition.from_state);
+    },
   });
   const bus = createBus(stage, checker.stored);
   const wires = createWires(stage);
@@ -170,38 +181,33 @@ export function runWorld(options: WorldOptions): WorldResult {
     schedule.after(3_000, null, over);
   };
 
-  beginDaemon();
-  const count = random.between(5, 16);
-  const submitMs = random.between(200, 12_000);
-  for (let index = 0; index < count; index += 1) {
-    const plan = planRun(random.fork(), `r${index}`, random.int(submitMs), mood);
-    stage.plans.set(plan.id, plan);
-    playClient({ stage, checker, daemon: () => daemon }, plan);
-  }
-  const faultyMs =
-    faults.enabled.size === 0
-      ? 0
-      : submitMs + random.between(500, mood === 'deaf' ? 45_000 : 12_000);
-  const live = (): string[] =>
-    [...checker.runs()].filter(([, view]) => !view.state.startsWith('done.')).map(([id]) => id);
-  brewWeather(
-    {
-      stage,
-      bus,
-      registry,
-      wires,
-      workers,
-      live,
-      killDaemon: (how) => (how === 'stop' ? stopDaemon() : endReboot(how)),
-    },
-    faultyMs,
-  );
-  const endReboot = (how: 'kill' | 'crash' | 'reboot'): void => {
-    if (how === 'kill') return;
+  const endReboot = (how: 'kill' | 'stop' | 'crash' | 'reboot'): void => {
+    if (how === 'stop') stopDaemon();
+    if (how === 'stop' || how === 'kill') return;
     trace.note(`fault machine.${how}`);
     faults.strike(how === 'crash' ? 'machine.crash' : 'machine.reboot', null);
     endDaemon(how);
   };
+
+  const clients = { stage, checker, daemon: () => daemon };
+  beginDaemon();
+  const count = random.between(5, 16);
+  const submitMs = random.between(200, 12_000);
+  for (let index = 0; index < count; index += 1) {
+    const any = planRun(random.fork(), `r${index}`, random.int(submitMs), climate.mood);
+    const plan = climate.ambush === null ? any : planForAmbush(any, climate.ambush, random.fork());
+    stage.plans.set(plan.id, plan);
+    playClient(clients, plan);
+  }
+  const faultyMs = faults.enabled.size === 0 ? 0 : submitMs + climate.lastsMs;
+  const live = (): string[] =>
+    [...checker.runs()].filter(([, view]) => !view.state.startsWith('done.')).map(([id]) => id);
+  const weather = { stage, bus, registry, wires, workers, live, killDaemon: endReboot };
+  brewWeather(weather, faultyMs);
+  if (climate.ambush !== null) {
+    const ask = createAsk(clients);
+    ambushed = layAmbush(climate.ambush, { stage, weather, wires, registry, ask });
+  }
   schedule.after(faultyMs, null, () => {
     trace.note('healed');
     faults.heal();
@@ -276,41 +282,6 @@ export function runWorld(options: WorldOptions): WorldResult {
   registry.close();
   return result;
 }
-
-/**
- * Which kinds of fault a world knows: few at a time, so that each meets calm weather too; or only one or two,
- * that strike much oftener.
- */
-function drawWeather(
-  random: Random,
-  mood: Mood,
-  wanted: readonly FaultKind[] | null,
-): { enabled: ReadonlySet<FaultKind>; intensity: number } {
-  if (wanted !== null) return { enabled: new Set(wanted), intensity: random.pick([2, 4, 6]) };
-  // Nobody is deaf in calm weather.
-  const always: readonly FaultKind[] = mood === 'deaf' ? ['worker.mute'] : [];
-  if (random.chance(0.05)) return { enabled: new Set(always), intensity: 1 };
-  const all = faultKinds.filter((kind) => kind !== 'leftovers');
-  if (random.chance(0.4)) {
-    const few = random.chance(0.3) ? random.pick(hardPairs) : [random.pick(all)];
-    return { enabled: new Set([...few, ...always]), intensity: random.pick([2, 4, 6]) };
-  }
-  const share = random.pick([0.1, 0.25, 0.5]);
-  return { enabled: new Set([...all.filter(() => random.chance(share)), ...always]), intensity: 1 };
-}
-
-/** What hurts most when it comes together: what is lost with the power, and why it was not safe yet. */
-const hardPairs: readonly (readonly FaultKind[])[] = [
-  ['machine.crash', 'daemon.kill'],
-  ['machine.crash', 'rundir.full'],
-  ['machine.crash', 'write.fails'],
-  ['machine.crash', 'sync.fails'],
-  ['daemon.kill', 'wire.late'],
-  ['worker.kill', 'wire.loss'],
-  ['worker.kill', 'daemon.kill'],
-  ['clock.jump', 'machine.reboot'],
-  ['bus.wiped', 'daemon.kill'],
-];
 
 const letters = 'abcdefghijklmnopqrstuvwxyz234567';
 

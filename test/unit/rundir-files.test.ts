@@ -15,6 +15,7 @@ import {
   identityOf,
   isAlive,
   judge,
+  neverRan,
   readDrained,
   readLaunch,
   voidStart,
@@ -81,6 +82,19 @@ test('a claim is judged by its recorder', (t) => {
   assert.deepEqual(judge(dead), { kind: 'claimed', recorderAlive: false, otherBoot: false });
   const old = freshDir(t, { claim: claimBy({ ...self(), boot_id: otherBoot }) });
   assert.deepEqual(judge(old), { kind: 'claimed', recorderAlive: false, otherBoot: true });
+});
+
+test('only what is void or was refused surely never ran', (t) => {
+  const exitOf = (kind: string): string =>
+    JSON.stringify({ v: 1, kind, code: 0, signal: 'SIGTERM', core: false });
+  assert.equal(neverRan(freshDir(t)), false);
+  assert.equal(neverRan(freshDir(t, { start: 'void\n' })), true);
+  assert.equal(neverRan(freshDir(t, { exit: exitOf('noexec') })), true);
+  assert.equal(neverRan(freshDir(t, { exit: exitOf('notstarted') })), true);
+  // Its directory was removed while it ran: made anew, the recorder wrote the exit there.
+  assert.equal(neverRan(freshDir(t, { exit: exitOf('exited') })), false);
+  assert.equal(neverRan(freshDir(t, { exit: exitOf('signaled') })), false);
+  assert.equal(neverRan(freshDir(t, { exit: '{' })), false);
 });
 
 test('a start counts as started, whatever is in it, and its trainer is known when line 2 is whole', (t) => {

@@ -140,6 +140,7 @@ export function createLocalExecutor(
       linkOf(runId, attempt).ensure();
     },
     voidUnlaunched(runId, attempt) {
+      refuseLost(runId, attempt);
       const dir = attemptDir(home.root, runId, attempt);
       // A recorder may begin while we look: only the exclusive link decides.
       const made = machine.judge(dir).kind === 'unclaimed' && voidStart(dir) === 'voided';
