@@ -1,5 +1,5 @@
 /** What kind of world it is: its people's mood, which faults it knows, and whether there is an ambush. */
-import { type Ambush, drawAmbush, kindsOf, lastsMs } from './ambush.ts';
+import { type Ambush, drawAmbush, kindsOf, lastsMs } from './ambush-plan.ts';
 import { type FaultKind, faultKinds } from './faults.ts';
 import { type Mood, moods } from './plan.ts';
 import type { Random } from './random.ts';

@@ -1,5 +1,6 @@
 /** One world: a yard with its clients on simulated time, from a seed to its end. */
-import { layAmbush, planForAmbush } from './ambush.ts';
+import { layAmbush } from './ambush.ts';
+import { planForAmbush } from './ambush-plan.ts';
 import { createBus } from './bus.ts';
 import { createChecker, type Transition } from './checker.ts';
 import { createAsk, playClient } from './clients.ts';
