@@ -30,6 +30,11 @@ const { values } = parseArgs({
   },
 });
 
+type Progress = { lifecycles: number; worlds: number };
+
+/** A process grows with each world that it has been through: another one takes over. */
+const lifecyclesOfProcess = 20_000;
+
 /** What a shard prints, a JSON line each. */
 type Said =
   | { type: 'progress'; lifecycles: number; worlds: number }
@@ -120,7 +125,7 @@ async function beShard(): Promise<void> {
 async function runAll(jobs: number): Promise<void> {
   const began = performance.now();
   const hits: Hits = new Map();
-  const progress = Array.from({ length: jobs }, () => ({ lifecycles: 0, worlds: 0 }));
+  const progress: Progress[] = Array.from({ length: jobs }, () => ({ lifecycles: 0, worlds: 0 }));
   const total = (of: 'lifecycles' | 'worlds'): number =>
     progress.reduce((sum, each) => sum + each[of], 0);
   const rate = (): string => {
@@ -132,26 +137,30 @@ async function runAll(jobs: number): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
   let told = performance.now();
-  const shards = progress.map(async (mine, index) => {
-    const args = ['--shard', `${Number(values.from) + index}/${jobs}`];
-    if (Number.isFinite(wanted)) args.push('--lifecycles', String(Math.ceil(wanted / jobs)));
+  /** Of one process; returns whether there is more to do. */
+  const shard = async (mine: Progress, first: number, most: number): Promise<boolean> => {
+    const { lifecycles, worlds } = mine;
+    const args = ['--shard', `${first + worlds * jobs}/${jobs}`];
+    if (Number.isFinite(most)) args.push('--lifecycles', String(most));
     if (values.weather !== undefined) args.push('--weather', values.weather);
     if (values.ambush !== undefined) args.push('--ambush', values.ambush);
-    if (values.minutes !== undefined) args.push('--minutes', values.minutes);
     const options = { reject: false, stderr: 'inherit', buffer: false } as const;
-    const shard = execa(
+    const child = execa(
       process.execPath,
       [...process.execArgv, import.meta.filename, ...args],
       options,
     );
-    stop.signal.addEventListener('abort', () => shard.kill('SIGTERM'));
-    for await (const line of shard) {
+    const end = (): void => void child.kill('SIGTERM');
+    stop.signal.addEventListener('abort', end);
+    let isBroken = false;
+    for await (const line of child) {
       const said = JSON.parse(line) as Said;
-      mine.lifecycles = said.lifecycles;
+      mine.lifecycles = lifecycles + said.lifecycles;
       if (said.type === 'broken') {
+        isBroken = true;
         broken.push(said.seed);
         console.log(`✖ seed ${said.seed}: ${said.violation.invariant}: ${said.violation.text}`);
-      } else mine.worlds = said.worlds;
+      } else mine.worlds = worlds + said.worlds;
       if (said.type === 'over') {
         for (const [key, count] of said.hits) hits.set(key, (hits.get(key) ?? 0) + count);
       }
@@ -160,10 +169,24 @@ async function runAll(jobs: number): Promise<void> {
         console.log(rate());
       }
     }
-    const { exitCode } = await shard;
+    stop.signal.removeEventListener('abort', end);
+    const { exitCode } = await child;
     if (exitCode !== 0) process.exitCode = 1;
+    return exitCode === 0 && !isBroken && !stop.signal.aborted;
+  };
+  const timer = Number.isFinite(untilMs)
+    ? setTimeout(() => stop.abort(), untilMs - Date.now())
+    : undefined;
+  const shards = progress.map(async (mine, index) => {
+    const share = Math.ceil(wanted / jobs);
+    let more = true;
+    while (more && mine.lifecycles < share) {
+      const most = Math.min(share - mine.lifecycles, lifecyclesOfProcess);
+      more = await shard(mine, Number(values.from) + index, most);
+    }
   });
   await Promise.all(shards);
+  clearTimeout(timer);
   console.log(`${rate()}; ${total('worlds')} worlds`);
   report(hits);
   // Again and whole: what a shard has seen is only its last word.
