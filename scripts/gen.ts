@@ -1,23 +1,24 @@
 /**
- * Derives the TypeScript types of every JSON Schema, so that no contract is written twice.
- * `node scripts/gen.ts` writes src/contracts/gen; `--check` exits 1 when a file there is stale.
+ * Derives the TypeScript types of every JSON Schema, so that no contract is written twice, and draws the
+ * product's state charts for docs/charts. `--check` exits 1 when a file is stale.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { compile } from 'json-schema-to-typescript';
+import { graphOf, layoutOf, svgOf } from '../src/chart/index.ts';
+import { daemonMachine, runMachine, workerMachine } from '../src/machines/index.ts';
 
 const root = path.dirname(import.meta.dirname);
-const outDir = path.join(root, 'src/contracts/gen');
 
 const stale: string[] = [];
 for (const [file, text] of await generate()) {
-  const target = path.join(outDir, file);
+  const target = path.join(root, file);
   const now = fs.existsSync(target) ? fs.readFileSync(target, 'utf8') : null;
   if (now === text) continue;
   stale.push(path.relative(root, target));
   if (process.argv.includes('--check')) continue;
-  fs.mkdirSync(outDir, { recursive: true });
+  fs.mkdirSync(path.dirname(target), { recursive: true });
   fs.writeFileSync(target, text);
 }
 if (process.argv.includes('--check') && stale.length > 0) {
@@ -27,7 +28,7 @@ if (process.argv.includes('--check') && stale.length > 0) {
   process.stdout.write(`written: ${stale.join(', ')}\n`);
 }
 
-/** File name and text of each generated file, in a fixed order. */
+/** Place and text of each generated file, in a fixed order. */
 async function generate(): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const schema of schemas()) {
@@ -42,7 +43,11 @@ async function generate(): Promise<Map<string, string>> {
       enableConstEnums: false,
       style: { singleQuote: true, printWidth: 100 },
     });
-    files.set(`${name}.ts`, text);
+    files.set(`src/contracts/gen/${name}.ts`, text);
+  }
+  for (const machine of [runMachine, daemonMachine, workerMachine]) {
+    const text = svgOf(await layoutOf(graphOf(machine)));
+    files.set(`docs/charts/${machine.id}.svg`, text);
   }
   return files;
 }

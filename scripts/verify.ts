@@ -15,7 +15,7 @@ type Check = { name: string; command: readonly string[]; cwd?: string; silent?: 
 
 const checks: readonly Check[] = [
   {
-    name: 'generated types are those of the schemas',
+    name: 'generated types and drawings are those of schemas and machines',
     command: [node, 'scripts/gen.ts', '--check'],
   },
   {

@@ -27,6 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   artifacts: ['rundir'],
   telemetry: ['type:machines'],
   machines: ['type:contracts'],
+  chart: [],
   allocator: [],
   persistence: ['contracts', 'telemetry', 'rundir', 'type:machines'],
   processes: ['rundir'],
@@ -45,6 +46,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: [
     'client',
     'contracts',
+    'dynamic:chart',
+    'type:chart',
+    'dynamic:machines',
     'dynamic:daemon',
     'dynamic:worker',
     'dynamic:offline',

@@ -58,6 +58,26 @@ export function addYardCommands(program: Command, running: Running): void {
     );
   addConfig(program, running);
   program
+    .command('chart')
+    .description('a state chart of the product, drawn from what runs')
+    .argument('<machine>', 'run, daemon or worker')
+    .option('--svg', 'as SVG (the default)')
+    .option('--mermaid', 'as a stateDiagram-v2')
+    .option('--run <run>', 'light up where this run is, and how it came there')
+    .addHelpText(
+      'after',
+      examples(
+        'runyard chart run > run.svg',
+        'runyard chart run --run @last > last.svg',
+        'runyard chart daemon --mermaid',
+      ),
+    )
+    .action((machine: string, flags: { svg?: boolean; mermaid?: boolean; run?: string }) =>
+      running(async (context) =>
+        (await import('./commands/chart.ts')).chart(context, machine, flags),
+      ),
+    );
+  program
     .command('completion')
     .description('a completion script for bash, zsh or fish')
     .argument('<shell>')

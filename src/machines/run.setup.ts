@@ -98,6 +98,7 @@ export const runSetup = setup({
     }),
   },
   guards: {
+    skipsGrace: ({ event }) => event.type === 'run.stop' && event.skipGrace,
     stopAsked: ({ context }) => context.stop !== null,
     isStatus: ({ context }, params: { status: string }) =>
       context.outcome?.status === params.status,

@@ -29,7 +29,7 @@ const terminating = runSetup.createStateConfig({
   ],
   on: {
     'run.stop': {
-      guard: ({ event }) => event.skipGrace,
+      guard: 'skipsGrace',
       target: 'killing',
       actions: [
         { type: 'recordStop', params: ({ event }) => requestOf(event) },
@@ -110,7 +110,7 @@ const collecting = runSetup.createStateConfig({
     'attempt.lost': 'releasing',
     'leftovers.survived': { actions: { type: 'overrule', params: { outcome: unkillable } } },
     // Somebody does not want to wait for the copies.
-    'run.stop': { guard: ({ event }) => event.skipGrace, target: 'releasing' },
+    'run.stop': { guard: 'skipsGrace', target: 'releasing' },
     // A kill that was late: how it ended is known after all.
     'trainer.exited': {
       actions: { type: 'recordExit', params: ({ event }) => ({ exit: event.exit }) },

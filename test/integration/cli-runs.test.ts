@@ -198,3 +198,19 @@ test('which code ran is kept with the run: commit, changes, interpreter and scri
   assert.equal(fs.readFileSync(path.join(run.run_dir, 'code.diff'), 'utf8').trim(), diff.trim());
   assert.match((await ry('show', '@last')).stdout, /^code\t[0-9a-f]{12}\+dirty \(code\.diff\) /m);
 });
+
+test('a chart shows where a run is and how it came there; without a run it takes no daemon', async () => {
+  await using yard = await startYard();
+  const ry = cli(yard);
+  const failed = (await ry('submit', ...sh('exit 7'))).stdout;
+  assert.equal((await ry('wait', failed)).exitCode, 7);
+  const { stdout: svg } = await ry('chart', 'run', '--run', failed);
+  assert.match(svg, /class="state final active" data-state="done.failed"/);
+  assert.match(svg, /class="way taken" data-from="running.starting" data-to="running.live"/);
+  assert.match(svg, /class="way faint" data-from="running.live" data-to="running.paused"/);
+  const alone = cli(yard, { RUNYARD_HOME: path.join(yard.home, 'nowhere') });
+  assert.match((await alone('chart', 'daemon')).stdout, /^<svg .*data-state="serving.ok"/s);
+  assert.match((await alone('chart', 'worker', '--mermaid')).stdout, /^stateDiagram-v2\n/);
+  assert.equal((await alone('chart', 'person')).exitCode, 2);
+  assert.equal((await alone('chart', 'worker', '--run', failed)).exitCode, 2);
+});
