@@ -7,6 +7,11 @@ type Bound = { field: 'p50' | 'p99' | 'value' | 'ratio'; most: number; why: stri
 export const bounds: Readonly<Record<string, Bound>> = {
   log_flood_ratio: { field: 'ratio', most: 2, why: '1 GB of output takes at most twice its cat' },
   commit_ms: { field: 'p99', most: 50, why: 'a registry write takes less than 50 ms' },
+  schedule_ms: {
+    field: 'p99',
+    most: 10,
+    why: 'it is decided within 10 ms who of 10,000 waiting runs starts on 64 GPUs',
+  },
   readopt_ms: { field: 'p99', most: 2000, why: '100 live runs are re-adopted within 2 s' },
 };
 

@@ -114,6 +114,7 @@ function newRow(at: string): Parameters<ReturnType<typeof createRunStore>['inser
     exit: null,
     stop: null,
     pause: null,
+    hold: null,
     pid: null,
     last_metric: null,
     trace_id: '0'.repeat(32),

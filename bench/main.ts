@@ -9,6 +9,7 @@ import { print } from './measure.ts';
 import { memoryPss } from './memory.ts';
 import { readopt } from './readopt.ts';
 import { runsPerSecond } from './runs-per-second.ts';
+import { schedule } from './schedule.ts';
 import { submitToStart } from './submit-to-start.ts';
 import { submitsPerSecond } from './submits-per-second.ts';
 import { syncLatency } from './sync-latency.ts';
@@ -19,6 +20,7 @@ const benches = {
   runs_per_s: runsPerSecond,
   submits_per_s: submitsPerSecond,
   commit_ms: commitLatency,
+  schedule_ms: schedule,
   readopt_ms: readopt,
   memory_pss_mib: memoryPss,
   log_flood_ratio: logFlood,

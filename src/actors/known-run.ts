@@ -100,10 +100,13 @@ function finished(dir: string, base: RunRow): KnownRun | null {
 function judged(base: RunRow, submitted: Submitted, options: KnownRunOptions): KnownRun {
   const { root, now } = options;
   const dir = runDir(root, base.run_id);
-  const retracing = createRetracing(runInput(base.run_id, submitted.config, options.defaults), {
-    user: submitted.user,
-    at: submitted.submitted_at,
-  });
+  const retracing = createRetracing(
+    runInput(base.run_id, submitted.config, options.defaults, base.hold),
+    {
+      user: submitted.user,
+      at: submitted.submitted_at,
+    },
+  );
   const stop = readJson<Stop>(path.join(dir, runFiles.stop));
   const numbers = attemptsOf(dir);
   const attempts: KnownRun['attempts'] = [];

@@ -1,4 +1,5 @@
 /** What people may call a run: its id, a beginning of it, its name, `@last`, or `g:` and a group of one. */
+import type { TrainRunConfig } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { RunRow, RunStore } from '../persistence/index.ts';
 
@@ -29,6 +30,25 @@ function onlyOf(store: RunStore, group: string): string | undefined {
     'run_ambiguous',
     `the group "${group}" has several runs, and one is meant here; see: runyard ls -a g:${group}`,
   );
+}
+
+/** The configuration with the ids of the runs that it is to come after. Throws `config_invalid`. */
+export function withDependencies(store: RunStore, config: TrainRunConfig): TrainRunConfig {
+  if (config.after === undefined) return config;
+  const after = config.after.map(({ run, on }, index) => {
+    const id = refOf(store, run);
+    if (id !== undefined) return { run: id, ...(on === undefined ? {} : { on }) };
+    throw new RunyardError('config_invalid', `there is no run "${run}" to come after`, {
+      violations: [
+        {
+          field: `/after/${index}/run`,
+          rule: `"${run}" must be a run of this yard`,
+          hint: 'give an id, a unique prefix of one, or a name; see: runyard ls -a',
+        },
+      ],
+    });
+  });
+  return { ...config, after };
 }
 
 /** The attempt asked for; 0 means the newest. Throws `run_not_found`. */

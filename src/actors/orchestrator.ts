@@ -18,7 +18,7 @@ import { failpoint } from '../failpoints.ts';
 import type { InputStore, RunRow, RunStore } from '../persistence/index.ts';
 import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
-import { attemptOf, refOf } from './lookup.ts';
+import { attemptOf, refOf, withDependencies } from './lookup.ts';
 import { foundProgram, newRow, runInput, submitDigest, writeRunFiles } from './submission.ts';
 import { summaryOf } from './summary.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -132,11 +132,12 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
 
   return {
     async submit(request) {
-      const config = validateConfig(request.config);
-      const digest = submitDigest(config, request.env_ref);
+      const given = validateConfig(request.config);
+      const digest = submitDigest(given, request.env_ref);
       const known = knownRun(request.key, digest);
       if (known !== null) return known;
       deps.admit();
+      const config = withDependencies(store, given);
       const diffRef = config.code?.diff_ref;
       const [env, diff] = await Promise.all([
         request.env_ref === null ? null : deps.inputs.read(request.env_ref),
@@ -154,7 +155,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       try {
         filesSynced = disk.writeRunFiles(root, runId, config, request, env, row, diff);
         failpoint('submit.written');
-        supervisor.add(row, runInput(runId, config, deps.defaults));
+        supervisor.add(row, runInput(runId, config, deps.defaults, row.hold));
       } catch (error) {
         // Nobody was told of it: a directory that stays would look like a run that was taken.
         await filesSynced.catch(() => undefined);

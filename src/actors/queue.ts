@@ -1,101 +1,291 @@
 /** Who waits for slots and who holds them, as the allocator has to see it; grants are sent from here. */
-import { type AllocatorState, decide, type Slot, whyWaiting } from '../allocator/index.ts';
+import {
+  type AllocatorState,
+  createLine,
+  decide,
+  type Ending,
+  explain,
+  explainOne,
+  type Fate,
+  type GpuState,
+  memoryOn,
+  type Said,
+  type Supply,
+  thousandths,
+  type Verdict,
+  type Waiting,
+  wholeGpu,
+  words,
+} from '../allocator/index.ts';
+import { gpuOfSlot, numberOfSlot } from '../slots.ts';
+
+/** What the yard has and what it may give, whoever holds it. */
+export type Yard = Omit<Supply, 'gpus' | 'live'> & {
+  readonly gpus: readonly Omit<GpuState, 'holdings'>[];
+  readonly drained: Said | null;
+};
 
 export type QueueOptions = {
-  slots: () => readonly { id: string }[];
-  parallel: number;
-  /** Runs under way, waiting ones left out. */
-  live: () => number;
+  yard: () => Yard;
   grant: (runId: string, slots: readonly string[]) => void;
-  /** A grant was thrown back. */
+  /** It can never start. */
+  reject: (ending: Ending, text: string) => void;
+  /** A grant, or a rejection, was thrown back. */
   refused: (runId: string, error: unknown) => void;
+  /** How a run ended that is not under way any more. */
+  fate: (runId: string) => Fate;
+  nowMs: () => number;
   /** Calls back later, not within the present turn. */
   later: (act: () => void) => void;
-  /** Calls back after so many milliseconds. */
-  after: (ms: number, act: () => void) => unknown;
+  /** Calls back after so many milliseconds; what it returns calls that off. */
+  after: (ms: number, act: () => void) => () => void;
   /** Why nothing is granted for now, although there may be slots; null: nothing is in the way. */
   hold: () => string | null;
 };
 
 /** How long until it is looked again whether grants are still held up. */
 const holdMs = 1000;
+/** Longest that is waited for a point in time: the wall clock may be set meanwhile. */
+const wakeMostMs = 30_000;
+/** How long what was explained may be shown again: what others do to GPUs is not told here. */
+const explainedMs = 1000;
 
 export type Queue = {
-  /** A run waits, asking for this many GPUs. Its place is that of its first call. */
-  wait(runId: string, gpus: number): void;
+  /** A run is under way, waiting or not. */
+  know(request: Waiting, sinceMs: number | null): void;
+  /** It is over. */
+  forget(runId: string): void;
+  /** It waits; its place is that of its submit. */
+  wait(runId: string): void;
   /** It waits no longer. */
   leave(runId: string): void;
+  /** Somebody holds it, or nobody any more. */
+  hold(runId: string, hold: Said | null): void;
   waiting(): number;
+  live(): number;
   /** Notes who holds slots from now on. */
   promise(slots: readonly string[], holder: string): void;
   /** Takes back what was promised to a run. */
   takeBack(runId: string): void;
+  /** Keeps a slot's GPU from everybody, and says why. */
+  setAside(slot: string, text: string): void;
   /** Gives slots back to everybody. */
   readmit(slots: readonly string[]): void;
+  /** GPUs of which anything is held or set aside. */
   held(): number;
+  /** Each GPU and who holds what of it. */
+  gpus(): readonly GpuState[];
   why(runId: string): string;
+  /** What would become of a run that came now. */
+  whatIf(request: Waiting): { verdict: Verdict; text: string };
   /** Grants what can be granted, soon. */
   schedule(): void;
   close(): void;
 };
 
+type Known = { request: Waiting; sinceMs: number | null };
+
 export function createQueue(options: QueueOptions): Queue {
-  /** In order. */
-  const waiting = new Map<string, { runId: string; gpus: number }>();
+  const { nowMs } = options;
+  const line = createLine();
+  const known = new Map<string, Known>();
+  /** Those of them that do not wait. */
+  const live = new Map<string, Known>();
   /** Slots promised by a grant, until the run is done: lease rows alone would come too late. */
   const promised = new Map<string, string>();
+  const aside = new Map<string, string>();
+  /** Of runs that are over and that others wait for. */
+  const fates = new Map<string, Fate>();
+  let explained: { atMs: number; all: ReadonlyMap<string, Verdict> | null } | null = null;
   let scheduled = false;
+  let callOff: () => void = () => undefined;
   let closed = false;
 
-  const state = (): AllocatorState => ({
-    queue: [...waiting.values()],
-    slots: options.slots().map(({ id }): Slot => ({ id, heldBy: promised.get(id) ?? null })),
-    live: options.live(),
-    parallel: options.parallel,
-  });
-
-  /** One that cannot be stored was told by its run, which is rebuilt and waits again. */
-  const grant = (runId: string, slots: readonly string[]): void => {
-    try {
-      options.grant(runId, slots);
-    } catch (error) {
-      options.refused(runId, error);
+  const fate = (runId: string): Fate => {
+    if (known.has(runId)) return 'open';
+    const found = fates.get(runId) ?? options.fate(runId);
+    fates.set(runId, found);
+    return found;
+  };
+  const gpus = (yard: Yard): GpuState[] => {
+    const holdings = new Map<string, GpuState['holdings'][number][]>();
+    for (const [slot, runId] of promised) {
+      const gpu = gpuOfSlot(slot);
+      const holder = known.get(runId);
+      const memoryMib = yard.gpus.find(({ id }) => id === gpu)?.memoryMib ?? 0;
+      const share = numberOfSlot(slot) !== null && holder !== undefined;
+      const holding = {
+        runId,
+        user: holder?.request.user ?? '',
+        sinceMs: holder?.sinceMs ?? nowMs(),
+        share: share ? thousandths(holder.request) : wholeGpu,
+        number: numberOfSlot(slot),
+        memoryMib: share ? memoryOn(holder.request, memoryMib) : memoryMib,
+      };
+      holdings.set(gpu, [...(holdings.get(gpu) ?? []), holding]);
     }
+    const kept = new Map([...aside].map(([slot, text]) => [gpuOfSlot(slot), text]));
+    return yard.gpus.map((gpu) => {
+      const text = kept.get(gpu.id);
+      const shut = text === undefined ? gpu.shut : { kind: 'aside' as const, text };
+      return { ...gpu, shut, holdings: holdings.get(gpu.id) ?? [] };
+    });
+  };
+  const state = (): AllocatorState => {
+    const yard = options.yard();
+    return {
+      ...yard,
+      queue: line.inOrder,
+      gpus: gpus(yard),
+      live: [...live.values()].map(({ request }) => request),
+      fate,
+    };
+  };
+  const changed = (): void => {
+    explained = null;
   };
 
+  /** True when it was stored. One that cannot be was told by its run, which is rebuilt and waits again. */
+  const guarded = (runId: string, act: () => void): boolean => {
+    try {
+      act();
+      return true;
+    } catch (error) {
+      options.refused(runId, error);
+      return false;
+    }
+  };
+  const act = (): void => {
+    if (options.hold() !== null) {
+      callOff = options.after(holdMs, schedule);
+      return;
+    }
+    const now = nowMs();
+    const before = state();
+    const { grants, endings, wakeAtMs } = decide(before, now);
+    const stored = [
+      ...grants.map(({ runId, slots }) => guarded(runId, () => options.grant(runId, slots))),
+      ...endings.map((ending) => {
+        const request = line.get(ending.runId);
+        if (request === undefined) return false;
+        const text = words(ending.verdict, request, before, now);
+        return guarded(ending.runId, () => options.reject(ending, text));
+      }),
+    ];
+    // What is kept for one may be kept elsewhere now, and what ended may be what others wait for.
+    if (stored.includes(true)) schedule();
+    else if (wakeAtMs !== null)
+      callOff = options.after(Math.min(wakeMostMs, Math.max(1, wakeAtMs - now)), schedule);
+  };
   const schedule = (): void => {
+    changed();
     if (scheduled || closed) return;
     scheduled = true;
+    callOff();
     options.later(() => {
       scheduled = false;
-      if (closed || waiting.size === 0) return;
-      if (options.hold() !== null) {
-        options.after(holdMs, schedule);
-        return;
-      }
-      for (const { runId, slots } of decide(state())) grant(runId, slots);
+      if (!closed && line.size > 0) act();
     });
   };
 
+  /** One is cheaper than all; whoever asks twice asks for a list. */
+  const verdictOf = (runId: string, now: number): Verdict | undefined => {
+    if (explained === null || now - explained.atMs > explainedMs || now < explained.atMs) {
+      explained = { atMs: now, all: null };
+      return explainOne(state(), now, runId);
+    }
+    explained.all ??= explain(state(), now);
+    return explained.all.get(runId);
+  };
+
   return {
-    wait: (runId, gpus) => waiting.set(runId, { runId, gpus }),
-    leave: (runId) => waiting.delete(runId),
-    waiting: () => waiting.size,
-    promise(slots, holder) {
-      for (const slot of slots) promised.set(slot, holder);
+    know(request, sinceMs) {
+      changed();
+      const found = { request, sinceMs };
+      known.set(request.runId, found);
+      live.set(request.runId, found);
     },
-    takeBack(runId) {
-      for (const [slot, holder] of promised) if (holder === runId) promised.delete(slot);
+    forget(runId) {
+      changed();
+      known.delete(runId);
+      live.delete(runId);
+      line.take(runId);
+      if (line.size === 0) fates.clear();
     },
-    readmit(slots) {
-      for (const slot of slots) promised.delete(slot);
+    wait(runId) {
+      const found = known.get(runId);
+      if (found === undefined) return;
+      changed();
+      found.sinceMs = null;
+      live.delete(runId);
+      line.put(found.request);
+    },
+    leave(runId) {
+      const found = known.get(runId);
+      if (found === undefined) return;
+      changed();
+      line.take(runId);
+      live.set(runId, found);
+    },
+    hold(runId, hold) {
+      const found = known.get(runId);
+      if (found === undefined) return;
+      const { by = null, reason = null } = found.request.hold ?? {};
+      if (by === (hold?.by ?? null) && reason === (hold?.reason ?? null)) return;
+      found.request = { ...found.request, hold };
+      if (line.get(runId) !== undefined) line.put(found.request);
       schedule();
     },
-    held: () => promised.size,
-    why: (runId) => options.hold() ?? whyWaiting(state(), runId),
+    waiting: () => line.size,
+    live: () => live.size,
+    promise(slots, holder) {
+      changed();
+      for (const slot of slots) promised.set(slot, holder);
+      const found = known.get(holder);
+      if (found !== undefined) found.sinceMs ??= nowMs();
+    },
+    takeBack(runId) {
+      changed();
+      for (const [slot, holder] of promised) if (holder === runId) promised.delete(slot);
+    },
+    setAside(slot, text) {
+      changed();
+      aside.set(slot, text);
+    },
+    readmit(slots) {
+      for (const slot of slots) {
+        promised.delete(slot);
+        aside.delete(slot);
+      }
+      schedule();
+    },
+    held: () => new Set([...promised.keys(), ...aside.keys()].map(gpuOfSlot)).size,
+    gpus: () => gpus(options.yard()),
+    why(runId) {
+      const request = line.get(runId);
+      if (request === undefined) return '';
+      const held = options.hold();
+      if (held !== null) return held;
+      const now = nowMs();
+      const verdict = verdictOf(runId, now);
+      return verdict === undefined ? '' : words(verdict, request, state(), now);
+    },
+    whatIf(request) {
+      const now = nowMs();
+      const before = state();
+      line.put(request);
+      try {
+        const verdict = explainOne({ ...before, queue: line.inOrder }, now, request.runId);
+        if (verdict === undefined) throw new RangeError(`nothing is said about ${request.runId}`);
+        return { verdict, text: words(verdict, request, before, now) };
+      } finally {
+        line.take(request.runId);
+      }
+    },
     schedule,
     close() {
       closed = true;
+      callOff();
     },
   };
 }

@@ -66,6 +66,7 @@ export function rowOf(transition: {
     exit: json(context.exit),
     stop: json(context.stop),
     pause: json(context.pause),
+    hold: json(context.hold ?? null),
     machine_version: runMachineVersion,
     snapshot,
   };

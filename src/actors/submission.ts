@@ -10,7 +10,7 @@ import {
   type TrainRunConfig,
 } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
-import { type RunInput, runMachineVersion } from '../machines/index.ts';
+import { type RunInput, runMachineVersion, type StopRequest } from '../machines/index.ts';
 import type { RunRow } from '../persistence/index.ts';
 import { bootId, makeDirectory, runDir, runFiles, writeAtomic } from '../rundir/index.ts';
 import { defaultSearchPath, envOf } from './environment.ts';
@@ -88,6 +88,7 @@ export function runInput(
   runId: string,
   config: TrainRunConfig,
   defaults: { graceS: number; killPatienceS: number },
+  hold: string | null,
 ): RunInput {
   return {
     runId,
@@ -95,6 +96,7 @@ export function runInput(
     graceMs: 1000 * (config.stop?.grace_s ?? defaults.graceS),
     killPatienceMs: 1000 * defaults.killPatienceS,
     timeLimitMs: config.time_limit_s === undefined ? null : 1000 * config.time_limit_s,
+    hold: hold === null ? null : (JSON.parse(hold) as StopRequest),
   };
 }
 
@@ -105,20 +107,22 @@ export function newRow(
   request: Pick<SubmitRequest, 'key' | 'user' | 'traceparent'>,
   at: string,
 ): Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'> {
+  const { user } = request;
   const traceId = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(request.traceparent)?.[1];
   return {
     run_id: runId,
     submit_key: request.key === '' ? null : request.key,
     submit_digest: digest,
     name: config.name ?? path.basename(config.command[0] ?? ''),
-    user: request.user,
+    user,
     project: config.project ?? '',
     grp: config.group ?? '',
     tags: JSON.stringify(config.tags ?? []),
     attempt: 1,
     config: JSON.stringify(config),
     config_digest: configDigest(config),
-    gpus: config.gpus ?? 0,
+    // How many GPUs it touches: a share is of one.
+    gpus: Math.ceil(config.gpus ?? 0),
     submitted_at: at,
     started_at: null,
     finished_at: null,
@@ -131,6 +135,7 @@ export function newRow(
     exit: null,
     stop: null,
     pause: null,
+    hold: config.hold === true ? JSON.stringify({ user, reason: '', at }) : null,
     pid: null,
     last_metric: null,
     trace_id: traceId ?? crypto.randomBytes(16).toString('hex'),

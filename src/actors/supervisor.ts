@@ -4,10 +4,12 @@
  * them when they are done. It decides nothing: the chart does, and the allocator.
  */
 import { type Actor, createActor } from 'xstate';
+import type { Fate } from '../allocator/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { Fact } from '../executors/index.ts';
 import { failpoint } from '../failpoints.ts';
 import {
+  type RunContext,
   type RunEvent,
   type RunInput,
   type runMachine,
@@ -18,7 +20,8 @@ import type { FactMark, RunRow, RunStore } from '../persistence/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
 import { durable } from './durable.ts';
 import { eventOfFact } from './facts.ts';
-import { createQueue } from './queue.ts';
+import { createQueue, type Yard } from './queue.ts';
+import { type Asked, requestOf } from './requests.ts';
 import { detailOf, eventName, rowOf } from './rows.ts';
 import { upgraded } from './snapshots.ts';
 
@@ -28,6 +31,8 @@ type Entry = {
   readonly actor: Actor<Machine>;
   seq: number;
   attempt: number;
+  /** Of its submit, in the yard's order. */
+  readonly position: number;
   /** The fact being applied: marked in the transaction of the transition that it causes. */
   fact: FactMark | null;
   /** Why the last commit was refused, until somebody was told. */
@@ -39,8 +44,8 @@ export type SupervisorOptions = {
   clock: Clock;
   log: Logger;
   machine: () => Machine;
-  slots: () => readonly { id: string }[];
-  parallel: number;
+  /** What the yard has to give now. */
+  yard: () => Yard;
   /** Why no waiting run is started for now, e.g. a full disk; null: nothing is in the way. */
   hold?: () => string | null;
   /** Told of each committed transition. */
@@ -57,17 +62,23 @@ export function createSupervisor(options: SupervisorOptions) {
   const entries = new Map<string, Entry>();
   let closed = false;
   const queue = createQueue({
-    slots: options.slots,
-    parallel: options.parallel,
-    live: () => entries.size - queue.waiting(),
+    yard: options.yard,
     grant: (runId, slots) => send(runId, { type: 'run.grant', slots }),
+    reject: ({ runId }, text) =>
+      send(runId, { type: 'run.refuse', code: 'dependency_failed', text }),
     refused: (runId, error) => log.warn({ runId, err: error }, 'a grant was not stored'),
+    fate: (runId) => fateOf(store.run(runId)),
+    nowMs: () => clock.now().wall_ms,
     later: clock.later,
     after: clock.after,
     hold: options.hold ?? (() => null),
   });
 
-  const enter = (row: RunRow, make: (machine: Machine) => Actor<Machine>): Entry => {
+  const enter = (
+    row: RunRow,
+    position: number,
+    make: (machine: Machine) => Actor<Machine>,
+  ): Entry => {
     const machine = durable(
       options.machine(),
       ({ after, event }) =>
@@ -79,12 +90,15 @@ export function createSupervisor(options: SupervisorOptions) {
       actor: make(machine),
       seq: row.last_seq,
       attempt: row.attempt,
+      position,
       fact: null,
       refused: null,
     };
     entries.set(row.run_id, entry);
+    const { started_at: since } = row;
+    queue.know(requestOf(row, position), since === null ? null : Date.parse(since));
     queue.promise(JSON.parse(row.gpu_slot) as string[], row.run_id);
-    if (row.state === 'queued') queue.wait(row.run_id, row.gpus);
+    if (row.state === 'queued') queue.wait(row.run_id);
     entry.actor.subscribe({ error: (error) => refuse(entry, { type: 'chart' }, error) });
     return entry;
   };
@@ -122,7 +136,7 @@ export function createSupervisor(options: SupervisorOptions) {
     entry.attempt = after.context.attempt;
     log.debug({ runId, event: event.type, from, to }, 'transition');
     try {
-      settle(entry, to, after.context.slots);
+      settle(entry, to, after.context);
     } catch (error) {
       // It is committed, whatever cannot be read now.
       refuse(entry, event, error);
@@ -131,8 +145,9 @@ export function createSupervisor(options: SupervisorOptions) {
   };
 
   /** Brings the supervisor's own view in line with a state that was just committed. */
-  const settle = (entry: Entry, to: string, slots: readonly string[]): void => {
+  const settle = (entry: Entry, to: string, { slots, hold }: RunContext): void => {
     const { runId } = entry;
+    queue.hold(runId, hold == null ? null : { by: hold.user, reason: hold.reason });
     if (to !== 'queued') queue.leave(runId);
     if (to === 'queued' || to.startsWith('done.')) {
       queue.takeBack(runId);
@@ -141,9 +156,10 @@ export function createSupervisor(options: SupervisorOptions) {
     } else {
       queue.promise(slots, runId);
     }
-    if (to === 'queued') queue.wait(runId, store.run(runId)?.gpus ?? 0);
+    if (to === 'queued') queue.wait(runId);
     if (to.startsWith('done.')) {
       entries.delete(runId);
+      queue.forget(runId);
       // Not within its own transition.
       clock.later(() => entry.actor.stop());
     }
@@ -152,7 +168,7 @@ export function createSupervisor(options: SupervisorOptions) {
   /** Slots whose holders do not die are nobody's, although their runs are done. */
   const setAside = (): void => {
     for (const { slot, run_id } of store.quarantined())
-      queue.promise([slot], `${run_id} (unkillable)`);
+      queue.setAside(slot, `set aside: what run ${run_id} left on it does not die`);
   };
 
   const refuse = (entry: Entry, event: { type: string }, error: unknown): void => {
@@ -175,16 +191,16 @@ export function createSupervisor(options: SupervisorOptions) {
     }
     entry.actor.stop();
     entries.delete(entry.runId);
-    queue.leave(entry.runId);
-    if (row !== undefined && row.snapshot !== null) restore(row);
+    queue.forget(entry.runId);
+    if (row !== undefined && row.snapshot !== null) restore(row, entry.position);
     queue.schedule();
   };
 
-  const restore = (row: RunRow): void => {
+  const restore = (row: RunRow, position: number): void => {
     // Through JSON: restoring mutates what it is given.
     const snapshot = upgraded(row.run_id, row.machine_version, JSON.parse(row.snapshot ?? 'null'));
     const expected = Object.keys(snapshot.children);
-    const entry = enter(row, (machine) =>
+    const entry = enter(row, position, (machine) =>
       createActor(machine, { snapshot: snapshot as never, input: undefined as never }),
     );
     const found = Object.keys(entry.actor.getSnapshot().children);
@@ -218,7 +234,8 @@ export function createSupervisor(options: SupervisorOptions) {
         state: 'queued',
         status: 'queued',
       };
-      const entry = enter(draft, (machine) => createActor(machine, { input }));
+      const position = store.lastPos() + 1;
+      const entry = enter(draft, position, (machine) => createActor(machine, { input }));
       try {
         const snapshot = JSON.stringify(entry.actor.getPersistedSnapshot());
         const pos = store.insert(
@@ -237,7 +254,7 @@ export function createSupervisor(options: SupervisorOptions) {
         options.committed({ runId: row.run_id, pos, done: false });
       } catch (error) {
         entries.delete(row.run_id);
-        queue.leave(row.run_id);
+        queue.forget(row.run_id);
         throw error;
       }
       queue.schedule();
@@ -249,7 +266,7 @@ export function createSupervisor(options: SupervisorOptions) {
       setAside();
       for (const row of rows) {
         seen(row);
-        restore(row);
+        restore(row, row.position);
       }
       queue.schedule();
       return rows.length;
@@ -290,6 +307,10 @@ export function createSupervisor(options: SupervisorOptions) {
     },
 
     why: (runId: string) => queue.why(runId),
+    whatIf: (row: Asked) => queue.whatIf(requestOf(row, store.lastPos() + 1)),
+    gpus: () => queue.gpus(),
+    /** Looks again who can start: something of the yard has changed. */
+    reconsider: () => queue.schedule(),
     stateOf: (runId: string) => {
       const entry = entries.get(runId);
       return entry === undefined ? null : stateOf(entry.actor.getSnapshot());
@@ -297,7 +318,7 @@ export function createSupervisor(options: SupervisorOptions) {
     attemptOf: (runId: string) => entries.get(runId)?.attempt ?? null,
     counts: () => ({
       queued: queue.waiting(),
-      live: entries.size - queue.waiting(),
+      live: queue.live(),
       slotsHeld: queue.held(),
     }),
     /** Gives slots back to everybody: what held them is gone at last. */
@@ -309,4 +330,11 @@ export function createSupervisor(options: SupervisorOptions) {
       entries.clear();
     },
   };
+}
+
+/** How a run that others wait for has ended. */
+function fateOf(row: RunRow | undefined): Fate {
+  if (row === undefined) return 'gone';
+  if (row.finished_at === null) return 'open';
+  return row.status === 'completed' ? 'ok' : 'fail';
 }

@@ -1,8 +1,30 @@
 export {
   type AllocatorState,
+  type Decision,
   decide,
+  explain,
+  explainOne,
   type Grant,
-  type Slot,
-  type Waiting,
-  whyWaiting,
 } from './allocator.ts';
+export {
+  type GpuState,
+  type Holding,
+  memoryOn,
+  type Shut,
+} from './gpu.ts';
+export { createLine, type Line } from './line.ts';
+export {
+  type Claim,
+  compare,
+  type Dependency,
+  type DependencyEnd,
+  isShare,
+  type Said,
+  sharesPerGpu,
+  thousandths,
+  type Waiting,
+  wholeGpu,
+} from './request.ts';
+export { type Limits, noLimits, type Supply } from './tally.ts';
+export type { Ending, Fate, Lack, Short, Verdict } from './verdict.ts';
+export { needText, shortGpu, spanText, words } from './words.ts';

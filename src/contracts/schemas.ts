@@ -23,7 +23,12 @@ export function validatorOf(name: string): ValidateFunction {
 
 /** Each broken rule: where, which, and the way out. */
 export function violationsOf(validate: ValidateFunction): Violation[] {
-  return (validate.errors ?? []).map(violationOf);
+  const errors = validate.errors ?? [];
+  const choices = errors.filter(({ keyword }) => keyword === 'anyOf');
+  // Of several ways that a value may have, what is wrong with each would only confuse.
+  const inside = ({ schemaPath }: ErrorObject): boolean =>
+    choices.some((choice) => schemaPath.startsWith(`${choice.schemaPath}/`));
+  return errors.filter((error) => !inside(error)).map(violationOf);
 }
 
 function violationOf(error: ErrorObject): Violation {
@@ -59,6 +64,8 @@ function violationOf(error: ErrorObject): Violation {
         rule: 'is not one of the allowed values',
         hint: `use one of ${params.allowedValues.join(', ')}`,
       };
+    case 'anyOf':
+      return { field, rule: 'is none of what is allowed', hint: describe(error) };
     case 'pattern':
       return { field, rule: `must match ${params.pattern}`, hint: describe(error) };
     default:

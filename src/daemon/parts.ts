@@ -1,5 +1,6 @@
 /** Builds the parts of the daemon and wires them, in the order of a start. */
 import crypto from 'node:crypto';
+import os from 'node:os';
 import path from 'node:path';
 import {
   codeWarnings,
@@ -195,8 +196,18 @@ export async function openParts(
     clock,
     log,
     machine: () => machine,
-    slots: () => gpus,
-    parallel: settings.parallel,
+    yard: () => ({
+      gpus: gpus.map(({ id }) => ({ id, memoryMib: 0, shut: null, foreign: null })),
+      cpus: settings.parallel,
+      memoryMib: settings.memory_mib || Math.floor(os.totalmem() / 2 ** 20),
+      limits: {
+        userRuns: settings.user_runs,
+        userGpus: settings.user_gpus,
+        projectRuns: settings.project_runs,
+        projectGpus: settings.project_gpus,
+      },
+      drained: null,
+    }),
     hold: () => health.hold(),
     committed: ({ runId, pos, done }) => {
       durability.committed(pos);

@@ -29,6 +29,18 @@ const queued = runSetup.createStateConfig({
       target: 'done.cancelled',
       actions: { type: 'recordStop', params: ({ event }) => requestOf(event) },
     },
+    // Whether a held run is granted is the allocator's to see: here it is only kept who holds it.
+    'run.hold': { actions: { type: 'recordHold', params: ({ event }) => requestOf(event) } },
+    'run.release': { actions: 'forgetHold' },
+    'run.refuse': {
+      target: 'done.rejected',
+      actions: {
+        type: 'decide',
+        params: ({ event }) => ({
+          outcome: { status: 'rejected', code: event.code, text: event.text },
+        }),
+      },
+    },
   },
 });
 
@@ -118,6 +130,7 @@ export const runMachine = runSetup.createMachine({
     killAt: null,
     giveUpAt: null,
     stop: null,
+    hold: input.hold ?? null,
     pause: null,
     exit: null,
     outcome: null,

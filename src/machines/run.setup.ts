@@ -70,6 +70,8 @@ export const runSetup = setup({
       stop: ({ context }, params: StopRequest) =>
         context.stop ?? (context.outcome === null ? params : null),
     }),
+    recordHold: assign({ hold: (_, params: StopRequest) => params }),
+    forgetHold: assign({ hold: () => null }),
     recordPause: assign({ pause: (_, params: StopRequest) => params }),
     forgetPause: assign({ pause: () => null }),
     beginGrace: assign({

@@ -33,6 +33,8 @@ export type RunInput = {
   readonly killPatienceMs: number;
   /** Null: no limit. */
   readonly timeLimitMs: number | null;
+  /** Who holds it from its submit on; left out: nobody. */
+  readonly hold?: StopRequest | null;
 };
 
 export type RunContext = RunInput & {
@@ -47,6 +49,8 @@ export type RunContext = RunInput & {
   readonly killAt: Instant | null;
   readonly giveUpAt: Instant | null;
   readonly stop: StopRequest | null;
+  /** Who keeps it from starting, until it is released. Snapshots of before there were holds have none. */
+  readonly hold?: StopRequest | null;
   /** Who paused it and why, until it goes on. */
   readonly pause: StopRequest | null;
   readonly exit: TrainerExit | null;
@@ -56,6 +60,10 @@ export type RunContext = RunInput & {
 /** What people and the allocator ask for: imperative. */
 export type RunCommand =
   | { type: 'run.grant'; slots: readonly string[] }
+  /** It can never start: what it waits for has ended in another way than was asked for. */
+  | { type: 'run.refuse'; code: string; text: string }
+  | { type: 'run.hold'; user: string; reason: string; at: string }
+  | { type: 'run.release'; user: string; reason: string; at: string }
   | {
       type: 'run.stop';
       user: string;

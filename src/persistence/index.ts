@@ -12,6 +12,7 @@ export { createGuard, type Fault, faultOf, type Guard } from './guard.ts';
 export { type KnownRun, writeHistory } from './history.ts';
 export { type Home, openHome, refuseNetwork, socketPath } from './home.ts';
 export { createInputStore, type InputStore } from './inputs.ts';
+export type { LeaseRow, ShutRow } from './leases.ts';
 export { type DaemonLock, takeDaemonLock } from './lock.ts';
 export { type RegistryCopy, readRegistry } from './reading.ts';
 export { createReserve, freeBytes, type Reserve } from './reserve.ts';
@@ -19,7 +20,6 @@ export {
   type AttemptRow,
   createRunStore,
   type FactMark,
-  type LeaseRow,
   type NewTransition,
   type RunPatch,
   type RunRow,

@@ -95,4 +95,26 @@ export const migrations: readonly string[] = [
   ALTER TABLE runs ADD COLUMN failure_cause TEXT;    -- JSON {code, text}: what it probably failed of
   ALTER TABLE runs ADD COLUMN pinned_at TEXT;        -- not null: retention keeps its artifacts
   `,
+  `
+  ALTER TABLE runs ADD COLUMN hold TEXT;             -- JSON {user, reason, at} while a person holds it
+
+  -- What is given to nobody: the yard as a whole ('yard'), or a GPU.
+  CREATE TABLE shut (
+    target TEXT PRIMARY KEY,
+    kind   TEXT NOT NULL,                            -- drained by a person, aside by us
+    user   TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at     TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- A share of a GPU is the slot GPU#N: it and the whole of that GPU are never leased beside each other.
+  CREATE TRIGGER leases_whole_or_shared BEFORE INSERT ON leases
+  WHEN EXISTS (
+    SELECT 1 FROM leases WHERE slot <> NEW.slot
+      AND substr(slot || '#', 1, instr(slot || '#', '#')) =
+          substr(NEW.slot || '#', 1, instr(NEW.slot || '#', '#'))
+      AND (instr(slot, '#') = 0 OR instr(NEW.slot, '#') = 0)
+  )
+  BEGIN SELECT RAISE(ABORT, 'the GPU is leased in another way'); END;
+  `,
 ];

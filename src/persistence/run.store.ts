@@ -4,6 +4,7 @@ import { RunyardError } from '../errors.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Db } from './database.ts';
 import { type Guard, unguarded } from './guard.ts';
+import { leaseStatements, shutStatements } from './leases.ts';
 import { type TransitionRow, toRunEvent } from './transitions.ts';
 
 /** A row of `runs`, columns as in the schema. */
@@ -34,6 +35,8 @@ export type RunRow = {
   exit: string | null;
   stop: string | null;
   pause: string | null;
+  /** JSON {user, reason, at} while a person keeps it from starting. */
+  hold: string | null;
   pid: number | null;
   last_metric: string | null;
   last_seq: number;
@@ -58,14 +61,6 @@ export type RunPatch = Partial<Omit<RunRow, 'run_id' | 'last_seq'>>;
 /** The fact that caused the transition: stored with it, so that it is applied once. */
 export type FactMark = { attempt: number; generation: number; n: number };
 export type AttemptRow = { boot_id: string; generation: number; fact_n: number };
-export type LeaseRow = {
-  slot: string;
-  run_id: string;
-  attempt: number;
-  since: string;
-  quarantined_at: string | null;
-};
-
 export type RunStore = ReturnType<typeof createRunStore>;
 
 /** The store on an open database. All methods are synchronous and throw registry errors. */
@@ -156,8 +151,13 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
 
     run: (runId: string) => get<RunRow>('SELECT * FROM runs WHERE run_id = ?', runId),
     runByKey: (key: string) => get<RunRow>('SELECT * FROM runs WHERE submit_key = ?', key),
+    /** In the order of their submits, each with the position of its first transition. */
     unfinished: () =>
-      all<RunRow>('SELECT * FROM runs WHERE finished_at IS NULL ORDER BY submitted_at, run_id'),
+      all<RunRow & { position: number }>(
+        `SELECT runs.*, first.pos AS position FROM runs
+          JOIN transitions first ON first.run_id = runs.run_id AND first.seq = 1
+          WHERE finished_at IS NULL ORDER BY first.pos`,
+      ),
     list: (filter: { all: boolean; user: string; status: string; group: string; limit: number }) =>
       all<RunRow>(
         `SELECT * FROM runs WHERE (? OR finished_at IS NULL) AND (? = '' OR user = ?)
@@ -228,37 +228,8 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
         afterPos,
       ),
 
-    leases: () => all<LeaseRow>('SELECT * FROM leases'),
-    /** All or none; false when any slot is held by another attempt. Idempotent for the same one. */
-    lease: transaction(
-      'write',
-      (runId: string, attempt: number, slots: readonly string[], at: string) => {
-        const held = all<LeaseRow>('SELECT * FROM leases').filter((l) => slots.includes(l.slot));
-        if (held.some((l) => l.run_id !== runId || l.attempt !== attempt)) return false;
-        for (const slot of slots) {
-          run(
-            'INSERT OR IGNORE INTO leases (slot, run_id, attempt, since) VALUES (?, ?, ?, ?)',
-            slot,
-            runId,
-            attempt,
-            at,
-          );
-        }
-        return true;
-      },
-    ),
-    quarantined: () => all<LeaseRow>('SELECT * FROM leases WHERE quarantined_at IS NOT NULL'),
-    /** Keeps the slots of an attempt from everybody: something that holds them does not die. */
-    quarantine: (runId: string, attempt: number, at: string) =>
-      end(
-        'UPDATE leases SET quarantined_at = ? WHERE run_id = ? AND attempt = ?',
-        at,
-        runId,
-        attempt,
-      ),
-    releaseLease: (slot: string) => end('DELETE FROM leases WHERE slot = ?', slot),
-    releaseLeases: (runId: string, attempt: number) =>
-      end('DELETE FROM leases WHERE run_id = ? AND attempt = ?', runId, attempt),
+    ...leaseStatements({ run, all, end, write: (act) => transaction('write', act) }),
+    ...shutStatements({ all, end }),
 
     attempt: (runId: string, attempt: number) =>
       get<AttemptRow>(

@@ -61,6 +61,11 @@ function otherBoot(file: string): void {
 }
 
 const provoked: Record<string, Provoke> = {
+  dependency_failed: async (yard) => {
+    const first = await submit(yard, { command: ['false'] });
+    const after = [{ run: first.slice(0, 7) }];
+    return yard.client.wait(await submit(yard, { command: ['true'], after }));
+  },
   completed: async (yard) => yard.client.wait(await submit(yard, { command: ['true'] })),
   exit_nonzero: async (yard) => yard.client.wait(await submit(yard, { command: ['false'] })),
   signal: async (yard) =>

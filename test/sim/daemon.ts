@@ -1,4 +1,5 @@
 /** One life of a daemon, wired as src/daemon/parts.ts does, on a simulated machine. */
+
 import {
   createOrchestrator,
   createSupervisor,
@@ -6,6 +7,7 @@ import {
   provideRun,
   type Supervisor,
 } from '../../src/actors/index.ts';
+import { noLimits } from '../../src/allocator/index.ts';
 import { createBeats } from '../../src/daemon/beats.ts';
 import { createBusLink } from '../../src/daemon/bus-link.ts';
 import { createTidying, mendLeases } from '../../src/daemon/tidying.ts';
@@ -116,8 +118,18 @@ export function startDaemon(parts: DaemonParts): Daemon {
     clock,
     log,
     machine: () => chart,
-    slots: () => Array.from({ length: gpus }, (_, index) => ({ id: `g${index}` })),
-    parallel,
+    yard: () => ({
+      gpus: Array.from({ length: gpus }, (_, index) => ({
+        id: `g${index}`,
+        memoryMib: 0,
+        shut: null,
+        foreign: null,
+      })),
+      cpus: parallel,
+      memoryMib: 0,
+      limits: noLimits,
+      drained: null,
+    }),
     committed: ({ runId, pos, done }) => {
       durability.committed(pos);
       orchestrator.committed(runId, pos);

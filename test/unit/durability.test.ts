@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createQueue } from '../../src/actors/queue.ts';
+import { requestOf } from '../../src/actors/requests.ts';
 import { cut } from '../../src/actors/rows.ts';
+import { noLimits } from '../../src/allocator/index.ts';
 import { createDurability } from '../../src/persistence/index.ts';
 import type { Clock } from '../../src/telemetry/index.ts';
 
@@ -51,20 +53,24 @@ test('a grant that cannot be stored ends neither the daemon nor the grants after
   const { clock, due } = manualClock();
   const [granted, refused]: [string[], string[]] = [[], []];
   const queue = createQueue({
-    slots: () => [],
-    parallel: 2,
-    live: () => 0,
+    yard: () => ({ gpus: [], cpus: 2, memoryMib: 0, limits: noLimits, drained: null }),
     grant(runId) {
       if (runId === 'a') throw new Error('the disk is full');
       granted.push(runId);
     },
     refused: (runId) => refused.push(runId),
+    reject: () => undefined,
+    fate: () => 'gone',
+    nowMs: () => 0,
     later: clock.later,
     after: clock.after,
     hold: () => null,
   });
-  queue.wait('a', 0);
-  queue.wait('b', 0);
+  for (const [position, runId] of ['a', 'b'].entries()) {
+    const row = { run_id: runId, user: 'ana', project: '', config: '{}', hold: null };
+    queue.know(requestOf(row, position), null);
+    queue.wait(runId);
+  }
   queue.schedule();
   due.shift()?.();
   assert.deepEqual([granted, refused], [['b'], ['a']]);

@@ -17,10 +17,45 @@ export interface Settings {
    */
   listen?: string;
   /**
-   * Runs that may be live at once.
+   * CPU slots. A run without GPUs takes one, or as many as its cpus say; GPUs limit the others.
    */
   parallel?: number;
+  /**
+   * Main memory for runs that name a figure; 0: all of the machine's.
+   */
+  memory_mib?: number;
+  /**
+   * Live runs of one user; 0: no limit.
+   */
+  user_runs?: number;
+  /**
+   * GPUs held by one user's runs; 0: no limit.
+   */
+  user_gpus?: number;
+  /**
+   * Live runs of one project; 0: no limit.
+   */
+  project_runs?: number;
+  /**
+   * GPUs held by one project's runs; 0: no limit.
+   */
+  project_gpus?: number;
+  /**
+   * auto asks nvidia-smi and rocm-smi; fake:4x24GiB makes four that are not there.
+   */
   gpus?: string;
+  /**
+   * GPUs on which programs run that are nobody's run: wait for these, or give them out all the same.
+   */
+  gpu_foreign?: 'wait' | 'ignore';
+  /**
+   * Foreign programs that take less of a GPU's memory than this in all are not waited for.
+   */
+  gpu_foreign_mib?: number;
+  /**
+   * Directory of the GPU locks that all yards of this machine share.
+   */
+  gpu_locks?: string;
   /**
    * Seconds between the stop signal and SIGKILL.
    */

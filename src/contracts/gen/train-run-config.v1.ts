@@ -45,9 +45,42 @@ export interface TrainRunConfig {
    */
   isolate?: boolean;
   /**
-   * Whole GPUs, all or none.
+   * Whole GPUs, all or none; or a share of one, from 0.05 to 0.95.
    */
   gpus?: number;
+  /**
+   * Memory that each GPU has to have; of a share, how much of the GPU's memory it takes. A share that names none takes as much of the memory as of the GPU.
+   */
+  gpu_memory_mib?: number;
+  /**
+   * CPU slots of the yard. Default: 1 for a run without GPUs, none for one with.
+   */
+  cpus?: number;
+  /**
+   * Main memory that is set aside for it among the runs that name a figure; not enforced.
+   */
+  memory_mib?: number;
+  /**
+   * The larger, the earlier; among equals, the earlier submit.
+   */
+  priority?: number;
+  /**
+   * Wait until somebody releases it.
+   */
+  hold?: boolean;
+  /**
+   * Not to start before, RFC 3339.
+   */
+  start_after?: string;
+  /**
+   * Runs that have to be over first, and how: ok (completed), any, or fail. One that ends otherwise ends this run as rejected.
+   *
+   * @maxItems 64
+   */
+  after?: {
+    run: string;
+    on?: 'ok' | 'any' | 'fail';
+  }[];
   stop?: {
     signal?: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
     grace_s?: number;

@@ -1,0 +1,25 @@
+/**
+ * Names of slots: what is leased, what a run's row tells, and what lock files are named after. A whole GPU has
+ * its own name, its share number 3 is `GPU#3`.
+ */
+
+export function slotOf(gpu: string, number: number | null): string {
+  return number === null ? gpu : `${gpu}#${number}`;
+}
+
+export function gpuOfSlot(slot: string): string {
+  return slot.replace(/#\d+$/, '');
+}
+
+/** The number of a share; null for a whole GPU. */
+export function numberOfSlot(slot: string): number | null {
+  const number = /#(\d+)$/.exec(slot)?.[1];
+  return number === undefined ? null : Number(number);
+}
+
+/** Whether both may not be held at once: the same slot, or a GPU as a whole and a share of it. */
+export function excludeEachOther(a: string, b: string): boolean {
+  if (a === b) return true;
+  const isWhole = numberOfSlot(a) === null || numberOfSlot(b) === null;
+  return isWhole && gpuOfSlot(a) === gpuOfSlot(b);
+}
