@@ -57,6 +57,7 @@ export const errorCodes = {
   recorder_missing: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
   rundir_lost: { grpc: 'DATA_LOSS', retryable: false, who: 'operator' },
   run_not_running: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'user' },
+  run_not_queued: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'user' },
   rundir_corrupt: { grpc: 'DATA_LOSS', retryable: false, who: 'operator' },
   internal: { grpc: 'INTERNAL', retryable: false, who: 'developer' },
 } as const satisfies Record<string, Entry>;

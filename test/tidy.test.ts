@@ -26,6 +26,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   rundir: [],
   artifacts: ['rundir'],
   telemetry: ['type:machines'],
+  inventory: ['telemetry'],
   machines: ['type:contracts'],
   chart: [],
   allocator: [],
@@ -56,8 +57,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   offline: ['actors', 'contracts', 'persistence', 'processes', 'rundir', 'telemetry'],
   daemon: [
-    ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'machines', 'persistence'],
-    ...['processes', 'rundir', 'telemetry', 'transport'],
+    ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'inventory', 'machines'],
+    ...['persistence', 'processes', 'rundir', 'telemetry', 'transport'],
   ],
 };
 

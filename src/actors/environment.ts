@@ -3,6 +3,7 @@ import crypto from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { decodeEnv } from '../rundir/index.ts';
+import { gpuOfSlot } from '../slots.ts';
 
 /** Variables by which numeric libraries size their thread pools. */
 const threadVariables = [
@@ -55,6 +56,8 @@ export function trainerEnv(input: {
   configured: Readonly<Record<string, string>>;
   slots: readonly string[];
   parallel: number;
+  /** CPU slots that it asked for; left out: its share of the machine. */
+  cpus?: number | undefined;
   traceId: string;
   runId: string;
   attempt: number;
@@ -63,12 +66,16 @@ export function trainerEnv(input: {
   const env: Record<string, string> = { PYTHONUNBUFFERED: '1' };
   if (submitted.PATH === undefined) env.PATH = defaultSearchPath();
   if (submitted.HOME === undefined) env.HOME = os.homedir();
-  const share = Math.max(1, Math.floor(os.availableParallelism() / input.parallel));
+  const share = Math.max(
+    1,
+    Math.floor(os.availableParallelism() / input.parallel),
+    input.cpus ?? 0,
+  );
   for (const name of threadVariables) {
     if (submitted[name] === undefined) env[name] = String(share);
   }
   Object.assign(env, configured);
-  const mask = slots.join(',');
+  const mask = slots.map(gpuOfSlot).join(',');
   for (const name of gpuVariables) env[name] = mask;
   env.CUDA_DEVICE_ORDER = 'PCI_BUS_ID';
   const span = crypto

@@ -5,6 +5,7 @@ export { type KnownRunOptions, knownRun } from './known-run.ts';
 export { refOf } from './lookup.ts';
 export { createOrchestrator, type Orchestrator } from './orchestrator.ts';
 export { codeWarnings, preflight } from './preflight.ts';
+export type { Yard } from './queue.ts';
 export { upgraded } from './snapshots.ts';
 export { summaryOf } from './summary.ts';
 export { createSupervisor, type Supervisor } from './supervisor.ts';

@@ -9,7 +9,10 @@ import {
   type MetricsRequest,
   type OrchestratorPort,
   type RetentionPort,
+  type RunPlan,
   type RunSummary,
+  type SubmitRequest,
+  type SupplyPort,
   type TrainRunConfig,
   validateConfig,
 } from '../contracts/index.ts';
@@ -54,6 +57,9 @@ export type OrchestratorDeps = {
   ) => AsyncIterable<MetricBatch>;
   shutdown: (options: { keepBus: boolean }) => void;
   retention: RetentionPort;
+  supply: SupplyPort;
+  /** Every reason why a run could not start here; a simulation asks for none. */
+  preflight?: (config: TrainRunConfig, env: Buffer | null, program: string) => Promise<string[]>;
   /** What a submit looks at and writes on the disk; a simulation has another one. */
   disk?: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
   /** Who asked for a run's end, as JSON, for its directory. */
@@ -130,6 +136,39 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     return summary(after);
   };
 
+  /** Only a run that waits can be held or released; what is so already stays so. */
+  const askQueued = async (
+    type: 'run.hold' | 'run.release',
+    { run, reason, user }: { run: string; reason: string; user: string },
+  ): Promise<RunSummary> => {
+    const row = rowOf(run);
+    const { run_id: runId, state } = row;
+    if (state !== 'queued') {
+      const wish = type === 'run.hold' ? 'held' : 'released';
+      throw new RunyardError(
+        'run_not_queued',
+        `run ${runId} is ${state}: only a run that waits can be ${wish}`,
+      );
+    }
+    if ((type === 'run.hold') === (row.hold === null)) {
+      supervisor.send(runId, { type, user, reason, at: clock.iso() });
+    }
+    await deps.synced();
+    return summary(rowOf(runId));
+  };
+
+  const plan = async (request: SubmitRequest): Promise<RunPlan> => {
+    const config = withDependencies(store, validateConfig(request.config));
+    deps.admit();
+    const env = request.env_ref === null ? null : await deps.inputs.read(request.env_ref);
+    const program = await disk.foundProgram(config, env);
+    const reasons = (await deps.preflight?.(config, env, program)) ?? [];
+    if (reasons.length > 0) return { verdict: 'refused', text: reasons.join('; '), slots: [] };
+    const { verdict, text } = supervisor.whatIf(newRow('', config, '', request, clock.iso()));
+    if (verdict.kind === 'starts') return { verdict: 'starts', text, slots: [...verdict.slots] };
+    return { verdict: verdict.kind === 'hopeless' ? 'refused' : 'waits', text, slots: [] };
+  };
+
   return {
     async submit(request) {
       const given = validateConfig(request.config);
@@ -189,6 +228,12 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
 
     pause: (request) => ask('run.pause', request),
     resume: (request) => ask('run.resume', request),
+
+    hold: (request) => askQueued('run.hold', request),
+    release: (request) => askQueued('run.release', request),
+    plan,
+    gpus: () => deps.supply.gpus(),
+    setDrain: (request) => deps.supply.setDrain(request),
 
     resolve,
     get: (ref) => summary(rowOf(ref)),

@@ -103,8 +103,9 @@ function shortText(
 ): string {
   const kept = short.keptFor === null ? '' : `, kept for ${short.keptFor}`;
   if (short.what !== 'gpus') {
-    const [need, free, of] = [short.need, short.free, short.of].map((n) => amount(short.what, n));
-    return `needs ${need}; ${free} of ${of} free${kept}`;
+    const unit = short.what === 'memory' ? ' GiB' : '';
+    const [free, of] = [short.free, short.of].map((n) => (unit === '' ? n : gib(n).split(' ')[0]));
+    return `needs ${amount(short.what, short.need)}; ${free} of ${of}${unit} free${kept}`;
   }
   const needs = `needs ${needText(claim)}`;
   if (short.keptFor !== null) return `${needs}; ${short.room} free${kept}`;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { messageOf } from '../errors.ts';
 import { type Env, usage, wholeNumber } from './context.ts';
 import { runEnvironment } from './environment.ts';
-import { parseSeconds } from './spans.ts';
+import { parseBytes, parseSeconds } from './spans.ts';
 
 export type SubmitFlags = {
   file?: string;
@@ -14,6 +14,13 @@ export type SubmitFlags = {
   tag?: string[];
   note?: string;
   gpus?: string;
+  gpuMemory?: string;
+  cpus?: string;
+  memory?: string;
+  priority?: string;
+  hold?: boolean;
+  startAfter?: string;
+  after?: string[];
   cwd?: string;
   env?: string[];
   envFile?: string[];
@@ -80,7 +87,7 @@ export async function compose(input: {
 }
 
 function options(flags: SubmitFlags): Record<string, unknown> {
-  const { name, project, group, tag, note, gpus, isolate, artifact, preset, wandb } = flags;
+  const { name, project, group, tag, note, isolate, artifact, preset, wandb } = flags;
   const seconds = (text: string | undefined, option: string) =>
     text === undefined ? undefined : parseSeconds(text, option);
   const given = {
@@ -94,7 +101,7 @@ function options(flags: SubmitFlags): Record<string, unknown> {
     isolate,
     preset,
     wandb,
-    gpus: gpus === undefined ? undefined : wholeNumber(gpus, '--gpus'),
+    ...placeInLine(flags, Date.now()),
     time_limit_s: seconds(flags.timeLimit, '--time-limit'),
     stall_limit_s: seconds(flags.stallLimit, '--stall-limit'),
     output_limit_mib:
@@ -103,6 +110,44 @@ function options(flags: SubmitFlags): Record<string, unknown> {
         : wholeNumber(flags.outputLimit, '--output-limit'),
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** What of it is about its place in line. */
+function placeInLine(flags: SubmitFlags, nowMs: number): Record<string, unknown> {
+  const { gpus, gpuMemory, cpus, memory, priority, hold, startAfter, after } = flags;
+  const mib = (text: string, option: string): number =>
+    Math.ceil(parseBytes(text, option) / 2 ** 20);
+  return {
+    gpus: gpus === undefined ? undefined : numberOf(gpus, '--gpus', /^(\d{1,4}|0?\.\d{1,4})$/),
+    gpu_memory_mib: gpuMemory === undefined ? undefined : mib(gpuMemory, '--gpu-memory'),
+    cpus: cpus === undefined ? undefined : wholeNumber(cpus, '--cpus'),
+    memory_mib: memory === undefined ? undefined : mib(memory, '--memory'),
+    priority: priority === undefined ? undefined : numberOf(priority, '--priority', /^-?\d{1,4}$/),
+    hold,
+    start_after: startAfter === undefined ? undefined : timeAhead(startAfter, nowMs),
+    after: after?.map(dependency),
+  };
+}
+
+function numberOf(text: string, option: string, pattern: RegExp): number {
+  if (pattern.test(text)) return Number(text);
+  throw usage(option, `must be a number, not "${text}"`);
+}
+
+/** `2h` from now, or a time. */
+function timeAhead(text: string, nowMs: number): string {
+  if (/^[\d.]+[smhd]/.test(text))
+    return new Date(nowMs + 1000 * parseSeconds(text, '--start-after')).toISOString();
+  const ms = Date.parse(text);
+  if (!Number.isNaN(ms) && /^\d{4}-/.test(text)) return new Date(ms).toISOString();
+  const hint = 'such as 2h, 1h30m, 2026-01-31 or 2026-01-31T08:00:00Z';
+  throw usage('--start-after', `must be a length of time or a time, not "${text}"`, hint);
+}
+
+/** `k3f9`, `k3f9:any`. A group is named with a colon of its own, and is not meant here. */
+function dependency(text: string): { run: string; on?: string } {
+  const [, run = text, on] = /^(.+):(ok|any|fail)$/.exec(text) ?? [];
+  return { run, ...(on === undefined ? {} : { on }) };
 }
 
 /** `--cwd` is relative to where the user stands, a file's own to the file. */

@@ -5,14 +5,16 @@ import type { ListFlags } from './commands/runs.ts';
 import type { SubmitFlags } from './compose.ts';
 import type { Running } from './program.ts';
 import { addKeepingCommands } from './program-keeping.ts';
+import { addQueueCommands, addResume, withQueueOptions } from './program-queue.ts';
 import { examples } from './program-yard.ts';
 
 export function addRunCommands(program: Command, running: Running): void {
   withRunOptions(program.command('submit'))
     .description('queue a run; prints its id')
     .option('--follow', 'stay, show the output, and end with its exit code')
+    .option('--dry-run', 'only say whether it would be refused, start, or wait, and why')
     .addHelpText('after', submitHelp)
-    .action((words: string[], flags: SubmitFlags & { follow?: boolean }) =>
+    .action((words: string[], flags: SubmitFlags & { follow?: boolean; dryRun?: boolean }) =>
       running(
         async (context) => (await import('./commands/submit.ts')).submit(context, words, flags),
         { passing: flags.follow === true },
@@ -53,24 +55,23 @@ export function addRunCommands(program: Command, running: Running): void {
       running(async (context) => (await import('./commands/runs.ts')).stop(context, refs, flags)),
     );
   addPausing(program, running);
+  addQueueCommands(program, running);
   addKeepingCommands(program, running);
 }
 
 function addPausing(program: Command, running: Running): void {
-  const flags = { pause: 'stop the processes of runs where they are', resume: 'let them go on' };
-  for (const [name, about] of Object.entries(flags) as ['pause' | 'resume', string][]) {
-    program
-      .command(name)
-      .description(about)
-      .argument('<run...>')
-      .option('-m, --message <why>', 'kept with the run')
-      .addHelpText('after', examples(`runyard ${name} k3f9`))
-      .action((refs: string[], flags: { message?: string }) =>
-        running(async (context) =>
-          (await import('./commands/pausing.ts')).pausing(context, name, refs, flags),
-        ),
-      );
-  }
+  program
+    .command('pause')
+    .description('stop the processes of runs where they are')
+    .argument('<run...>')
+    .option('-m, --message <why>', 'kept with the run')
+    .addHelpText('after', examples('runyard pause k3f9'))
+    .action((refs: string[], flags: { message?: string }) =>
+      running(async (context) =>
+        (await import('./commands/pausing.ts')).pausing(context, 'pause', refs, flags),
+      ),
+    );
+  addResume(program, running);
 }
 
 function addLooking(program: Command, running: Running): void {
@@ -167,7 +168,7 @@ function addStreams(program: Command, running: Running): void {
 }
 
 function withRunOptions(command: Command): Command {
-  return command
+  return withQueueOptions(command)
     .argument('[command...]', 'program and arguments, after --')
     .passThroughOptions()
     .option('-f, --file <path>', 'a configuration in YAML or JSON; options win over it')
@@ -176,7 +177,6 @@ function withRunOptions(command: Command): Command {
     .option('--group <name>')
     .option('--tag <tag>', 'may be given several times', collect)
     .option('--note <text>')
-    .option('--gpus <n>', 'whole GPUs')
     .option('--cwd <dir>', 'working directory; default: this one')
     .option('--env <NAME=VALUE>', 'set a variable; may be given several times', collect)
     .option('--env-file <path>', 'set variables from a file', collect)
@@ -205,6 +205,8 @@ function collect(value: string, before: string[] = []): string[] {
 const submitHelp = `${examples(
   'runyard submit --gpus 1 -- python train.py --lr 3e-4',
   'runyard submit -f run.yaml',
+  'runyard submit --gpus 0.25 --gpu-memory 4G --after k3f9 -- python eval.py',
+  'runyard submit --dry-run --gpus 2 -- python train.py',
   'runyard submit --key nightly-$(date +%F) -- python train.py',
   'id=$(runyard submit -- python train.py)',
 )}

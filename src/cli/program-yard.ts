@@ -114,8 +114,8 @@ function addConfig(program: Command, running: Running): void {
 
 function withSettings(command: Command): Command {
   return command
-    .option('--parallel <n>', 'how many runs may go on at once')
-    .option('--gpus <which>', 'auto, none, or fake:N')
+    .option('--parallel <n>', 'CPU slots: how many runs without GPUs may go on at once')
+    .option('--gpus <which>', 'auto, none, or fake:4x24GiB')
     .option('--listen <address>', 'host:port of the API on loopback')
     .addOption(new Option('--yard <name>', 'name of this yard'))
     .option(

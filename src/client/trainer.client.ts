@@ -3,14 +3,17 @@ import os from 'node:os';
 import {
   type ArtifactItem,
   type DaemonStatus,
+  type DrainReply,
   finalStatuses,
   type GarbageRequest,
+  type GpuItem,
   type InputRef,
   type ListFilter,
   type LogChunk,
   type MetricBatch,
   type Removal,
   type RunEvent,
+  type RunPlan,
   type RunSummary,
   resolveHome,
   toStruct,
@@ -64,6 +67,14 @@ export type TrainerClient = {
   /** Stops the trainer where it is; it keeps its GPUs. Throws `run_not_running`. */
   pause(ref: string, options?: PauseOptions): Promise<RunSummary>;
   resume(ref: string, options?: PauseOptions): Promise<RunSummary>;
+  /** Keeps a waiting run from starting, until it is released. Throws `run_not_queued`. */
+  hold(ref: string, options?: PauseOptions): Promise<RunSummary>;
+  release(ref: string, options?: PauseOptions): Promise<RunSummary>;
+  /** What would become of a submit; nothing is stored. Throws what the submit would throw. */
+  plan(config: object, options?: SubmitOptions): Promise<RunPlan>;
+  gpus(): AsyncGenerator<GpuItem>;
+  /** Gives nothing more out of a GPU, or of the yard (`target` empty); or takes that back. */
+  setDrain(request: { target?: string; on: boolean } & PauseOptions): Promise<DrainReply>;
   get(ref: string): Promise<RunSummary>;
   /** Newest first. */
   list(filter?: Partial<ListFilter>): AsyncGenerator<RunSummary>;
@@ -112,21 +123,35 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
       throw calls.failure(error);
     }
   };
+  const submission = async (
+    config: object,
+    { env, key = '', user = userName(), traceparent = '' }: SubmitOptions = {},
+  ): Promise<object> => {
+    const json = Buffer.from(JSON.stringify(config));
+    const [envRef, configRef] = await Promise.all([
+      env === undefined ? null : putInput(encodeEnv(env)),
+      json.length > inlineConfigMax ? putInput(json) : null,
+    ]);
+    return {
+      ...(configRef === null ? { config: toStruct(config) } : { config_ref: configRef }),
+      ...(envRef === null ? {} : { env_ref: envRef }),
+      key,
+      user,
+      traceparent,
+    };
+  };
   return {
-    async submit(config, { env, key = '', user = userName(), traceparent = '' } = {}) {
-      const json = Buffer.from(JSON.stringify(config));
-      const [envRef, configRef] = await Promise.all([
-        env === undefined ? null : putInput(encodeEnv(env)),
-        json.length > inlineConfigMax ? putInput(json) : null,
-      ]);
-      return calls.unary('SubmitRun', {
-        ...(configRef === null ? { config: toStruct(config) } : { config_ref: configRef }),
-        ...(envRef === null ? {} : { env_ref: envRef }),
-        key,
-        user,
-        traceparent,
-      });
+    submit: async (config, how) => calls.unary('SubmitRun', await submission(config, how)),
+    plan: async (config, how) => calls.unary('PlanRun', await submission(config, how)),
+    hold: (ref, { reason = '', user = userName() } = {}) =>
+      calls.unary('HoldRun', { run: { ref }, reason, user }),
+    release: (ref, { reason = '', user = userName() } = {}) =>
+      calls.unary('ReleaseRun', { run: { ref }, reason, user }),
+    async *gpus() {
+      yield* listing<GpuItem>('ListGpus', {});
     },
+    setDrain: ({ target = '', on, reason = '', user = userName() }) =>
+      calls.unary('SetDrain', { target, on, reason, user }),
     stop: (ref, { reason = '', user = userName(), now = false } = {}) =>
       calls.unary('StopRun', { run: { ref }, reason, user, now }),
     pause: (ref, { reason = '', user = userName() } = {}) =>

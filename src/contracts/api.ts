@@ -4,6 +4,7 @@
  * from the daemon; transports translate and hold no state.
  */
 import type { Violation } from '../errors.ts';
+import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
 
 export type Reason = { code: string; text: string };
 
@@ -258,6 +259,13 @@ export interface OrchestratorPort {
   /** Asks for a pause, or for its end. Idempotent; throws `run_not_running` in other states. */
   pause(request: { run: string; reason: string; user: string }): Promise<RunSummary>;
   resume(request: { run: string; reason: string; user: string }): Promise<RunSummary>;
+  /** Keeps a waiting run from starting, until it is released. Throws `run_not_queued`. */
+  hold(request: { run: string; reason: string; user: string }): Promise<RunSummary>;
+  release(request: { run: string; reason: string; user: string }): Promise<RunSummary>;
+  /** What would become of a submit. Throws what the submit would throw. */
+  plan(request: SubmitRequest): Promise<RunPlan>;
+  gpus(): Iterable<GpuItem>;
+  setDrain(request: DrainRequest): Promise<DrainReply>;
   /** Full run id of an id, a unique prefix, a name (its newest run) or `@last`. */
   resolve(ref: string): string;
   get(ref: string): RunSummary;

@@ -51,3 +51,11 @@ export {
   type Settings,
   settingsFile,
 } from './settings.ts';
+export type {
+  DrainReply,
+  DrainRequest,
+  GpuHolder,
+  GpuItem,
+  RunPlan,
+  SupplyPort,
+} from './supply.ts';

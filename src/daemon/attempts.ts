@@ -34,6 +34,7 @@ export async function attemptSpec(from: {
       configured: withHelper(captureEnv(config, submitted), submitted),
       slots,
       parallel: settings.parallel,
+      cpus: config.cpus,
       traceId,
       runId,
       attempt,

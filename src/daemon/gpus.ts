@@ -1,37 +1,6 @@
-/** Which GPUs the yard has. Whole GPUs only, for now. */
+/** Whether anything of an attempt can still hold its GPUs. */
 import { execa } from 'execa';
 import { RunyardError } from '../errors.ts';
-
-export type Gpu = { id: string; name: string };
-
-/** `none`, `fake:N`, or what nvidia-smi lists; a missing or hanging tool means none. */
-export async function findGpus(wanted: string): Promise<Gpu[]> {
-  const fake = /^fake:(\d+)$/.exec(wanted)?.[1];
-  if (fake !== undefined) {
-    return Array.from({ length: Number(fake) }, (_, index) => ({
-      id: `fake-${index}`,
-      name: 'fake',
-    }));
-  }
-  if (wanted === 'none') return [];
-  const { stdout, failed } = await execa(
-    'nvidia-smi',
-    ['--query-gpu=uuid,name', '--format=csv,noheader'],
-    {
-      reject: false,
-      timeout: 3000,
-      forceKillAfterDelay: 500,
-    },
-  );
-  if (failed) return [];
-  return String(stdout)
-    .split('\n')
-    .filter((line) => line.startsWith('GPU-'))
-    .map((line) => {
-      const [id = '', name = ''] = line.split(', ');
-      return { id, name };
-    });
-}
 
 /** The recorder's exit code for a file that somebody holds. */
 const heldCode = 6;

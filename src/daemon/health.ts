@@ -1,11 +1,11 @@
 /** One model of reasons: what works, what does not, and whether new runs are taken. */
+import type { GpuState } from '../allocator/index.ts';
 import type { DaemonStatus, HealthReason, Recovery, Settings } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { DaemonEvent } from '../machines/index.ts';
 import { type Fault, freeBytes, type Home } from '../persistence/index.ts';
 import type { KillScope } from '../processes/index.ts';
 import type { BusLink } from './bus-link.ts';
-import type { Gpu } from './gpus.ts';
 import type { Registry } from './registry.ts';
 
 export type HealthDeps = {
@@ -15,8 +15,10 @@ export type HealthDeps = {
   version: string;
   startedAt: string;
   registry: Registry;
-  supervisor: () => { queued: number; live: number; slotsHeld: number };
-  gpus: readonly Gpu[];
+  supervisor: () => { queued: number; live: number };
+  gpus: () => readonly GpuState[];
+  /** What is wrong with the tools that tell of GPUs. */
+  gpuTroubles: () => readonly string[];
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
@@ -37,6 +39,7 @@ export type Signs = {
   bus: string | null;
   /** Where the bus is, when it is a server of somebody else. */
   externalBus?: string | null;
+  gpus?: readonly string[];
 };
 
 const watchMs = 1000;
@@ -65,11 +68,19 @@ export function reasonsOf(signs: Signs): HealthReason[] {
     const hint = theirs === null ? 'runyard doctor' : 'see RUNYARD_NATS_URL and that server';
     reasons.push({ part: 'bus', severity: 'degraded', text, hint });
   }
+  for (const trouble of signs.gpus ?? []) {
+    const text = `${trouble}; its GPUs are given to nobody, live runs go on`;
+    reasons.push({ part: 'gpus', severity: 'degraded', text, hint: 'runyard gpus' });
+  }
   return reasons;
 }
 
+function isFree({ shut, foreign, holdings }: GpuState): boolean {
+  return shut === null && foreign === null && holdings.length === 0;
+}
+
 export function createHealth(deps: HealthDeps) {
-  const { settings, home, registry, bus, gpus } = deps;
+  const { settings, home, registry, bus } = deps;
 
   const reasons = (): HealthReason[] =>
     reasonsOf({
@@ -80,6 +91,7 @@ export function createHealth(deps: HealthDeps) {
       wal: registry.checkpointer.trouble(),
       bus: bus.trouble(),
       externalBus: bus.external ? bus.url() : null,
+      gpus: deps.gpuTroubles(),
     });
 
   /** Why nothing new is taken or started now. */
@@ -111,7 +123,8 @@ export function createHealth(deps: HealthDeps) {
     hold: (): string | null => refusal()?.message ?? null,
     status(): DaemonStatus {
       const found = reasons();
-      const { queued, live, slotsHeld } = deps.supervisor();
+      const { queued, live } = deps.supervisor();
+      const gpus = deps.gpus();
       return {
         status: found.length === 0 ? 'ok' : 'degraded',
         reasons: found,
@@ -128,7 +141,7 @@ export function createHealth(deps: HealthDeps) {
         runs_queued: queued,
         runs_live: live,
         gpus_total: gpus.length,
-        gpus_free: gpus.length - slotsHeld,
+        gpus_free: gpus.filter(isFree).length,
         wal_bytes: registry.checkpointer.walBytes(),
         last_checkpoint: registry.checkpointer.lastAt(),
         outbox_depth: outboxDepth(),

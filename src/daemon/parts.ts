@@ -1,11 +1,11 @@
 /** Builds the parts of the daemon and wires them, in the order of a start. */
 import crypto from 'node:crypto';
-import os from 'node:os';
 import path from 'node:path';
 import {
   codeWarnings,
   createOrchestrator,
   createSupervisor,
+  envOf,
   type Orchestrator,
   preflight,
   provideRun,
@@ -14,6 +14,7 @@ import {
 import type { Settings } from '../contracts/index.ts';
 import { createLocalExecutor, type Executor } from '../executors/index.ts';
 import { failpoint } from '../failpoints.ts';
+import { createInventory, type Gpu } from '../inventory/index.ts';
 import type { AttemptInput, DaemonEvent } from '../machines/index.ts';
 import {
   createDurability,
@@ -24,7 +25,7 @@ import {
   refuseLostRegistry,
   socketPath,
 } from '../persistence/index.ts';
-import { killScope } from '../processes/index.ts';
+import { killScope, markerOf } from '../processes/index.ts';
 import { attemptDir, bootId, neverRan } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
@@ -34,7 +35,7 @@ import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBusLink } from './bus-link.ts';
 import { firstOf, loadToken, readTcp, streamOwner, writeAddress } from './endpoint.ts';
-import { findGpus, locksFree } from './gpus.ts';
+import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
@@ -44,6 +45,7 @@ import { createRecoveryLog } from './recovery.ts';
 import { openRegistry } from './registry.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
+import { createSupply } from './supply.ts';
 import { createTemps } from './temps.ts';
 import { createTidying, mendLeases } from './tidying.ts';
 
@@ -62,6 +64,8 @@ export type DaemonOptions = {
   openDatabase?: (file: string) => Db;
 };
 
+/** How long a start waits for what the tools say of GPUs. */
+const gpuPatienceMs = 3000;
 const idAlphabet = 'abcdefghijklmnopqrstuvwxyz234567';
 
 export type Parts = {
@@ -83,7 +87,6 @@ export async function openParts(
   const warmWorkers = settings.warm_workers;
   const diskFloorBytes = settings.disk_floor_mib * 2 ** 20;
   const recorder = findRecorder(options);
-  const gpus = await findGpus(settings.gpus);
   const rebuilt =
     options.rebuildRegistry === true ? rebuildRegistry({ home, settings, clock, log }) : null;
   refuseLostRegistry(home.registry, home.runs);
@@ -115,6 +118,15 @@ export async function openParts(
     },
   });
   const { synced } = durability;
+  const inventory = createInventory({
+    wanted: settings.gpus,
+    env,
+    clock,
+    log,
+    remembered: JSON.parse(store.meta('gpus') ?? '[]') as Gpu[],
+    remember: (gpus) => store.setMeta('gpus', JSON.stringify(gpus)),
+    changed: () => supervisor.reconsider(),
+  });
   const keeping = createKeeping({
     home,
     store,
@@ -196,18 +208,7 @@ export async function openParts(
     clock,
     log,
     machine: () => machine,
-    yard: () => ({
-      gpus: gpus.map(({ id }) => ({ id, memoryMib: 0, shut: null, foreign: null })),
-      cpus: settings.parallel,
-      memoryMib: settings.memory_mib || Math.floor(os.totalmem() / 2 ** 20),
-      limits: {
-        userRuns: settings.user_runs,
-        userGpus: settings.user_gpus,
-        projectRuns: settings.project_runs,
-        projectGpus: settings.project_gpus,
-      },
-      drained: null,
-    }),
+    yard: () => supply.yard(),
     hold: () => health.hold(),
     committed: ({ runId, pos, done }) => {
       durability.committed(pos);
@@ -220,6 +221,18 @@ export async function openParts(
       }
       synced().catch((error) => log.error({ err: error }, 'sync failed'));
     },
+  });
+
+  const supply = createSupply({
+    settings,
+    inventory,
+    store,
+    isOurs: (pid) => markerOf(pid)?.startsWith(`${home.runs}/`) ?? false,
+    held: () => supervisor.gpus(),
+    live: () => supervisor.counts().live,
+    changed: () => supervisor.reconsider(),
+    synced,
+    iso: clock.iso,
   });
 
   const lockFiles = ({ runId, attempt }: AttemptInput): string[] =>
@@ -267,7 +280,8 @@ export async function openParts(
     startedAt: clock.iso(),
     registry,
     supervisor: () => supervisor.counts(),
-    gpus,
+    gpus: () => supervisor.gpus(),
+    gpuTroubles: () => inventory.troubles(),
     bus,
     idleWorkers: () => executor.idle(),
     tcp: () => server?.tcp ?? '',
@@ -307,6 +321,15 @@ export async function openParts(
       }),
     shutdown: stop,
     retention: keeping,
+    supply,
+    preflight: async ({ cwd = '/', env: own }, submitted, program) =>
+      preflight({
+        program,
+        cwd,
+        searchPath: own?.PATH ?? envOf(submitted).PATH ?? env.PATH ?? '',
+        home: home.root,
+        diskFloorBytes,
+      }),
     stopAsked: memoirs.stopAsked,
   });
 
@@ -337,6 +360,8 @@ export async function openParts(
     log,
   });
 
+  // What the tools say in time is known from the first decision on; nobody waits for a driver in trouble.
+  await Promise.race([inventory.refresh(), pause(gpuPatienceMs)]);
   failpoint('daemon.opened');
   return {
     recover() {
@@ -375,6 +400,7 @@ export async function openParts(
         if (closed) return;
         tidying.start();
         keeping.start();
+        inventory.start();
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -389,6 +415,7 @@ export async function openParts(
       beats.close();
       tidying.close();
       keeping.close();
+      inventory.close();
       const { live } = supervisor.counts();
       await server?.close();
       supervisor.close();
@@ -412,4 +439,8 @@ function newRunId(exists: (runId: string) => unknown): string {
     const id = [...crypto.randomBytes(8)].map((byte) => idAlphabet[byte % 32]).join('');
     if (exists(id) === undefined) return id;
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

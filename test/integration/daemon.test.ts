@@ -202,7 +202,10 @@ test('a queued run is stopped without starting anything', async () => {
     { command: journalTrainer(other, 1, 0), cwd: yard.home },
     { env },
   );
-  assert.match((await yard.client.get(second)).why, /1 of 1 runs at once are live/);
+  assert.match(
+    (await yard.client.get(second)).why,
+    /^needs 1 CPU slot; 0 of 1 free; next in line$/,
+  );
   await yard.client.stop(second);
   assert.equal((await yard.client.wait(second)).status, 'cancelled');
   await yard.client.stop(first, { now: true });

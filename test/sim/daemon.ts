@@ -209,6 +209,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
   });
   const orchestrator: Orchestrator = createOrchestrator({
     // Nothing of it is simulated.
+    supply: { gpus: () => [], setDrain: async () => null as never },
     retention: { artifacts: () => [], pin: async () => undefined, async *collect() {} },
     home: { root: '/sim' },
     store,

@@ -82,12 +82,9 @@ test('what needs no GPU passes a run that waits for one', () => {
     asks('c3'),
   );
   assert.deepEqual(yard.started(), ['x1', 'c1']);
-  assert.equal(
-    yard.why('c2'),
-    'needs 4 CPU slots; 3 CPU slots of 4 CPU slots free; next in line, behind x2',
-  );
+  assert.equal(yard.why('c2'), 'needs 4 CPU slots; 3 of 4 free; next in line, behind x2');
   // It came after one that waits for CPU slots.
-  assert.match(yard.why('c3'), /^needs 1 CPU slot; 3 CPU slots of 4 CPU slots free, kept for c2/);
+  assert.match(yard.why('c3'), /^needs 1 CPU slot; 3 of 4 free, kept for c2/);
 });
 
 test('a GPU that the first in line cannot use is for others', () => {

@@ -11,10 +11,11 @@ import { connectOrStart } from '../starting.ts';
 export async function submit(
   context: Context,
   words: readonly string[],
-  flags: SubmitFlags & { follow?: boolean },
+  flags: SubmitFlags & { follow?: boolean; dryRun?: boolean },
 ): Promise<number> {
   const { terminal, env: shell, cwd, json } = context;
   const composed = await compose({ flags, words, shell, cwd, umask: process.umask() });
+  if (flags.dryRun === true) return dryRun(context, composed);
   const [client, config] = await Promise.all([connectOrStart(context), identified(composed)]);
   if (config.diff !== null) {
     const { uri } = await client.putInput(config.diff);
@@ -40,6 +41,23 @@ export async function submit(
   if (json) terminal.json({ ...run, created });
   else terminal.print(submittedLine(run, created, terminal.paint));
   return run.status === 'rejected' ? exitCodes.rejected : exitCodes.ok;
+}
+
+/** Says what would become of it, and stores nothing. */
+async function dryRun(
+  context: Context,
+  { config, env }: Awaited<ReturnType<typeof compose>>,
+): Promise<number> {
+  const { terminal, json } = context;
+  const client = await context.connect();
+  const plan = await client.plan(config, { env });
+  const { verdict, text, slots } = plan;
+  if (json) terminal.json(plan);
+  else if (!terminal.tty) terminal.print([verdict, text, ...slots].join('\t'));
+  else if (verdict === 'starts')
+    terminal.print(`it would start at once${slots.length > 0 ? ` on ${slots.join(', ')}` : ''}`);
+  else terminal.print(`it would ${verdict === 'waits' ? 'wait' : 'be refused'}: ${text}`);
+  return verdict === 'refused' ? exitCodes.rejected : exitCodes.ok;
 }
 
 /** `k3f9a2mx ◐ GPU 0   follow: runyard logs -f k3f9`. */

@@ -12,6 +12,7 @@ import type {
 import type { PackageDefinition } from '@grpc/proto-loader';
 import {
   controlMaxBytes,
+  type DrainRequest,
   fromStruct,
   type GarbageRequest,
   type InputRef,
@@ -132,6 +133,15 @@ export function createHandlers(
     ResumeRun: unary(({ run, reason, user }: PauseMessage) =>
       port.resume({ run: refOf(run), reason, user }),
     ),
+    HoldRun: unary(({ run, reason, user }: PauseMessage) =>
+      port.hold({ run: refOf(run), reason, user }),
+    ),
+    ReleaseRun: unary(({ run, reason, user }: PauseMessage) =>
+      port.release({ run: refOf(run), reason, user }),
+    ),
+    PlanRun: unary(async (request: SubmitMessage) => port.plan(await submission(port, request))),
+    ListGpus: stream(() => port.gpus()),
+    SetDrain: unary((request: DrainRequest) => port.setDrain(request)),
     GetHealth: unary(() => port.health()),
     GetRun: unary(({ run }: { run: RunRef }) => port.get(refOf(run))),
     ListRuns: stream((filter: ListFilter) => port.list(filter)),

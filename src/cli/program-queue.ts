@@ -1,0 +1,76 @@
+/** The commands about who waits, and what is given out. */
+import type { Command } from 'commander';
+import type { Running } from './program.ts';
+import { examples } from './program-yard.ts';
+
+export function addQueueCommands(program: Command, running: Running): void {
+  const about = { hold: 'keep waiting runs from starting', release: 'let held runs start' };
+  for (const [name, text] of Object.entries(about) as ['hold' | 'release', string][]) {
+    program
+      .command(name)
+      .description(text)
+      .argument('<run...>')
+      .option('-m, --message <why>', 'kept with the run')
+      .addHelpText('after', examples(`runyard ${name} k3f9`, `runyard ${name} g:seeds`))
+      .action((refs: string[], flags: { message?: string }) =>
+        running(async (context) =>
+          (await import('./commands/queue.ts')).holding(context, name, refs, flags),
+        ),
+      );
+  }
+  program
+    .command('gpus')
+    .description('the GPUs, who holds them, and what else is on them')
+    .addHelpText('after', examples('runyard gpus', 'runyard gpus --json'))
+    .action(() => running(async (context) => (await import('./commands/queue.ts')).gpus(context)));
+  program
+    .command('drain')
+    .description('start nothing new: in the yard, or on some GPUs; live runs go on')
+    .argument('[gpu...]', 'a UUID, a beginning of one, or a number; none: the yard')
+    .option('-m, --message <why>', 'shown to those who wait')
+    .addHelpText(
+      'after',
+      examples('runyard drain -m "power cut at six"', 'runyard drain 1', 'runyard resume --gpu 1'),
+    )
+    .action((targets: string[], flags: { message?: string }) =>
+      running(async (context) =>
+        (await import('./commands/queue.ts')).draining(context, true, targets, flags),
+      ),
+    );
+}
+
+export type ResumeFlags = { message?: string; yard?: boolean; gpu?: string[] };
+
+/** `runyard resume`: of paused runs, of a drained yard, of drained GPUs. */
+export function addResume(program: Command, running: Running): void {
+  program
+    .command('resume')
+    .description('let paused runs go on; or a drained yard, or drained GPUs')
+    .argument('[run...]')
+    .option('-m, --message <why>', 'kept with the run')
+    .option('--yard', 'start runs again after a drain')
+    .option('--gpu <gpu>', 'give a GPU out again; may be given several times', collect)
+    .addHelpText('after', examples('runyard resume k3f9', 'runyard resume --yard'))
+    .action((refs: string[], flags: ResumeFlags) =>
+      running(async (context) =>
+        (await import('./commands/queue.ts')).resuming(context, refs, flags),
+      ),
+    );
+}
+
+/** What of a submit is about its place in line. */
+export function withQueueOptions(command: Command): Command {
+  return command
+    .option('--gpus <n>', 'whole GPUs, or a share of one, such as 0.25')
+    .option('--gpu-memory <size>', 'that each GPU has to have; of a share: that it takes')
+    .option('--cpus <n>', 'CPU slots; default: 1 without GPUs, none with')
+    .option('--memory <size>', 'main memory to set aside among runs that name a figure')
+    .option('--priority <n>', 'the larger, the earlier; default: 0')
+    .option('--hold', 'wait until it is released')
+    .option('--start-after <when>', 'in 2h, or at a time such as 2026-01-31T22:00')
+    .option('--after <run[:ok|any|fail]>', 'when that run is over; may be given often', collect);
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,152 @@
+/** What the yard has to give out: its GPUs as they are now, its CPU slots and memory, its limits, and what is drained. */
+import os from 'node:os';
+import type { Yard } from '../actors/index.ts';
+import { type GpuState, type Shut, shortGpu, wholeGpu } from '../allocator/index.ts';
+import type { DrainReply, GpuItem, Settings, SupplyPort } from '../contracts/index.ts';
+import { RunyardError } from '../errors.ts';
+import {
+  type Foreign,
+  foreignOn,
+  type Gpu,
+  type Inventory,
+  processUser,
+} from '../inventory/index.ts';
+import type { RunStore, ShutRow } from '../persistence/index.ts';
+
+export type SupplyOptions = {
+  settings: Settings;
+  inventory: Pick<Inventory, 'gpus'>;
+  store: Pick<RunStore, 'shut' | 'setShut' | 'clearShut'>;
+  /** Whether a process belongs to a run of this yard. */
+  isOurs: (pid: number) => boolean;
+  /** Each GPU and who holds what of it. */
+  held: () => readonly GpuState[];
+  live: () => number;
+  /** Told when something may start that could not before. */
+  changed: () => void;
+  synced: () => Promise<void>;
+  iso: () => string;
+};
+
+export type SupplyPart = SupplyPort & { yard(): Yard };
+
+const wholeYard = 'yard';
+
+export function createSupply(options: SupplyOptions): SupplyPart {
+  const { settings, inventory, store } = options;
+  let shut = new Map(store.shut().map((row) => [row.target, row]));
+  let looked: { gpus: readonly Gpu[]; foreign: ReadonlyMap<string, Foreign> } | null = null;
+  const memoryMib = settings.memory_mib || Math.floor(os.totalmem() / 2 ** 20);
+  const limits = {
+    userRuns: settings.user_runs,
+    userGpus: settings.user_gpus,
+    projectRuns: settings.project_runs,
+    projectGpus: settings.project_gpus,
+  };
+  const policy = { policy: settings.gpu_foreign, leastMib: settings.gpu_foreign_mib };
+
+  /** Looked at once for each answer of the tools. */
+  const foreign = (): ReadonlyMap<string, Foreign> => {
+    const gpus = inventory.gpus();
+    if (looked?.gpus !== gpus) {
+      const found = gpus.map(
+        (gpu) => [gpu.id, foreignOn(gpu, policy, options.isOurs, processUser)] as const,
+      );
+      looked = { gpus, foreign: new Map(found) };
+    }
+    return looked.foreign;
+  };
+  const shutOf = (gpu: Gpu): Shut | null => {
+    const row = shut.get(gpu.id);
+    if (row !== undefined)
+      return { kind: row.kind === 'aside' ? 'aside' : 'drained', text: textOf(row) };
+    return gpu.trouble === null ? null : { kind: 'sick', text: gpu.trouble };
+  };
+  const gpuOf = (target: string): string => {
+    const gpus = inventory.gpus();
+    const found = gpus.filter(
+      ({ id, index, partOf }) =>
+        id.startsWith(target) || (partOf === null && String(index) === target),
+    );
+    const [only] = found;
+    if (only !== undefined && found.length === 1) return only.id;
+    throw new RunyardError(
+      'usage',
+      `"${target}" is ${only === undefined ? 'no GPU' : 'not one GPU'} of this yard`,
+      {
+        violations: [
+          {
+            field: 'gpu',
+            rule: `must be one of ${gpus.map(({ id }) => shortGpu(id)).join(', ') || 'no GPUs'}`,
+            hint: 'see: runyard gpus',
+          },
+        ],
+      },
+    );
+  };
+
+  return {
+    yard() {
+      const drained = shut.get(wholeYard);
+      return {
+        gpus: inventory.gpus().map((gpu) => ({
+          id: gpu.id,
+          memoryMib: gpu.memoryMib,
+          shut: shutOf(gpu),
+          foreign: foreign().get(gpu.id)?.waitedFor ?? null,
+        })),
+        cpus: settings.parallel,
+        memoryMib,
+        limits,
+        drained: drained === undefined ? null : { by: drained.user, reason: drained.reason },
+      };
+    },
+    gpus() {
+      const states = new Map(options.held().map((state) => [state.id, state]));
+      return inventory.gpus().flatMap((gpu) => {
+        const state = states.get(gpu.id);
+        return state === undefined ? [] : [itemOf(gpu, state, foreign().get(gpu.id)?.text ?? '')];
+      });
+    },
+    async setDrain({ target, on, reason, user }): Promise<DrainReply> {
+      const which = target === '' || target === wholeYard ? wholeYard : gpuOf(target);
+      if (on) store.setShut({ target: which, kind: 'drained', user, reason, at: options.iso() });
+      else store.clearShut(which);
+      shut = new Map(store.shut().map((row) => [row.target, row]));
+      options.changed();
+      await options.synced();
+      const held = options.held().find(({ id }) => id === which)?.holdings.length ?? 0;
+      return { target: which, on, live_runs: which === wholeYard ? options.live() : held };
+    },
+  };
+}
+
+function textOf({ kind, user, reason }: ShutRow): string {
+  const why = reason === '' ? '' : `: ${reason}`;
+  return kind === 'aside' ? `set aside${why}` : `drained by ${user}${why}`;
+}
+
+function itemOf(gpu: Gpu, { shut, foreign, holdings }: GpuState, programs: string): GpuItem {
+  const isShared = holdings.some(({ share }) => share < wholeGpu);
+  const used = holdings.length === 0 ? 'free' : isShared ? 'shared' : 'held';
+  return {
+    id: gpu.id,
+    index: gpu.index,
+    vendor: gpu.vendor,
+    name: gpu.name,
+    memory_mib: gpu.memoryMib,
+    used_mib: gpu.usedMib ?? -1,
+    utilization: gpu.utilization ?? -1,
+    state: shut?.kind ?? (used === 'free' && foreign !== null ? 'foreign' : used),
+    text: shut?.text ?? '',
+    holders: holdings.map(({ runId, user, sinceMs, share, memoryMib }) => ({
+      run_id: runId,
+      user,
+      since: new Date(sinceMs).toISOString(),
+      share: share / wholeGpu,
+      memory_mib: memoryMib,
+    })),
+    foreign: programs,
+    part_of: gpu.partOf ?? '',
+  };
+}
