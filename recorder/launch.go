@@ -24,8 +24,10 @@ type launch struct {
 	DrainGraceMs int64             `json:"drain_grace_ms"`
 	Cgroup       string            `json:"cgroup"`
 	GpuLocks     []string          `json:"gpu_locks"`
-	OomScoreAdj  int               `json:"oom_score_adj"`
-	BootID       string            `json:"boot_id"`
+	// GpuLocksShared are held together with others: GPUs of which a share is ours.
+	GpuLocksShared []string `json:"gpu_locks_shared"`
+	OomScoreAdj    int      `json:"oom_score_adj"`
+	BootID         string   `json:"boot_id"`
 }
 
 // minSegmentBytes keeps the number of segment files and the cost of their headers in bounds.

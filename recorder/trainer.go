@@ -34,8 +34,23 @@ func (t *trainer) prepare() *exitRecord {
 	if errno := enterable(t.plan.Cwd); errno != 0 {
 		return refused("notstarted", errno, "cannot enter the working directory "+t.plan.Cwd)
 	}
-	for _, path := range t.plan.GpuLocks {
-		lock, err := takeLock(path)
+	if end := t.takeLocks(t.plan.GpuLocksShared, unix.LOCK_SH); end != nil {
+		return end
+	}
+	if end := t.takeLocks(t.plan.GpuLocks, unix.LOCK_EX); end != nil {
+		return end
+	}
+	program, errno := lookProgram(t.plan.Argv[0], t.plan.Cwd, t.environment)
+	if errno != 0 {
+		return refused("noexec", errno, "cannot find the program "+t.plan.Argv[0]+" in PATH")
+	}
+	t.program = program
+	return nil
+}
+
+func (t *trainer) takeLocks(paths []string, how int) *exitRecord {
+	for _, path := range paths {
+		lock, err := takeLock(path, how)
 		if err == unix.EWOULDBLOCK {
 			end := refused("notstarted", unix.EWOULDBLOCK, "held by another process: "+path)
 			// The number has two names; this one says what happened.
@@ -47,11 +62,6 @@ func (t *trainer) prepare() *exitRecord {
 		}
 		t.locks = append(t.locks, lock)
 	}
-	program, errno := lookProgram(t.plan.Argv[0], t.plan.Cwd, t.environment)
-	if errno != 0 {
-		return refused("noexec", errno, "cannot find the program "+t.plan.Argv[0]+" in PATH")
-	}
-	t.program = program
 	return nil
 }
 
@@ -157,18 +167,6 @@ func makePipe() (readEnd, writeEnd int, err error) {
 	// Fails where the user's pipes are over their common limit; then this one is just smaller.
 	_, _ = unix.FcntlInt(uintptr(ends[0]), unix.F_SETPIPE_SZ, pipeBytes)
 	return ends[0], ends[1], unix.SetNonblock(ends[0], true)
-}
-
-func takeLock(path string) (int, error) {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o666)
-	if err != nil {
-		return -1, err
-	}
-	if err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = unix.Close(fd)
-		return -1, err
-	}
-	return fd, nil
 }
 
 func openGroup(path string) (int, error) {

@@ -24,8 +24,12 @@ export type EffectDeps = {
   preflight: (runId: string) => Promise<string[]>;
   /** What may surprise, but keeps it from nothing. */
   warnings?: (runId: string) => Promise<string[]>;
-  /** All or none; false when a slot is held by somebody else. */
-  lease: (input: AttemptInput, slots: readonly string[]) => boolean;
+  /** All or none; false when a slot is held by somebody else. Leases nothing once `signal` is aborted. */
+  lease: (
+    input: AttemptInput,
+    slots: readonly string[],
+    signal: AbortSignal,
+  ) => boolean | Promise<boolean>;
   spec: (input: AttemptInput) => Promise<AttemptSpec>;
   /** Resolves when all that was committed before is on the disk. */
   synced: () => Promise<void>;
@@ -74,8 +78,8 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
         }
         return { type: 'preflight.passed', ...(warnings.length > 0 ? { warnings } : {}) };
       }),
-      lease: effect('lease', async (input: AttemptInput & { slots: readonly string[] }) =>
-        lease(deps, input),
+      lease: effect('lease', (input: AttemptInput & { slots: readonly string[] }, signal) =>
+        lease(deps, input, signal),
       ),
       launch: effect('launch', async (input: AttemptInput, signal) => {
         failpoint('launch.asked');
@@ -122,9 +126,13 @@ function wish(executor: Executor, wanted: Wish) {
   };
 }
 
-function lease(deps: EffectDeps, input: AttemptInput & { slots: readonly string[] }): RunEvent {
+async function lease(
+  deps: EffectDeps,
+  input: AttemptInput & { slots: readonly string[] },
+  signal: AbortSignal,
+): Promise<RunEvent> {
   const { slots } = input;
-  const taken = deps.lease(input, slots);
+  const taken = await deps.lease(input, slots, signal);
   failpoint('lease.taken');
   return taken
     ? { type: 'slots.leased', slots, now: deps.clock.now() }

@@ -1,28 +1,26 @@
 /** What an attempt is launched with, gathered from the registry, the run's directory and the settings. */
-import fs from 'node:fs';
-import path from 'node:path';
 import { envUnset, trainerEnv, withHelper } from '../actors/index.ts';
 import { captureEnv, capturePlan, type Settings } from '../contracts/index.ts';
 import type { AttemptSpec } from '../executors/index.ts';
 import type { AttemptInput } from '../machines/index.ts';
-import type { createRunStore, Home } from '../persistence/index.ts';
+import type { createRunStore } from '../persistence/index.ts';
+import type { GpuLocks } from './gpu-locks.ts';
 import type { RunInputs } from './run-inputs.ts';
 
 export async function attemptSpec(from: {
   input: AttemptInput;
   store: ReturnType<typeof createRunStore>;
   inputs: RunInputs;
-  home: Home;
   settings: Settings;
+  locks: GpuLocks;
 }): Promise<AttemptSpec> {
-  const { input, store, inputs, home, settings } = from;
+  const { input, store, inputs, settings, locks } = from;
   const { runId, attempt } = input;
   const { config, submitted, traceId } = await inputs.of(runId);
   const slots = store
     .leases()
     .filter((lease) => lease.run_id === runId)
     .map((lease) => lease.slot);
-  fs.mkdirSync(home.gpuLocks, { recursive: true, mode: 0o700 });
   return {
     runId,
     attempt,
@@ -49,6 +47,7 @@ export async function attemptSpec(from: {
     outputLimitBytes: (config.output_limit_mib ?? settings.output_limit_mib) * 2 ** 20,
     stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
     killPatienceMs: 1000 * settings.kill_patience_s,
-    gpuLocks: slots.map((slot) => path.join(home.gpuLocks, `${slot}.lock`)),
+    gpuLocks: locks.exclusive(slots),
+    gpuLocksShared: locks.shared(slots),
   };
 }

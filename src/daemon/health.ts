@@ -69,8 +69,7 @@ export function reasonsOf(signs: Signs): HealthReason[] {
     reasons.push({ part: 'bus', severity: 'degraded', text, hint });
   }
   for (const trouble of signs.gpus ?? []) {
-    const text = `${trouble}; its GPUs are given to nobody, live runs go on`;
-    reasons.push({ part: 'gpus', severity: 'degraded', text, hint: 'runyard gpus' });
+    reasons.push({ part: 'gpus', severity: 'degraded', text: trouble, hint: 'runyard gpus' });
   }
   return reasons;
 }

@@ -35,6 +35,7 @@ import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBusLink } from './bus-link.ts';
 import { firstOf, loadToken, readTcp, streamOwner, writeAddress } from './endpoint.ts';
+import { openGpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
@@ -223,6 +224,8 @@ export async function openParts(
     },
   });
 
+  const isMadeUp = /^(fake|none)/.test(settings.gpus);
+  const locks = openGpuLocks(settings.gpu_locks, home.gpuLocks, !isMadeUp);
   const supply = createSupply({
     settings,
     inventory,
@@ -232,14 +235,16 @@ export async function openParts(
     live: () => supervisor.counts().live,
     changed: () => supervisor.reconsider(),
     synced,
-    iso: clock.iso,
+    clock,
   });
 
   const lockFiles = ({ runId, attempt }: AttemptInput): string[] =>
-    store
-      .leases()
-      .filter((lease) => lease.run_id === runId && lease.attempt === attempt)
-      .map((lease) => path.join(home.gpuLocks, `${lease.slot}.lock`));
+    locks.exclusive(
+      store
+        .leases()
+        .filter((lease) => lease.run_id === runId && lease.attempt === attempt)
+        .map(({ slot }) => slot),
+    );
 
   const machine = provideRun({
     clock,
@@ -255,8 +260,16 @@ export async function openParts(
       });
     },
     warnings: async (runId) => codeWarnings((await runInputs.of(runId)).config.code),
-    lease: ({ runId, attempt }, slots) => store.lease(runId, attempt, slots, clock.iso()),
-    spec: (input) => attemptSpec({ input, store, inputs: runInputs, home, settings }),
+    lease: async ({ runId, attempt }, slots, signal) => {
+      // Yards of other accounts know nothing of our leases: what they hold is seen by its lock alone.
+      if (!(await locksFree(recorder, locks.probes(slots)))) {
+        supply.usedElsewhere(slots);
+        return false;
+      }
+      // It was stopped meanwhile: what it leased now, nobody would give back.
+      return !signal.aborted && store.lease(runId, attempt, slots, clock.iso());
+    },
+    spec: (input) => attemptSpec({ input, store, inputs: runInputs, settings, locks }),
     synced,
     leftoversMs: 1000 * settings.kill_patience_s,
     // What never had a process holds nothing, whoever else may have its GPU.
@@ -281,7 +294,10 @@ export async function openParts(
     registry,
     supervisor: () => supervisor.counts(),
     gpus: () => supervisor.gpus(),
-    gpuTroubles: () => inventory.troubles(),
+    gpuTroubles: () => [
+      ...inventory.troubles(),
+      ...(locks.trouble === null ? [] : [locks.trouble]),
+    ],
     bus,
     idleWorkers: () => executor.idle(),
     tcp: () => server?.tcp ?? '',
@@ -355,7 +371,7 @@ export async function openParts(
     readmit: supervisor.readmit,
     pruneTemps: () => temps.sweep(isOver),
     locksFree: (files) => locksFree(recorder, files),
-    gpuLocks: home.gpuLocks,
+    gpuLocks: locks.dir,
     clock,
     log,
   });

@@ -12,6 +12,8 @@ import {
   processUser,
 } from '../inventory/index.ts';
 import type { RunStore, ShutRow } from '../persistence/index.ts';
+import { gpuOfSlot } from '../slots.ts';
+import type { Clock } from '../telemetry/index.ts';
 
 export type SupplyOptions = {
   settings: Settings;
@@ -25,15 +27,24 @@ export type SupplyOptions = {
   /** Told when something may start that could not before. */
   changed: () => void;
   synced: () => Promise<void>;
-  iso: () => string;
+  clock: Clock;
 };
 
-export type SupplyPart = SupplyPort & { yard(): Yard };
+export type SupplyPart = SupplyPort & {
+  yard(): Yard;
+  /** Another yard of this machine holds one of these: they are left alone for a while. */
+  usedElsewhere(slots: readonly string[]): void;
+};
+
+const elsewhereMs = 10_000;
+const elsewhereText = 'another yard of this machine';
 
 const wholeYard = 'yard';
 
 export function createSupply(options: SupplyOptions): SupplyPart {
-  const { settings, inventory, store } = options;
+  const { settings, inventory, store, clock } = options;
+  /** GPUs that were locked by another yard when we wanted them, and until when they are left alone. */
+  const elsewhere = new Map<string, number>();
   let shut = new Map(store.shut().map((row) => [row.target, row]));
   let looked: { gpus: readonly Gpu[]; foreign: ReadonlyMap<string, Foreign> } | null = null;
   const memoryMib = settings.memory_mib || Math.floor(os.totalmem() / 2 ** 20);
@@ -93,13 +104,28 @@ export function createSupply(options: SupplyOptions): SupplyPart {
           id: gpu.id,
           memoryMib: gpu.memoryMib,
           shut: shutOf(gpu),
-          foreign: foreign().get(gpu.id)?.waitedFor ?? null,
+          foreign:
+            (elsewhere.has(gpu.id) ? elsewhereText : null) ??
+            foreign().get(gpu.id)?.waitedFor ??
+            null,
         })),
         cpus: settings.parallel,
         memoryMib,
         limits,
         drained: drained === undefined ? null : { by: drained.user, reason: drained.reason },
       };
+    },
+    usedElsewhere(slots) {
+      for (const gpu of slots.map(gpuOfSlot)) {
+        const until = clock.now().mono_ms + elsewhereMs;
+        elsewhere.set(gpu, until);
+        clock.after(elsewhereMs, () => {
+          if (elsewhere.get(gpu) !== until) return;
+          elsewhere.delete(gpu);
+          options.changed();
+        });
+      }
+      options.changed();
     },
     gpus() {
       const states = new Map(options.held().map((state) => [state.id, state]));
@@ -110,7 +136,7 @@ export function createSupply(options: SupplyOptions): SupplyPart {
     },
     async setDrain({ target, on, reason, user }): Promise<DrainReply> {
       const which = target === '' || target === wholeYard ? wholeYard : gpuOf(target);
-      if (on) store.setShut({ target: which, kind: 'drained', user, reason, at: options.iso() });
+      if (on) store.setShut({ target: which, kind: 'drained', user, reason, at: clock.iso() });
       else store.clearShut(which);
       shut = new Map(store.shut().map((row) => [row.target, row]));
       options.changed();

@@ -30,6 +30,8 @@ export type AttemptSpec = {
   /** How long what is left of it may take to die of SIGKILL. */
   readonly killPatienceMs: number;
   readonly gpuLocks: readonly string[];
+  /** GPUs that it has a share of: locked together with others. */
+  readonly gpuLocksShared?: readonly string[];
 };
 
 /** A worker's word about an attempt. `n` counts 1, 2, 3 … within a generation. */

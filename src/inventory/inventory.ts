@@ -41,6 +41,8 @@ const everyMs = 5000;
 const missingEveryMs = 60_000;
 const deadlineDefaultMs = 10_000;
 
+const outOfService = 'its GPUs are given to nobody, live runs go on';
+
 type Vendor = {
   readonly name: 'nvidia' | 'amd';
   readonly command: string;
@@ -139,11 +141,11 @@ function troubleOf(command: string, answer: Answer, nowMs: number): string | nul
     case 'ok':
       return null;
     case 'missing':
-      return `${command} is not there any more`;
+      return `${command} is not there any more; ${outOfService}`;
     case 'failed':
-      return `${command} fails: ${answer.text}`;
+      return `${command} fails: ${answer.text}; ${outOfService}`;
     case 'hangs':
-      return `${command} does not answer since ${Math.max(0, Math.round((nowMs - answer.sinceMs) / 1000))} s`;
+      return `${command} does not answer since ${Math.max(0, Math.round((nowMs - answer.sinceMs) / 1000))} s; ${outOfService}`;
   }
 }
 

@@ -130,10 +130,11 @@ export const runMachine = runSetup.createMachine({
     killAt: null,
     giveUpAt: null,
     stop: null,
-    hold: input.hold ?? null,
     pause: null,
     exit: null,
     outcome: null,
+    // Left out unless it is held: snapshots of before there were holds are as those of today.
+    ...(input.hold == null ? {} : { hold: input.hold }),
   }),
   initial: 'queued',
   states: { queued, allocating, running, stopping, done },

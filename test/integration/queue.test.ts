@@ -16,10 +16,14 @@ async function submit(yard: Yard, config: Record<string, unknown> = {}): Promise
   return (await yard.client.submit(given, { env, user: 'ana' })).run_id;
 }
 function state(yard: Yard, run: string, wanted: string): Promise<RunSummary> {
-  return until(async () => {
-    const found = await yard.client.get(run);
-    return found.state === wanted ? found : null;
-  }, `${run} to be ${wanted}`);
+  return until(
+    async () => {
+      const found = await yard.client.get(run);
+      return found.state === wanted ? found : null;
+    },
+    `${run} to be ${wanted}`,
+    120_000,
+  );
 }
 async function gpusOf(yard: Yard): Promise<GpuItem[]> {
   const gpus: GpuItem[] = [];

@@ -218,6 +218,7 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
     drain_grace_ms: 2000,
     cgroup,
     gpu_locks: spec.gpuLocks,
+    gpu_locks_shared: spec.gpuLocksShared ?? [],
     oom_score_adj: 500,
     boot_id: bootId(),
   };
