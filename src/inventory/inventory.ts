@@ -91,11 +91,11 @@ export function createInventory(options: InventoryOptions): Inventory {
     gpus = found;
     troubles = wrong;
     if (JSON.stringify([gpus, troubles]) === before) return;
-    if (gpus.map(({ id }) => id).join() !== set) {
-      log.info({ gpus: gpus.map(({ id, name }) => `${id} ${name}`) }, 'GPUs');
-      options.remember(gpus);
-    }
     options.changed();
+    if (gpus.map(({ id }) => id).join() === set) return;
+    log.info({ gpus: gpus.map(({ id, name }) => `${id} ${name}`) }, 'GPUs');
+    // Last: a registry that refuses it keeps nobody from the GPUs.
+    options.remember(gpus);
   };
   const refresh = (): Promise<void> => {
     if (vendors.length === 0) return Promise.resolve();
