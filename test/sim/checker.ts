@@ -1,6 +1,7 @@
 /** Every invariant of design.md that can be seen from outside, checked as things happen. */
 import type { Fact } from '../../src/executors/index.ts';
 import type { Db } from '../../src/persistence/index.ts';
+import { excludeEachOther } from '../../src/slots.ts';
 import type { Stored } from './bus.ts';
 import type { RunPlan } from './plan.ts';
 import type { Stage } from './stage.ts';
@@ -136,7 +137,10 @@ export function createChecker(options: CheckerOptions): Checker {
     const holds = !/^(queued|done\.)/.test(view.state);
     view.slots = holds ? (JSON.parse(row.gpu_slot) as string[]) : [];
     for (const [otherId, other] of runs) {
-      const both = otherId === runId ? [] : other.slots.filter((slot) => view.slots.includes(slot));
+      const both =
+        otherId === runId
+          ? []
+          : other.slots.filter((slot) => view.slots.some((own) => excludeEachOther(own, slot)));
       if (both.length > 0) violate('no-double-lease', `${both} of ${runId} and ${otherId}`);
     }
     const leases = read<{ slot: string; attempt: number; quarantined_at: string | null }>(

@@ -144,6 +144,8 @@ function planAny(random: Random, id: string, atMs: number): RunPlan {
   if (random.chance(0.12)) config.time_limit_s = random.between(1, 6);
   if (random.chance(0.1)) config.stall_limit_s = random.between(1, 4);
   if (random.chance(0.3)) config.stop = { grace_s: random.between(0, 3) };
+  if (random.chance(0.3)) config.priority = random.between(-1, 1);
+  if (random.chance(0.1)) config.cpus = random.between(1, 3);
   if (random.chance(0.15)) config.artifacts = ['*.pt'];
   return {
     id,
@@ -160,6 +162,7 @@ function planAny(random: Random, id: string, atMs: number): RunPlan {
 
 function planGpus(random: Random): number {
   if (random.chance(0.4)) return 0;
+  if (random.chance(0.2)) return random.pick([0.25, 0.5, 0.75]);
   return random.chance(0.03) ? gpus : random.between(1, 2);
 }
 
