@@ -154,7 +154,10 @@ function decided({ clock, synced }: EffectDeps): Promise<void> {
   });
 }
 
-/** Has the worker kill; and kills too, because a worker may be long in coming, or none can be had. */
+/**
+ * Has the worker kill; and kills too, because a worker may be long in coming, or none can be had. How it
+ * ended is read here for the same reason: what ended must not count as something that cannot be killed.
+ */
 async function kill(
   deps: EffectDeps,
   input: AttemptInput,
@@ -171,6 +174,8 @@ async function kill(
     await pause(clock, ownKillMs);
     if (signal.aborted) return null;
     executor.swept(runId, attempt);
+    const exit = executor.exitOf(runId, attempt);
+    if (exit !== null) return { type: 'trainer.exited', exit, at: clock.iso() };
   }
 }
 

@@ -3,6 +3,8 @@
  * An executor supervises nothing and decides nothing: it makes sure that a worker looks after an
  * attempt, passes wishes on until their fact comes, and hands on what workers say.
  */
+import type { TrainerExit } from '../machines/index.ts';
+
 /** What an attempt is, as far as launching it goes. */
 export type AttemptSpec = {
   readonly runId: string;
@@ -83,6 +85,8 @@ export interface Executor {
   wish(runId: string, attempt: number, wish: Wish): void;
   /** True when nothing of the attempt was started, and from now on nothing can be. Throws `rundir_lost`. */
   voidUnlaunched(runId: string, attempt: number): boolean;
+  /** How its trainer ended, as the recorder wrote it down; null while nothing is. */
+  exitOf(runId: string, attempt: number): TrainerExit | null;
   /** Ends whatever still lives of the attempt; true when nothing does. For after its worker is done. */
   swept(runId: string, attempt: number): boolean;
   /** Ends what is of this yard and of an attempt that is over. Returns how many it found. */

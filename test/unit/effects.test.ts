@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AnyActorLogic, createActor, createMachine } from 'xstate';
+import { type AnyActorLogic, createActor, createMachine, fromCallback } from 'xstate';
 import { type EffectDeps, provideRun } from '../../src/actors/index.ts';
 import { systemClock } from '../../src/telemetry/index.ts';
 
@@ -17,6 +17,7 @@ test('what no worker comes to kill the daemon kills itself, until the state is l
     voidUnlaunched: () => false,
     wish: (_run: string, _attempt: number, { kind }: { kind: string }) => void done.push(kind),
     swept: () => done.push('swept') > 0,
+    exitOf: () => null,
   };
   const synced = async (): Promise<void> => undefined;
   const machine = provideRun({ clock, executor, synced } as unknown as EffectDeps);
@@ -35,6 +36,31 @@ test('what no worker comes to kill the daemon kills itself, until the state is l
   killing.stop();
   await turn();
   assert.deepEqual(done, ['kill', 'swept', 'swept']);
+});
+
+test('what ended while no worker lived to tell is no survivor: its exit is read from its directory', async () => {
+  const at = '2026-11-25T20:00:00Z';
+  const exit = { kind: 'signaled', signal: 'SIGTERM' } as const;
+  const clock = {
+    after(_: number, act: () => void) {
+      setImmediate(act);
+      return () => undefined;
+    },
+    iso: () => at,
+  };
+  const executor = {
+    voidUnlaunched: () => false,
+    wish: () => undefined,
+    swept: () => true,
+    exitOf: () => exit,
+  };
+  const synced = async (): Promise<void> => undefined;
+  const logic = provideRun({ clock, executor, synced } as unknown as EffectDeps).implementations
+    .actors.kill as AnyActorLogic;
+  const told = Promise.withResolvers<unknown>();
+  const parent = createActor(fromCallback(({ receive }) => receive(told.resolve))).start();
+  createActor(logic, { input: { runId: 'k3f9a2mx', attempt: 1 }, parent }).start();
+  assert.deepEqual(await told.promise, { type: 'trainer.exited', exit, at });
 });
 
 test('a trainer is made to end when that was decided on the disk, or when the disk refuses or hangs', async () => {

@@ -147,6 +147,15 @@ export function createLocalExecutor(
       if (made) failpoint('void.made');
       return made;
     },
+    exitOf(runId, attempt) {
+      try {
+        const verdict = machine.judge(attemptDir(home.root, runId, attempt));
+        return verdict.kind === 'exited' ? verdict.record : null;
+      } catch {
+        // What cannot be read says nothing; a worker complains of it.
+        return null;
+      }
+    },
     swept: (runId, attempt) => groups.swept(runId, attempt),
     sweep: (isOver) => groups.sweep(isOver),
     wish(runId, attempt, wish) {
