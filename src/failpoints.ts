@@ -51,6 +51,7 @@ export const failpoints = [
   'gc.removed',
   'bus.spawned',
   'bus.ready',
+  'readers.kept',
   'worker.locked',
   'worker.attached',
   'worker.launching',
