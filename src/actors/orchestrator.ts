@@ -8,6 +8,7 @@ import {
   type MetricBatch,
   type MetricsRequest,
   type OrchestratorPort,
+  type ReadersPort,
   type RetentionPort,
   type RunPlan,
   type RunSummary,
@@ -60,6 +61,7 @@ export type OrchestratorDeps = {
   supply: SupplyPort;
   /** Every reason why a run could not start here; a simulation asks for none. */
   preflight?: (config: TrainRunConfig, env: Buffer | null, program: string) => Promise<string[]>;
+  readers: ReadersPort;
   /** What a submit looks at and writes on the disk; a simulation has another one. */
   disk?: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
   /** Who asked for a run's end, as JSON, for its directory. */
@@ -261,6 +263,11 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       return summary(rowOf(runId));
     },
     collectGarbage: (request) => deps.retention.collect(request),
+
+    exportReader: (request) =>
+      deps.readers.exportReader({ ...request, runs: [...new Set(request.runs.map(resolve))] }),
+    listReaders: () => deps.readers.listReaders(),
+    revokeReader: (name) => deps.readers.revokeReader(name),
 
     async shutdown(options) {
       const { live } = supervisor.counts();

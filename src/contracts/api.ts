@@ -5,6 +5,7 @@
  */
 import type { Violation } from '../errors.ts';
 import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
+import type { ReadersPort } from './readers.ts';
 
 export type Reason = { code: string; text: string };
 
@@ -251,7 +252,7 @@ export interface RetentionPort {
 }
 
 /** What every transport asks of the daemon. All refusals are `RunyardError`s. */
-export interface OrchestratorPort {
+export interface OrchestratorPort extends ReadersPort {
   /** Resolves after the run is synced to disk. */
   submit(request: SubmitRequest): Promise<{ run_id: string; created: boolean }>;
   /** Resolves after the stop is synced to disk. */

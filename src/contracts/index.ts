@@ -43,6 +43,7 @@ export {
   toStruct,
 } from './grpc.ts';
 export { type CapturePlan, captureEnv, capturePlan } from './presets.ts';
+export type { Reader, ReaderCredential, ReadersPort } from './readers.ts';
 export { validatorOf, violationsOf } from './schemas.ts';
 export {
   loadSettings,

@@ -29,7 +29,7 @@ import { killScope, markerOf } from '../processes/index.ts';
 import { attemptDir, bootId, neverRan } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
-import { createBusServer, findNatsServer } from '../transport/nats/index.ts';
+import { type BusServer, createBusServer, findNatsServer } from '../transport/nats/index.ts';
 import { attemptSpec } from './attempts.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
@@ -41,6 +41,7 @@ import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
 import { streamLogs, streamMetrics } from './output.ts';
+import { createReaders } from './readers.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
 import { createRecoveryLog } from './recovery.ts';
 import { openRegistry } from './registry.ts';
@@ -148,6 +149,25 @@ export async function openParts(
     natsUrl === null
       ? busLimit(home.root, settings.bus_limit_mib)
       : settings.bus_limit_mib * 2 ** 20;
+  let busServer: Promise<BusServer> | null = null;
+  const findBusServer = async (): Promise<BusServer> => {
+    const binary = await findNatsServer({
+      home: home.root,
+      checkout: options.checkout,
+      env,
+      progress: (text) => log.info({}, text),
+    });
+    return createBusServer({ dir: home.bus, yard: settings.yard, binary, maxFileBytes, log });
+  };
+  /** Null when it is not ours. Looked for again when none was found. */
+  const ownBus = (): Promise<BusServer | null> => {
+    if (natsUrl !== null) return Promise.resolve(null);
+    busServer ??= findBusServer().catch((error: unknown) => {
+      busServer = null;
+      throw error;
+    });
+    return busServer;
+  };
   const bus = createBusLink({
     url: natsUrl,
     owner: streamOwner(home),
@@ -158,16 +178,15 @@ export async function openParts(
     clock,
     freeBytes: () => freeBytes(home.bus),
     log,
-    server: async () => {
-      if (natsUrl !== null) return null;
-      const binary = await findNatsServer({
-        home: home.root,
-        checkout: options.checkout,
-        env,
-        progress: (text) => log.info({}, text),
-      });
-      return createBusServer({ dir: home.bus, yard: settings.yard, binary, maxFileBytes, log });
-    },
+    server: ownBus,
+  });
+
+  const readers = createReaders({
+    server: ownBus,
+    url: natsUrl === null ? null : bus.url(),
+    yard: settings.yard,
+    clock,
+    log,
   });
 
   const executor: Executor = createLocalExecutor(
@@ -346,6 +365,7 @@ export async function openParts(
         home: home.root,
         diskFloorBytes,
       }),
+    readers,
     stopAsked: memoirs.stopAsked,
   });
 
@@ -417,6 +437,7 @@ export async function openParts(
         tidying.start();
         keeping.start();
         inventory.start();
+        readers.start();
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -432,6 +453,7 @@ export async function openParts(
       tidying.close();
       keeping.close();
       inventory.close();
+      readers.close();
       const { live } = supervisor.counts();
       await server?.close();
       supervisor.close();
