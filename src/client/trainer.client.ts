@@ -14,6 +14,7 @@ import {
   type Reader,
   type ReaderCredential,
   type Removal,
+  type RemovedRun,
   type RunEvent,
   type RunPlan,
   type RunSummary,
@@ -102,6 +103,8 @@ export type TrainerClient = {
   pin(ref: string, pinned: boolean): Promise<RunSummary>;
   /** Removes artifacts beyond the limits; those left out are the settings'. */
   collectGarbage(request?: Partial<GarbageRequest>): AsyncGenerator<Removal>;
+  /** Removes a run that is over, with all that is kept of it. Throws `run_not_over`, `run_pinned`. */
+  remove(ref: string, options?: PauseOptions): Promise<RemovedRun>;
   /** A credential that reads the bus; its password is told this once. Throws `reader_exists`, `bus_external`. */
   exportReader(name: string, options?: ReaderOptions): Promise<ReaderCredential>;
   readers(): AsyncGenerator<Reader>;
@@ -200,6 +203,8 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
       for await (const _ of eventStream(calls, run.run_id, rest));
       return get(run.run_id);
     },
+    remove: (ref, { reason = '', user = userName() } = {}) =>
+      calls.unary('RemoveRun', { run: { ref }, reason, user }),
     exportReader: (name, { expiresS = 0, runs = [] } = {}) =>
       calls.unary('ExportReader', {
         name,

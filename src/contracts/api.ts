@@ -243,6 +243,7 @@ export type Removal = {
   removed: boolean;
   problem: string;
 };
+export type RemovedRun = { run_id: string; seq: number; pos: number; at: string };
 /** What is kept of runs: of a run's id that is known to be one. */
 export interface RetentionPort {
   artifacts(which: { runId: string; attempt: number }): Iterable<ArtifactItem>;
@@ -284,5 +285,7 @@ export interface OrchestratorPort extends ReadersPort {
   /** Keeps a run's artifacts from retention, or no longer. Resolves after it is synced to disk. */
   pin(request: { run: string; pinned: boolean }): Promise<RunSummary>;
   collectGarbage(request: GarbageRequest): AsyncIterable<Removal>;
+  /** Removes a run that is over. Throws `run_not_over`, `run_pinned`. Resolves after it is synced to disk. */
+  remove(request: { run: string; reason: string; user: string }): Promise<RemovedRun>;
   shutdown(options: { keepBus: boolean }): Promise<{ live_runs: number }>;
 }

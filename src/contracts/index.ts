@@ -20,6 +20,7 @@ export {
   type Reason,
   type Recovery,
   type Removal,
+  type RemovedRun,
   type RetentionPort,
   type RunEvent,
   type RunStatus,

@@ -41,10 +41,12 @@ import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
 import { streamLogs, streamMetrics } from './output.ts';
+import { createPurging } from './purging.ts';
 import { createReaders } from './readers.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
 import { createRecoveryLog } from './recovery.ts';
 import { openRegistry } from './registry.ts';
+import { createRemoving } from './removing.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
 import { createSupply } from './supply.ts';
@@ -98,7 +100,7 @@ export async function openParts(
     log,
     ...(options.openDatabase === undefined ? {} : { open: options.openDatabase }),
   });
-  const { store } = registry;
+  const { store, removals } = registry;
   const inputs = createInputStore(home.inputs);
   const runInputs = createRunInputs(store, home);
   const secrets = createSecretKeeper(home, inputs, log);
@@ -137,6 +139,20 @@ export async function openParts(
     log,
     synced,
     changed: memoirs.done,
+  });
+  const removing = createRemoving({
+    home,
+    store,
+    removals,
+    iso: clock.iso,
+    log,
+    synced,
+    removed(tombstone) {
+      durability.committed(tombstone.pos);
+      orchestrator.committed(tombstone.run_id, tombstone.pos);
+      purging.add(tombstone);
+      synced().catch((error) => log.error({ err: error }, 'sync failed'));
+    },
   });
   const token = loadToken(home.tokenFile);
   let server: GrpcServer | null = null;
@@ -179,8 +195,17 @@ export async function openParts(
     freeBytes: () => freeBytes(home.bus),
     log,
     server: ownBus,
+    relayed: () => purging.wake(),
   });
 
+  const purging = createPurging({
+    store,
+    removals,
+    yard: settings.yard,
+    connection: bus.connection,
+    clock,
+    log,
+  });
   const readers = createReaders({
     server: ownBus,
     url: natsUrl === null ? null : bus.url(),
@@ -366,6 +391,7 @@ export async function openParts(
         diskFloorBytes,
       }),
     readers,
+    removing: { remove: removing.remove, removedAt: removals.removedAt },
     stopAsked: memoirs.stopAsked,
   });
 
@@ -401,6 +427,7 @@ export async function openParts(
   failpoint('daemon.opened');
   return {
     recover() {
+      removing.recover();
       recovery.note({ leases_mended: mendLeases(store, clock.iso()) });
       const runs = supervisor.recover((row) => {
         recovery.saw(row);
@@ -454,6 +481,7 @@ export async function openParts(
       keeping.close();
       inventory.close();
       readers.close();
+      purging.close();
       const { live } = supervisor.counts();
       await server?.close();
       supervisor.close();

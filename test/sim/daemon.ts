@@ -212,6 +212,10 @@ export function startDaemon(parts: DaemonParts): Daemon {
     // Nothing of it is simulated.
     supply: { gpus: () => [], setDrain: async () => null as never },
     readers: noReaders,
+    removing: {
+      remove: () => Promise.reject(new Error('not simulated')),
+      removedAt: () => undefined,
+    },
     retention: { artifacts: () => [], pin: async () => undefined, async *collect() {} },
     home: { root: '/sim' },
     store,

@@ -160,6 +160,9 @@ export function createHandlers(
       port.pin({ run: refOf(run), pinned }),
     ),
     CollectGarbage: stream((request: GarbageRequest) => port.collectGarbage(request)),
+    RemoveRun: unary(({ run, reason, user }: PauseMessage) =>
+      port.remove({ run: refOf(run), reason, user }),
+    ),
     ExportReader: unary(({ runs, ...request }: ExportReaderMessage) =>
       port.exportReader({ ...request, runs: runs.map(refOf) }),
     ),
