@@ -25,11 +25,11 @@ export type PurgingOptions = {
 
 const purgedKey = 'bus.purged';
 /**
- * A worker goes on publishing what a run has left for ten minutes after the run's end: what it still
- * brings after the first purge goes with a second one.
+ * How long after the first purge of a run the others come: a worker that could not reach the bus may still
+ * publish what the run has left, until ten minutes after its end.
  */
-const lateMs = 15 * 60_000;
-const lookMs = 10_000;
+const againMs = [5000, 60_000, 15 * 60_000] as const;
+const lookMs = 2000;
 /** Positions without a removed run that are looked through again at a start, at most. */
 const scanMax = 10_000;
 
@@ -37,8 +37,8 @@ export function createPurging(options: PurgingOptions): Purging {
   const { store, removals, yard, clock, log } = options;
   const from = Number(store.meta(purgedKey) ?? 0);
   let waiting = removals.after(from);
-  /** Purged once, and still to be purged again. */
-  const once = new Set<number>();
+  /** Purged by this daemon, and to be purged again: when first, and how often. */
+  const begun = new Map<number, { firstMs: number; times: number }>();
   let running = false;
   let asked = false;
   if (waiting.length === 0 && store.lastPos() - from > scanMax)
@@ -46,14 +46,16 @@ export function createPurging(options: PurgingOptions): Purging {
 
   const isPublished = (pos: number): boolean => store.outbox(1, pos - 1, pos).length === 0;
 
-  const purge = async (nc: NatsConnection, { pos, run_id: runId, at }: Tombstone) => {
-    const isLate = clock.now().wall_ms - Date.parse(at) > lateMs;
-    if ((once.has(pos) && !isLate) || !isPublished(pos)) return;
+  const purge = async (nc: NatsConnection, { pos, run_id: runId }: Tombstone): Promise<void> => {
+    const nowMs = clock.now().mono_ms;
+    const { firstMs, times } = begun.get(pos) ?? { firstMs: nowMs, times: 0 };
+    const dueMs = firstMs + (times === 0 ? 0 : (againMs[times - 1] ?? 0));
+    if (nowMs < dueMs || !isPublished(pos)) return;
     const messages = await purgeRun(nc, yard, runId);
     if (messages > 0) log.info({ runId, messages }, 'messages of a removed run taken off the bus');
-    once.add(pos);
-    if (!isLate) return;
-    once.delete(pos);
+    begun.set(pos, { firstMs, times: times + 1 });
+    if (times < againMs.length) return;
+    begun.delete(pos);
     waiting = waiting.filter((one) => one.pos !== pos);
     store.setMeta(purgedKey, String((waiting[0]?.pos ?? pos + 1) - 1));
   };

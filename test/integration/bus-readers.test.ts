@@ -1,10 +1,20 @@
 /** What those who were given a credential may do on a real bus, and what not: everything that we can think of. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
-import { ensureStreams, type KeptReader, newPassword } from '../../src/transport/nats/index.ts';
+import { execa } from 'execa';
+import { identityOf, isAlive } from '../../src/rundir/index.ts';
+import {
+  ensureStreams,
+  findNatsServer,
+  type KeptReader,
+  newPassword,
+} from '../../src/transport/nats/index.ts';
 import { names, startBus, storedMessages, streams, type TestBus, yard } from './bus-fixture.ts';
+import { until } from './yard.ts';
 
 /** Runs that are there: `mine` is what the reader of one run may read. */
 const runs = ['mine', 'other'] as const;
@@ -296,4 +306,36 @@ test('who may read is known after a restart of the server, and to the next daemo
   const lateNc = await join(bus, late);
   assert.equal(await read(lateNc, 'events', 'mine'), 'mine');
   await lateNc.close();
+});
+
+test('a live server that an older version of ours started takes up who may read', async () => {
+  await using bus = await startBus();
+  const { identity } = await bus.server.ensure();
+  const at = (name: string) => path.join(bus.dir, name);
+  const config = fs.readFileSync(at('nats.conf'), 'utf8');
+  const { system: _, ...older } = JSON.parse(fs.readFileSync(at('credentials.json'), 'utf8'));
+  process.kill(identity.pid, 'SIGKILL');
+  await until(() => !isAlive(identity), 'the server to end');
+  // It knew no user of the system account.
+  fs.writeFileSync(at('credentials.json'), JSON.stringify(older));
+  fs.writeFileSync(at('nats.conf'), config.replace(/ {2}SYS \{.*\}\n/, '  SYS {}\n'));
+  const server = await findNatsServer({
+    home: bus.dir,
+    checkout: path.resolve(import.meta.dirname, '../..'),
+    env: process.env,
+    progress: () => undefined,
+  });
+  const child = execa(server, ['-c', at('nats.conf')], { stdio: 'ignore', reject: false });
+  const pid = child.pid ?? 0;
+  const address = JSON.parse(fs.readFileSync(at('address.json'), 'utf8'));
+  fs.writeFileSync(at('address.json'), JSON.stringify({ ...address, identity: identityOf(pid) }));
+  const next = await bus.again();
+  assert.equal((await next.ensure()).identity.pid, pid);
+  const made = await given('made');
+  await next.setReaders([made.reader]);
+  const nc = await join(bus, made);
+  assert.match((await nc.request('$JS.API.STREAM.NAMES', '')).string(), /stream_names_response/);
+  await nc.close();
+  await next.stop();
+  await child;
 });

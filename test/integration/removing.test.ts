@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { execa } from 'execa';
 import { validate } from '../../src/contracts/bus.ts';
 import type { RunEvent } from '../../src/contracts/index.ts';
@@ -32,11 +32,16 @@ async function finished(yard: Yard, key = ''): Promise<string> {
   return run;
 }
 
-/** Messages on the bus of a run, by kind. */
-async function onBus(yard: Yard, run: string): Promise<Record<string, number>> {
+/** With the power of the daemon. */
+function joined(yard: Yard): Promise<NatsConnection> {
   const read = (name: string) => JSON.parse(fs.readFileSync(path.join(yard.home, name), 'utf8'));
   const { user, password: pass } = read('bus/credentials.json').daemon;
-  const nc = await connect({ servers: read('bus/address.json').url, user, pass });
+  return connect({ servers: read('bus/address.json').url, user, pass });
+}
+
+/** Messages on the bus of a run, by kind. */
+async function onBus(yard: Yard, run: string): Promise<Record<string, number>> {
+  const nc = await joined(yard);
   try {
     const jsm = await jetstreamManager(nc);
     const counts: Record<string, number> = {};
@@ -52,11 +57,21 @@ async function onBus(yard: Yard, run: string): Promise<Record<string, number>> {
   }
 }
 
+/** Of the streams of logs and metrics. */
+async function lastSeqs(yard: Yard): Promise<number[]> {
+  const nc = await joined(yard);
+  try {
+    const jsm = await jetstreamManager(nc);
+    const infos = ['TEST_LOGS', 'TEST_METRICS'].map((name) => jsm.streams.info(name));
+    return (await Promise.all(infos)).map(({ state }) => state.last_seq);
+  } finally {
+    await nc.close();
+  }
+}
+
 /** The events of all runs on the bus, in its order. */
 async function busEvents(yard: Yard): Promise<(RunEvent & { detail: object })[]> {
-  const read = (name: string) => JSON.parse(fs.readFileSync(path.join(yard.home, name), 'utf8'));
-  const { user, password: pass } = read('bus/credentials.json').daemon;
-  const nc = await connect({ servers: read('bus/address.json').url, user, pass });
+  const nc = await joined(yard);
   try {
     const jsm = await jetstreamManager(nc);
     const { state } = await jsm.streams.info('TEST_EVENTS');
@@ -84,13 +99,17 @@ function traces(yard: Yard, run: string): string[] {
     .filter((file) => fs.existsSync(file));
 }
 
-const gone = (yard: Yard, run: string) =>
-  until(async () => {
-    if (traces(yard, run).length > 0 || (await idsOf(yard)).includes(run)) return false;
-    // The bus may be away.
-    const left = await onBus(yard, run).catch(() => null);
-    return JSON.stringify(left) === '{"events":1}';
-  }, 'nothing to be left of the run but its last event');
+const gone = (yard: Yard, run: string, deadlineMs = 60_000) =>
+  until(
+    async () => {
+      if (traces(yard, run).length > 0 || (await idsOf(yard)).includes(run)) return false;
+      // The bus may be away.
+      const left = await onBus(yard, run).catch(() => null);
+      return JSON.stringify(left) === '{"events":1}';
+    },
+    'nothing to be left of the run but its last event',
+    deadlineMs,
+  );
 
 test('a run that is removed is gone everywhere, and those who follow it are told', async () => {
   await using yard = await startYard();
@@ -184,9 +203,7 @@ test('a run that was removed while the bus was away is taken off it when it is b
   await yard.client.remove(run);
   await gone(yard, run);
   // The stream of events is made anew: it holds what the registry has.
-  const read = (name: string) => JSON.parse(fs.readFileSync(path.join(yard.home, name), 'utf8'));
-  const { user, password: pass } = read('bus/credentials.json').daemon;
-  const nc = await connect({ servers: read('bus/address.json').url, user, pass });
+  const nc = await joined(yard);
   await nc.request('$JS.API.STREAM.DELETE.TEST_EVENTS', '');
   await nc.close();
   const done = (await yard.client.get(stays)).last_seq;
@@ -196,6 +213,25 @@ test('a run that was removed while the bus was away is taken off it when it is b
   }, 'the new epoch');
   assert.equal(all.filter(({ run_id }) => run_id === run).length, 1);
   assert.equal(all.filter(({ run_id }) => run_id === stays).length, done);
+});
+
+test('what a worker brings to the bus after its run was removed goes too', async () => {
+  await using yard = await startYard();
+  await until(async () => (await yard.client.health()).bus_connected, 'the bus');
+  const address = path.join(yard.home, 'bus', 'address.json');
+  const { identity } = JSON.parse(fs.readFileSync(address, 'utf8'));
+  process.kill(identity.pid, 'SIGSTOP');
+  const run = await finished(yard);
+  await yard.client.remove(run);
+  try {
+    process.kill(identity.pid, 'SIGCONT');
+  } catch {
+    // It was silent for so long that the daemon has replaced it.
+  }
+  // It may be gone again already: the sequences of the streams say that it came.
+  const isThere = async () => (await lastSeqs(yard).catch(() => [0])).every((seq) => seq > 0);
+  await until(isThere, 'what the worker brings', 60_000);
+  await gone(yard, run, 120_000);
 });
 
 test('a registry that is remade from the directories does not know a removed run', async () => {
