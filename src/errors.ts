@@ -58,7 +58,13 @@ export const errorCodes = {
   rundir_lost: { grpc: 'DATA_LOSS', retryable: false, who: 'operator' },
   run_not_running: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'user' },
   run_not_queued: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'user' },
+  run_not_over: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'user' },
+  run_pinned: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'user' },
   rundir_corrupt: { grpc: 'DATA_LOSS', retryable: false, who: 'operator' },
+  bus_external: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
+  reader_exists: { grpc: 'ALREADY_EXISTS', retryable: false, who: 'user' },
+  reader_not_found: { grpc: 'NOT_FOUND', retryable: false, who: 'user' },
+  readers_exhausted: { grpc: 'RESOURCE_EXHAUSTED', retryable: false, who: 'user' },
   internal: { grpc: 'INTERNAL', retryable: false, who: 'developer' },
 } as const satisfies Record<string, Entry>;
 

@@ -8,6 +8,8 @@ import {
   type MetricBatch,
   type MetricsRequest,
   type OrchestratorPort,
+  type ReadersPort,
+  type RemovedRun,
   type RetentionPort,
   type RunPlan,
   type RunSummary,
@@ -60,6 +62,11 @@ export type OrchestratorDeps = {
   supply: SupplyPort;
   /** Every reason why a run could not start here; a simulation asks for none. */
   preflight?: (config: TrainRunConfig, env: Buffer | null, program: string) => Promise<string[]>;
+  readers: ReadersPort;
+  removing: {
+    remove(runId: string, who: { user: string; reason: string }): Promise<RemovedRun>;
+    removedAt(runId: string): string | undefined;
+  };
   /** What a submit looks at and writes on the disk; a simulation has another one. */
   disk?: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
   /** Who asked for a run's end, as JSON, for its directory. */
@@ -84,6 +91,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const resolve = (ref: string): string => {
     const id = refOf(store, ref);
     if (id !== undefined) return id;
+    const gone = deps.removing.removedAt(ref);
+    if (gone !== undefined)
+      throw new RunyardError('run_not_found', `run ${ref} was removed at ${gone}`);
     throw new RunyardError('run_not_found', `there is no run "${ref}"; see: runyard ls -a`);
   };
   const rowOf = (ref: string): RunRow => {
@@ -261,6 +271,14 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       return summary(rowOf(runId));
     },
     collectGarbage: (request) => deps.retention.collect(request),
+
+    remove({ run, user, reason }) {
+      return deps.removing.remove(resolve(run), { user, reason });
+    },
+    exportReader: (request) =>
+      deps.readers.exportReader({ ...request, runs: [...new Set(request.runs.map(resolve))] }),
+    listReaders: () => deps.readers.listReaders(),
+    revokeReader: (name) => deps.readers.revokeReader(name),
 
     async shutdown(options) {
       const { live } = supervisor.counts();

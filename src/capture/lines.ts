@@ -23,17 +23,20 @@ export function createJsonlParser(): Parser {
     if (one) {
       const [number] = numbersIn(record.value);
       if (number === undefined) return [];
-      // Beyond 2^53 it has to be written as a string.
-      const step =
-        typeof record.step === 'string' && /^-?\d{1,30}$/.test(record.step)
-          ? BigInt(record.step)
-          : pointsIn(numbersIn({ step: record.step })).step;
+      const step = exactStep(record.step) ?? pointsIn(numbersIn({ step: record.step })).step;
       return [{ key: String(record.key), value: number[1], step, wallMs: wall }];
     }
     const { wall: _, ...rest } = record;
     const { step, wallMs, others } = pointsIn(numbersIn(rest));
-    return others.map(([key, number]) => ({ key, value: number, step, wallMs: wall ?? wallMs }));
+    const exact = exactStep(record.step) ?? step;
+    const at = { step: exact, wallMs: wall ?? wallMs };
+    return others.map(([key, number]) => ({ key, value: number, ...at }));
   });
+}
+
+/** A step that is written as a string, as it has to be beyond 2^53; null when it is not. */
+function exactStep(step: unknown): bigint | null {
+  return typeof step === 'string' && /^-?\d{1,30}$/.test(step) ? BigInt(step) : null;
 }
 
 /** What a table's parser has to remember of what was read before. */

@@ -1,6 +1,6 @@
 /** The commands about what is kept of runs. */
 import type { Command } from 'commander';
-import type { GarbageFlags } from './commands/keeping.ts';
+import type { GarbageFlags, RemoveFlags } from './commands/keeping.ts';
 import type { Running } from './program.ts';
 import { examples } from './program-yard.ts';
 
@@ -32,6 +32,18 @@ export function addKeepingCommands(program: Command, running: Running): void {
         ),
       );
   }
+  program
+    .command('rm')
+    .description('remove runs that are over, with their output, metrics and artifacts')
+    .argument('<run...>')
+    .option('-m, --message <why>', 'told to who follows the run')
+    .option('-y, --yes', 'do not ask')
+    .addHelpText('after', examples('runyard rm k3f9', 'runyard rm -y g:tries'))
+    .action((refs: string[], flags: RemoveFlags) =>
+      running(async (context) =>
+        (await import('./commands/keeping.ts')).remove(context, refs, flags),
+      ),
+    );
   program
     .command('gc')
     .description('remove old artifacts of runs that are over; pinned runs keep theirs')

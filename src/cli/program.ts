@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { type Context, createContext, usage, versionOf } from './context.ts';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
 import { errorJson, errorLines } from './failure.ts';
+import { addCredsCommands } from './program-creds.ts';
 import { addRunCommands } from './program-runs.ts';
 import { addYardCommands } from './program-yard.ts';
 import { createTerminal } from './terminal.ts';
@@ -77,6 +78,7 @@ function build(program: Command, running: Running): void {
     .addHelpText('after', topHelp);
   addYardCommands(program, running);
   addRunCommands(program, running);
+  addCredsCommands(program, running);
   for (const command of program.commands) {
     command.exitOverride().addOption(new Option('--json', 'for programs: JSON, one object a line'));
     for (const inner of command.commands) {

@@ -4,6 +4,7 @@ export {
   type ConnectOptions,
   connect,
   type PauseOptions,
+  type ReaderOptions,
   type StopOptions,
   type SubmitOptions,
   type TrainerClient,

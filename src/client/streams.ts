@@ -69,12 +69,14 @@ export function eventStream(
           until_done: untilDone,
         });
         for await (const event of call as AsyncIterable<RunEvent>) {
-          if (event.seq !== next) {
+          // Of a run that was removed meanwhile there is nothing left but the event that says so.
+          const isLast = event.event === 'run.deleted' && event.seq > next;
+          if (event.seq !== next && !isLast) {
             const text = `event ${next} of run ${runId} was expected, ${event.seq} came`;
             throw new RunyardError('internal', text);
           }
-          next += 1;
-          ended = untilDone && event.to.startsWith('done');
+          next = event.seq + 1;
+          ended = event.to === 'deleted' || (untilDone && event.to.startsWith('done'));
           yield event;
           taken += 1;
           if (taken < creditMost / 2) continue;

@@ -11,7 +11,10 @@ import {
   type ListFilter,
   type LogChunk,
   type MetricBatch,
+  type Reader,
+  type ReaderCredential,
   type Removal,
+  type RemovedRun,
   type RunEvent,
   type RunPlan,
   type RunSummary,
@@ -59,6 +62,13 @@ export type SubmitOptions = {
 export type PauseOptions = { reason?: string; user?: string };
 export type StopOptions = PauseOptions & { now?: boolean };
 
+export type ReaderOptions = {
+  /** Seconds from now; left out: it does not end. */
+  expiresS?: number;
+  /** Only these runs; left out: all. */
+  runs?: readonly string[];
+};
+
 /** All methods throw RunyardErrors only. A run is named by id, unique prefix, name or `@last`. */
 export type TrainerClient = {
   /** Resolves when the run is on the daemon's disk. */
@@ -93,6 +103,13 @@ export type TrainerClient = {
   pin(ref: string, pinned: boolean): Promise<RunSummary>;
   /** Removes artifacts beyond the limits; those left out are the settings'. */
   collectGarbage(request?: Partial<GarbageRequest>): AsyncGenerator<Removal>;
+  /** Removes a run that is over, with all that is kept of it. Throws `run_not_over`, `run_pinned`. */
+  remove(ref: string, options?: PauseOptions): Promise<RemovedRun>;
+  /** A credential that reads the bus; its password is told this once. Throws `reader_exists`, `bus_external`. */
+  exportReader(name: string, options?: ReaderOptions): Promise<ReaderCredential>;
+  readers(): AsyncGenerator<Reader>;
+  /** Resolves when whoever reads with it is cut off. Throws `reader_not_found`. */
+  revokeReader(name: string): Promise<Reader>;
   shutdown(options?: { keepBus?: boolean }): Promise<{ live_runs: number }>;
   close(): void;
 };
@@ -186,6 +203,18 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
       for await (const _ of eventStream(calls, run.run_id, rest));
       return get(run.run_id);
     },
+    remove: (ref, { reason = '', user = userName() } = {}) =>
+      calls.unary('RemoveRun', { run: { ref }, reason, user }),
+    exportReader: (name, { expiresS = 0, runs = [] } = {}) =>
+      calls.unary('ExportReader', {
+        name,
+        expires_s: expiresS,
+        runs: runs.map((ref) => ({ ref })),
+      }),
+    async *readers() {
+      yield* listing<Reader>('ListReaders', {});
+    },
+    revokeReader: (name) => calls.unary('RevokeReader', { name }),
     shutdown: ({ keepBus = false } = {}) => calls.unary('Shutdown', { keep_bus: keepBus }),
     close: () => calls.close(),
   };

@@ -5,6 +5,7 @@
  */
 import type { Violation } from '../errors.ts';
 import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
+import type { ReadersPort } from './readers.ts';
 
 export type Reason = { code: string; text: string };
 
@@ -242,6 +243,7 @@ export type Removal = {
   removed: boolean;
   problem: string;
 };
+export type RemovedRun = { run_id: string; seq: number; pos: number; at: string };
 /** What is kept of runs: of a run's id that is known to be one. */
 export interface RetentionPort {
   artifacts(which: { runId: string; attempt: number }): Iterable<ArtifactItem>;
@@ -251,7 +253,7 @@ export interface RetentionPort {
 }
 
 /** What every transport asks of the daemon. All refusals are `RunyardError`s. */
-export interface OrchestratorPort {
+export interface OrchestratorPort extends ReadersPort {
   /** Resolves after the run is synced to disk. */
   submit(request: SubmitRequest): Promise<{ run_id: string; created: boolean }>;
   /** Resolves after the stop is synced to disk. */
@@ -283,5 +285,7 @@ export interface OrchestratorPort {
   /** Keeps a run's artifacts from retention, or no longer. Resolves after it is synced to disk. */
   pin(request: { run: string; pinned: boolean }): Promise<RunSummary>;
   collectGarbage(request: GarbageRequest): AsyncIterable<Removal>;
+  /** Removes a run that is over. Throws `run_not_over`, `run_pinned`. Resolves after it is synced to disk. */
+  remove(request: { run: string; reason: string; user: string }): Promise<RemovedRun>;
   shutdown(options: { keepBus: boolean }): Promise<{ live_runs: number }>;
 }

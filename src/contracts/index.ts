@@ -20,6 +20,7 @@ export {
   type Reason,
   type Recovery,
   type Removal,
+  type RemovedRun,
   type RetentionPort,
   type RunEvent,
   type RunStatus,
@@ -43,6 +44,7 @@ export {
   toStruct,
 } from './grpc.ts';
 export { type CapturePlan, captureEnv, capturePlan } from './presets.ts';
+export type { Reader, ReaderCredential, ReadersPort } from './readers.ts';
 export { validatorOf, violationsOf } from './schemas.ts';
 export {
   loadSettings,

@@ -46,6 +46,8 @@ export type BusLinkOptions = {
   durablePos: () => number;
   /** Where the daemon's own server keeps its streams; without it nobody looks at its disk. */
   freeBytes?: () => number;
+  /** Told whenever events were published. */
+  relayed?: () => void;
   clock: Clock;
   log: Logger;
   /** How the bus is reached; a simulation has other ways. */
@@ -82,7 +84,9 @@ export function createBusLink(options: BusLinkOptions): BusLink {
     newest: () => store.lastPos(),
     done: (pos: number) => {
       // Most looks find nothing: a busy disk is not to be bothered for it.
-      if (store.outbox(1, 0, pos).length > 0) store.outboxDone(pos);
+      if (store.outbox(1, 0, pos).length === 0) return;
+      store.outboxDone(pos);
+      options.relayed?.();
     },
     again: (afterPos: number) => {
       if (store.lastPos() > afterPos) store.outboxRebuild(afterPos);

@@ -29,7 +29,7 @@ import { killScope, markerOf } from '../processes/index.ts';
 import { attemptDir, bootId, neverRan } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
-import { createBusServer, findNatsServer } from '../transport/nats/index.ts';
+import { type BusServer, createBusServer, findNatsServer } from '../transport/nats/index.ts';
 import { attemptSpec } from './attempts.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
@@ -41,9 +41,12 @@ import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
 import { streamLogs, streamMetrics } from './output.ts';
+import { createPurging } from './purging.ts';
+import { createReaders } from './readers.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
 import { createRecoveryLog } from './recovery.ts';
 import { openRegistry } from './registry.ts';
+import { createRemoving } from './removing.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
 import { createSupply } from './supply.ts';
@@ -97,7 +100,7 @@ export async function openParts(
     log,
     ...(options.openDatabase === undefined ? {} : { open: options.openDatabase }),
   });
-  const { store } = registry;
+  const { store, removals } = registry;
   const inputs = createInputStore(home.inputs);
   const runInputs = createRunInputs(store, home);
   const secrets = createSecretKeeper(home, inputs, log);
@@ -137,6 +140,20 @@ export async function openParts(
     synced,
     changed: memoirs.done,
   });
+  const removing = createRemoving({
+    home,
+    store,
+    removals,
+    iso: clock.iso,
+    log,
+    synced,
+    removed(tombstone) {
+      durability.committed(tombstone.pos);
+      orchestrator.committed(tombstone.run_id, tombstone.pos);
+      purging.add(tombstone);
+      synced().catch((error) => log.error({ err: error }, 'sync failed'));
+    },
+  });
   const token = loadToken(home.tokenFile);
   let server: GrpcServer | null = null;
   let state = 'opening';
@@ -148,6 +165,25 @@ export async function openParts(
     natsUrl === null
       ? busLimit(home.root, settings.bus_limit_mib)
       : settings.bus_limit_mib * 2 ** 20;
+  let busServer: Promise<BusServer> | null = null;
+  const findBusServer = async (): Promise<BusServer> => {
+    const binary = await findNatsServer({
+      home: home.root,
+      checkout: options.checkout,
+      env,
+      progress: (text) => log.info({}, text),
+    });
+    return createBusServer({ dir: home.bus, yard: settings.yard, binary, maxFileBytes, log });
+  };
+  /** Null when it is not ours. Looked for again when none was found. */
+  const ownBus = (): Promise<BusServer | null> => {
+    if (natsUrl !== null) return Promise.resolve(null);
+    busServer ??= findBusServer().catch((error: unknown) => {
+      busServer = null;
+      throw error;
+    });
+    return busServer;
+  };
   const bus = createBusLink({
     url: natsUrl,
     owner: streamOwner(home),
@@ -158,16 +194,24 @@ export async function openParts(
     clock,
     freeBytes: () => freeBytes(home.bus),
     log,
-    server: async () => {
-      if (natsUrl !== null) return null;
-      const binary = await findNatsServer({
-        home: home.root,
-        checkout: options.checkout,
-        env,
-        progress: (text) => log.info({}, text),
-      });
-      return createBusServer({ dir: home.bus, yard: settings.yard, binary, maxFileBytes, log });
-    },
+    server: ownBus,
+    relayed: () => purging.wake(),
+  });
+
+  const purging = createPurging({
+    store,
+    removals,
+    yard: settings.yard,
+    connection: bus.connection,
+    clock,
+    log,
+  });
+  const readers = createReaders({
+    server: ownBus,
+    url: natsUrl === null ? null : bus.url(),
+    yard: settings.yard,
+    clock,
+    log,
   });
 
   const executor: Executor = createLocalExecutor(
@@ -346,6 +390,8 @@ export async function openParts(
         home: home.root,
         diskFloorBytes,
       }),
+    readers,
+    removing: { remove: removing.remove, removedAt: removals.removedAt },
     stopAsked: memoirs.stopAsked,
   });
 
@@ -381,6 +427,7 @@ export async function openParts(
   failpoint('daemon.opened');
   return {
     recover() {
+      removing.recover();
       recovery.note({ leases_mended: mendLeases(store, clock.iso()) });
       const runs = supervisor.recover((row) => {
         recovery.saw(row);
@@ -417,6 +464,7 @@ export async function openParts(
         tidying.start();
         keeping.start();
         inventory.start();
+        readers.start();
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -432,6 +480,8 @@ export async function openParts(
       tidying.close();
       keeping.close();
       inventory.close();
+      readers.close();
+      purging.close();
       const { live } = supervisor.counts();
       await server?.close();
       supervisor.close();

@@ -5,6 +5,7 @@ import {
   type Checkpointer,
   createCheckpointer,
   createGuard,
+  createRemovals,
   createReserve,
   createRunStore,
   createSyncer,
@@ -14,12 +15,14 @@ import {
   freeBytes,
   type Home,
   openDatabase,
+  type Removals,
   type RunStore,
 } from '../persistence/index.ts';
 import { type Clock, createLatency, type Logger } from '../telemetry/index.ts';
 
 export type Registry = {
   store: RunStore;
+  removals: Removals;
   checkpointer: Checkpointer;
   /** Resolves when all that was committed before is on the disk. */
   synced(): Promise<void>;
@@ -92,6 +95,7 @@ export function openRegistry({ home, clock, log, open = openDatabase }: Registry
   };
   return {
     store,
+    removals: createRemovals(db, guard),
     checkpointer,
     synced,
     commitMsP99: latency.p99,

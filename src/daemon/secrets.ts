@@ -25,7 +25,9 @@ export function createSecretKeeper(home: Home, inputs: InputStore, log: Logger) 
       isOver: (runId: string) => boolean,
       isKnown: (runId: string) => boolean,
     ): Promise<number> {
-      const over = fs.readdirSync(home.runs).filter(isOver);
+      const over = fs
+        .readdirSync(home.runs)
+        .filter((name) => !name.startsWith('.') && isOver(name));
       let unknown = 0;
       try {
         for (const runId of over) {

@@ -15,6 +15,7 @@ export { createInputStore, type InputStore } from './inputs.ts';
 export type { LeaseRow, ShutRow } from './leases.ts';
 export { type DaemonLock, takeDaemonLock } from './lock.ts';
 export { type RegistryCopy, readRegistry } from './reading.ts';
+export { createRemovals, deletedEvent, type Removals, type Tombstone } from './removals.ts';
 export { createReserve, freeBytes, type Reserve } from './reserve.ts';
 export {
   type AttemptRow,

@@ -111,21 +111,31 @@ test('a reader cannot write, not even through a consumer that delivers into anot
     const subject = `$JS.API.${verb}.${streams.logs}`;
     await assert.rejects(reader.request(subject, '{}', { timeout: 2000 }), /Permissions/, subject);
   }
-  const request = JSON.stringify({
-    stream_name: streams.logs,
-    action: 'create',
-    config: {
-      name: 'evil',
-      deliver_subject: names.events('forged'),
-      deliver_policy: 'all',
-      ack_policy: 'none',
-      filter_subject: names.logs('a'),
-    },
-  });
-  const create = `$JS.API.CONSUMER.CREATE.${streams.logs}.evil.${names.logs('a')}`;
-  await reader.request(create, request, { timeout: 2000 }).catch(() => undefined);
+  // A consumer begins to deliver as soon as somebody listens on exactly its subject.
+  const targets = [
+    names.events('forged'),
+    names.facts('forged'),
+    names.beat('forged'),
+    `$JS.API.STREAM.DELETE.${streams.artifacts}`,
+  ];
+  for (const target of targets) reader.subscribe(target, { callback: () => undefined });
+  await reader.flush();
+  for (const [index, deliver_subject] of targets.entries()) {
+    for (const headers_only of [false, true]) {
+      const name = `evil${index}${headers_only}`;
+      const config = {
+        ...{ name, durable_name: name, deliver_subject, headers_only },
+        ...{ deliver_policy: 'all', ack_policy: 'none', filter_subject: names.logs('a') },
+      };
+      const request = JSON.stringify({ stream_name: streams.logs, action: 'create', config });
+      const create = `$JS.API.CONSUMER.CREATE.${streams.logs}.${name}.${names.logs('a')}`;
+      await reader.request(create, request, { timeout: 2000 }).catch(() => undefined);
+    }
+  }
   await worker.request(names.logs('a'), 'another');
-  await daemon.flush();
+  const jsm = await jetstreamManager(daemon);
+  for await (const { name, delivered } of jsm.consumers.list(streams.logs))
+    assert.equal(delivered.consumer_seq, 0, `${name} delivers`);
   assert.deepEqual(await everything(daemon), [names.logs('a'), names.logs('a')]);
   await Promise.all([worker.close(), reader.close(), daemon.close()]);
 });
@@ -150,14 +160,15 @@ test('a plain client reads the events of a run from the start, in order', async 
     seen,
     Array.from({ length: 300 }, (_, i) => 2 * i + 1),
   );
-  // And live ones as they come, without JetStream.
-  const live = reader.subscribe(names.events('*'), { max: 1 });
+  // Signs of life are not stored: they come as they are sent.
+  const worker = await plain(bus, bus.server.credentials.worker);
+  const live = reader.subscribe(names.beat('*'), { max: 1 });
   await reader.flush();
-  await daemon.request(names.events('run9'), 'live');
-  for await (const message of live) assert.equal(message.string(), 'live');
+  worker.publish(names.beat('run9'), 'alive');
+  for await (const message of live) assert.equal(message.string(), 'alive');
   const jsm = await jetstreamManager(reader);
-  assert.equal((await jsm.streams.info(streams.events)).state.messages, 601);
-  await Promise.all([reader.close(), daemon.close()]);
+  assert.equal((await jsm.streams.info(streams.events)).state.messages, 600);
+  await Promise.all([reader.close(), worker.close(), daemon.close()]);
 });
 
 test('reading a subject ends at what is there, or follows until it is told to end', async () => {

@@ -151,13 +151,16 @@ test('--json is one object a line on every command, and there is no colour and n
     ['stop', '@last'],
     ['status'],
     ['doctor'],
+    ['creds', 'export', '--reader', 'me'],
+    ['creds', 'ls'],
+    ['creds', 'revoke', 'me'],
     ['config', 'check'],
     ['config', 'show'],
     ['config', 'show', '--origin'],
     ['up'],
   ];
   for (const [name = '', ...rest] of commands) {
-    const words = name === 'config' ? [name, rest.shift() ?? ''] : [name];
+    const words = ['config', 'creds'].includes(name) ? [name, rest.shift() ?? ''] : [name];
     const { stdout } = await ry(...words, '--json', ...rest);
     for (const line of stdout.split('\n').filter((each) => each !== '')) {
       assert.equal(typeof JSON.parse(line), 'object', `${name}: ${line}`);

@@ -20,6 +20,7 @@ import {
   type Db,
 } from '../../src/persistence/index.ts';
 import { neverRan } from '../../src/rundir/index.ts';
+import { noReaders } from '../fixtures/readers.ts';
 import type { Bus } from './bus.ts';
 import type { Checker } from './checker.ts';
 import { createExecutor } from './executor.ts';
@@ -210,6 +211,11 @@ export function startDaemon(parts: DaemonParts): Daemon {
   const orchestrator: Orchestrator = createOrchestrator({
     // Nothing of it is simulated.
     supply: { gpus: () => [], setDrain: async () => null as never },
+    readers: noReaders,
+    removing: {
+      remove: () => Promise.reject(new Error('not simulated')),
+      removedAt: () => undefined,
+    },
     retention: { artifacts: () => [], pin: async () => undefined, async *collect() {} },
     home: { root: '/sim' },
     store,

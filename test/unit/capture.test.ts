@@ -149,13 +149,17 @@ test('JSON lines: sets of values, single points, NaN as it is or as a string, a 
     'no json',
     '[1]',
     '{"global_step": 4, "loss": 1e-3}',
+    '{"step": "9007199254740993", "loss": 2}',
+    '{"key": "k", "value": 1, "step": "-9007199254740993"}',
     '{"step": 5, "loss": 0.',
   ];
   fs.writeFileSync(file, lines.join('\n'));
   assert.deepEqual(sorted(read()), [
+    ['k', '-9007199254740993', 1],
     ['k', '9007199254740991', '-Infinity'],
     ['loss', '3', 0.5],
     ['loss', '4', 0.001],
+    ['loss', '9007199254740993', 2],
     ['nested.a', '3', 'NaN'],
     ['text', '3', 'NaN'],
   ]);

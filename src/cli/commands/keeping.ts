@@ -70,6 +70,32 @@ export async function pinning(
   return exitCodes.ok;
 }
 
+export type RemoveFlags = { message?: string; yes?: boolean };
+
+export async function remove(
+  context: Context,
+  refs: readonly string[],
+  flags: RemoveFlags,
+): Promise<number> {
+  const { terminal, json } = context;
+  const client = await context.connect();
+  const named = await expand(client, refs);
+  // By id: `@last` and a name mean another run once the first is gone.
+  const runs = await Promise.all(named.map((ref) => client.get(ref)));
+  const ids = [...new Set(runs.map(({ run_id }) => run_id))];
+  if (terminal.tty && !json && flags.yes !== true) {
+    const what = ids.length === 1 ? `run ${ids[0]}` : `${ids.length} runs`;
+    if (!(await terminal.ask(`Remove ${what}, with output, metrics and artifacts?`)))
+      return exitCodes.ok;
+  }
+  for (const id of ids) {
+    const removed = await client.remove(id, { reason: flags.message ?? '' });
+    if (json) terminal.json(removed);
+    else terminal.print(terminal.tty ? `${id} removed` : id);
+  }
+  return exitCodes.ok;
+}
+
 export type GarbageFlags = {
   dryRun?: boolean;
   olderThan?: string;

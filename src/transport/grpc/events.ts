@@ -44,7 +44,8 @@ export function streamEvents(
           credit -= 1;
           next = event.seq + 1;
           blocked = !call.write(event) || blocked;
-          if (untilDone && event.to.startsWith('done.')) {
+          // Of a removed run nothing comes any more.
+          if (event.to === 'deleted' || (untilDone && event.to.startsWith('done.'))) {
             end();
             return;
           }

@@ -39,6 +39,7 @@ type SubmitMessage = {
 };
 type StopMessage = { run: RunRef; reason: string; user: string; now: boolean };
 type PauseMessage = { run: RunRef; reason: string; user: string };
+type ExportReaderMessage = { name: string; expires_s: number; runs: RunRef[] };
 export type StatusMessage = { run: RunRef; from_seq: number; credit: number; until_done: boolean };
 
 const inputMaxBytes = 16 * 2 ** 20;
@@ -159,6 +160,16 @@ export function createHandlers(
       port.pin({ run: refOf(run), pinned }),
     ),
     CollectGarbage: stream((request: GarbageRequest) => port.collectGarbage(request)),
+    RemoveRun: unary(({ run, reason, user }: PauseMessage) =>
+      port.remove({ run: refOf(run), reason, user }),
+    ),
+    ExportReader: unary(({ runs, ...request }: ExportReaderMessage) =>
+      port.exportReader({ ...request, runs: runs.map(refOf) }),
+    ),
+    ListReaders: stream(async function* (_: object) {
+      yield* await port.listReaders();
+    }),
+    RevokeReader: unary(({ name }: { name: string }) => port.revokeReader(name)),
     StreamStatus: (call: ServerDuplexStream<StatusMessage, RunEvent>) =>
       streamEvents(call, port, statusOf),
     Shutdown: unary(({ keep_bus }: { keep_bus: boolean }) => port.shutdown({ keepBus: keep_bus })),

@@ -1,7 +1,7 @@
 /** Connections to the bus, each in a role. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connect } from '@nats-io/transport-node';
-import type { BusCredentials } from './server-config.ts';
+import type { BusCredentials } from './accounts.ts';
 
 export type { NatsConnection };
 

@@ -1,14 +1,17 @@
+export type { AllCredentials, BusCredentials } from './accounts.ts';
 export { findBinary, findNatsServer, natsModule } from './binary.ts';
 export { connectDaemon, connectWorker, type NatsConnection } from './connection.ts';
 export { type StreamOwner, shownUrl } from './external.ts';
 export { streamNames, subjects } from './names.ts';
+export { purgeRun } from './purge.ts';
 export { readSubject } from './read.ts';
+export { type KeptReader, newPassword, unexpired } from './readers.ts';
 export { createRelay, type OutboxRow, type OutboxSource, type Relay } from './relay.ts';
 export {
   type Address,
   type BusServer,
   createBusServer,
 } from './server.ts';
-export type { AllCredentials, BusCredentials } from './server-config.ts';
+export { reservedUsers } from './server-config.ts';
 export { ensureStreams, missingStreams } from './streams.ts';
 export { createSubject } from './subject.ts';

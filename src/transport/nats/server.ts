@@ -7,7 +7,10 @@ import { RunyardError } from '../../errors.ts';
 import { failpoint } from '../../failpoints.ts';
 import { type Identity, identityOf, isAlive, writeAtomic } from '../../rundir/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import { type AllCredentials, configText, loadCredentials } from './server-config.ts';
+import type { AllCredentials } from './accounts.ts';
+import { type KeptReader, readerFile, unexpired } from './readers.ts';
+import { reload } from './reload.ts';
+import { configText, loadCredentials } from './server-config.ts';
 
 export type Address = { url: string; port: number; identity: Identity };
 
@@ -17,6 +20,13 @@ export type BusServer = {
   readonly credentials: AllCredentials;
   /** Starts the server, or finds the live one. Returns its address. Calls at the same time share it. */
   ensure(): Promise<Address>;
+  /** Who was given a credential for reading. */
+  readers(): KeptReader[];
+  /**
+   * Stores who may read from now on; resolves when a live server has it in force: who is not among them any
+   * more is cut off. Throws bus_unavailable when the live server did not take it up: it is tried again.
+   */
+  setReaders(readers: readonly KeptReader[]): Promise<void>;
   /** Ends it, and waits until it is gone. */
   stop(): Promise<void>;
 };
@@ -45,7 +55,11 @@ export function createBusServer(options: BusServerOptions): BusServer {
   const credentialsFile = path.join(dir, 'credentials.json');
   const credentials = loadCredentials(credentialsFile);
   const configFile = path.join(dir, 'nats.conf');
+  const kept = readerFile(dir);
   let ensuring: Promise<Address> | null = null;
+  /** Whether the live server was seen to have the configuration that is wanted. */
+  let inForce = false;
+  let changing: Promise<void> = Promise.resolve();
 
   const known = (): Address | null => {
     try {
@@ -55,12 +69,17 @@ export function createBusServer(options: BusServerOptions): BusServer {
     }
   };
 
+  const writeConfig = (port: number, maxFileBytes: number): void => {
+    const readers = unexpired(kept.read(), Date.now());
+    const config = configText({ ...options, maxFileBytes, port, credentials, readers });
+    writeAtomic(configFile, config, { mode: 0o600 });
+  };
+
   const start = async (wanted: number): Promise<Address> => {
     await endStray(dir, configFile, log);
     const port = (await isFree(wanted)) ? wanted : await freePort();
-    const maxFileBytes = Math.max(options.maxFileBytes, keptLimit(configFile));
-    const config = configText({ ...options, maxFileBytes, port, credentials });
-    writeAtomic(configFile, config, { mode: 0o600 });
+    writeConfig(port, Math.max(options.maxFileBytes, keptLimit(configFile)));
+    inForce = true;
     const child = execa(binary, ['-c', configFile], {
       detached: true,
       cleanup: false,
@@ -91,11 +110,32 @@ export function createBusServer(options: BusServerOptions): BusServer {
     throw new RunyardError('bus_unavailable', `nats-server did not start; see ${dir}/nats.log`);
   };
 
+  /** With the limits it was started with: those of the storage are not to change while it runs. */
+  const reconfigure = async (address: Address): Promise<void> => {
+    inForce = false;
+    writeConfig(address.port, keptLimit(configFile) || options.maxFileBytes);
+    await reload(address, credentials.system);
+    inForce = true;
+  };
+
+  const change = async (readers: readonly KeptReader[]): Promise<void> => {
+    kept.write(readers);
+    failpoint('readers.kept');
+    // One that is being started has read, or will read, the file; which of both nobody knows.
+    await ensuring?.catch(() => undefined);
+    const address = known();
+    if (address !== null && isAlive(address.identity)) await reconfigure(address);
+  };
+
   const findOrStart = async (): Promise<Address> => {
     const address = known();
     if (address !== null && isAlive(address.identity)) {
       const alive = (): boolean => isAlive(address.identity);
-      if (await ready(address.port, answerMs, alive)) return address;
+      if (await ready(address.port, answerMs, alive)) {
+        // Who may read may have changed just before an earlier daemon died, or while there was none.
+        if (!inForce) await reconfigure(address).catch((error) => log.error({ err: error }, 'bus'));
+        return address;
+      }
       log.warn({ pid: address.identity.pid }, 'bus does not answer: replaced');
       await end(address.identity);
     }
@@ -112,7 +152,14 @@ export function createBusServer(options: BusServerOptions): BusServer {
       });
       return ensuring;
     },
+    readers: kept.read,
+    setReaders(readers) {
+      const changed = changing.then(() => change(readers));
+      changing = changed.catch(() => undefined);
+      return changed;
+    },
     async stop() {
+      await changing;
       await ensuring?.catch(() => undefined);
       const address = known();
       if (address !== null) await end(address.identity);
