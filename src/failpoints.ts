@@ -49,6 +49,7 @@ export const failpoints = [
   'gc.discarded',
   'gc.forgotten',
   'gc.removed',
+  'telemetry.synced',
   'bus.spawned',
   'bus.ready',
   'worker.locked',

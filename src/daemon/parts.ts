@@ -26,7 +26,7 @@ import {
   socketPath,
 } from '../persistence/index.ts';
 import { killScope, markerOf } from '../processes/index.ts';
-import { attemptDir, bootId, neverRan } from '../rundir/index.ts';
+import { attemptDir, bootId, neverRan, runDir } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import { createBusServer, findNatsServer } from '../transport/nats/index.ts';
@@ -40,13 +40,16 @@ import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
-import { streamLogs, streamMetrics } from './output.ts';
+import { createMetricBus } from './metrics/bus.ts';
+import { listMetrics, streamMetrics } from './metrics/stream.ts';
+import { streamLogs } from './output.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
 import { createRecoveryLog } from './recovery.ts';
 import { openRegistry } from './registry.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
 import { createSupply } from './supply.ts';
+import { createTelemetryService } from './telemetry/index.ts';
 import { createTemps } from './temps.ts';
 import { createTidying, mendLeases } from './tidying.ts';
 
@@ -143,6 +146,13 @@ export async function openParts(
   let swept: Promise<number> = Promise.resolve(0);
   let closed = false;
 
+  const telemetry = createTelemetryService({
+    root: home.root,
+    yard: settings.yard,
+    store: registry.metrics,
+    clock,
+    log,
+  });
   const natsUrl = env.RUNYARD_NATS_URL || null;
   const maxFileBytes =
     natsUrl === null
@@ -168,7 +178,9 @@ export async function openParts(
       });
       return createBusServer({ dir: home.bus, yard: settings.yard, binary, maxFileBytes, log });
     },
+    joined: (where) => telemetry.bus(where),
   });
+  const metricBus = createMetricBus(settings.yard, bus.connection);
 
   const executor: Executor = createLocalExecutor(
     {
@@ -328,13 +340,15 @@ export async function openParts(
       streamLogs({ home: home.root, which, request, over: over(which.runId), signal }),
     metrics: (which, request, signal) =>
       streamMetrics({
-        nc: bus.connection(),
-        yard: settings.yard,
         which,
         request,
-        over: over(which.runId),
+        store: registry.metrics,
+        dir: runDir(home.root, which.runId),
+        bus: () => metricBus(which.runId),
+        over: () => supervisor.attemptOf(which.runId) !== which.attempt,
         signal,
       }),
+    metricKeys: (runs, request) => listMetrics(registry.metrics, runs, request),
     shutdown: stop,
     retention: keeping,
     supply,
@@ -417,6 +431,7 @@ export async function openParts(
         tidying.start();
         keeping.start();
         inventory.start();
+        telemetry.start();
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -436,6 +451,7 @@ export async function openParts(
       await server?.close();
       supervisor.close();
       await executor.close();
+      await telemetry.close();
       await registry.synced().catch(() => undefined);
       // Workers of live runs publish on.
       await bus.close(!keepBus && live === 0);

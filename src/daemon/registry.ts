@@ -5,6 +5,7 @@ import {
   type Checkpointer,
   createCheckpointer,
   createGuard,
+  createMetricStore,
   createReserve,
   createRunStore,
   createSyncer,
@@ -13,6 +14,7 @@ import {
   faultOf,
   freeBytes,
   type Home,
+  type MetricStore,
   openDatabase,
   type RunStore,
 } from '../persistence/index.ts';
@@ -20,6 +22,7 @@ import { type Clock, createLatency, type Logger } from '../telemetry/index.ts';
 
 export type Registry = {
   store: RunStore;
+  metrics: MetricStore;
   checkpointer: Checkpointer;
   /** Resolves when all that was committed before is on the disk. */
   synced(): Promise<void>;
@@ -92,6 +95,7 @@ export function openRegistry({ home, clock, log, open = openDatabase }: Registry
   };
   return {
     store,
+    metrics: createMetricStore(db, guard),
     checkpointer,
     synced,
     commitMsP99: latency.p99,

@@ -91,8 +91,8 @@ export function createFeed(options: FeedOptions): Feed {
     return reader;
   };
 
-  const cut = (): void =>
-    queue.cut({ ...position, printed: printed.state(), files: sources.states() });
+  const cursor = () => ({ ...position, printed: printed.state(), files: sources.states() });
+  const cut = (): void => queue.cut(cursor());
   const sink = {
     add(point: FoundPoint, mayCut = true): void {
       counts.points += 1;
@@ -228,6 +228,8 @@ export function createFeed(options: FeedOptions): Feed {
         await turn();
       }
       if (!(await flushHeld())) throw new Error('begun anew');
+      queue.end(cursor());
+      if (!(await sendPoints())) throw new Error('begun anew');
       sources.settled();
     },
     counts: () => ({ ...counts, skipped: batch.skipped() }),

@@ -17,6 +17,8 @@ export type PointMessage = {
   points: MetricsMessage['points'];
   /** What was damaged, is not taken, or cannot be told for sure. */
   notes: string[];
+  /** No more points of the attempt come. */
+  end?: true;
   cursor: PointCursor;
 };
 
@@ -25,6 +27,8 @@ export type PointQueue = {
   note(text: string): void;
   /** What was added since the last cut becomes a message. */
   cut(cursor: Omit<PointCursor, 'next_point'>): void;
+  /** A message that says that no more points come, if any came. */
+  end(cursor: Omit<PointCursor, 'next_point'>): void;
   /** Whether that has to be now. */
   isFull(): boolean;
   /** Whether anything waits to be cut. */
@@ -71,6 +75,12 @@ export function createPointQueue(next: number): PointQueue {
       const [first_seq, last_seq] = [seq - points.length, seq - 1];
       messages.push({ first_seq, last_seq, points, notes, cursor: { ...cursor, next_point: seq } });
       [points, notes, bytes] = [[], [], 0];
+    },
+    end(cursor) {
+      // Where it could not be sent it is tried again.
+      if (seq === 1 || messages.at(-1)?.end === true) return;
+      const range = { first_seq: seq, last_seq: seq - 1, points: [], notes: [] };
+      messages.push({ ...range, end: true, cursor: { ...cursor, next_point: seq } });
     },
     isFull: () => points.length >= messagePoints || bytes >= messageBytes,
     holds: () => points.length > 0 || notes.length > 0,

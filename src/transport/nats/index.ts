@@ -10,5 +10,7 @@ export {
   createBusServer,
 } from './server.ts';
 export type { AllCredentials, BusCredentials } from './server-config.ts';
+export { type Batch, createStoredReader, type Stored, type StoredReader } from './stored.ts';
 export { ensureStreams, missingStreams } from './streams.ts';
 export { createSubject } from './subject.ts';
+export { createStreamWatch, type StreamWatch } from './watch.ts';
