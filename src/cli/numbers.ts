@@ -1,9 +1,10 @@
 /** Numbers as people read them. */
 
-/** Five significant digits: `0.00031`, `204.5`, `1.2346e+9`. */
+/** At most five significant digits: `0.31`, `204.5`, `3.1e-4`, `1.235e+9`. */
 export function numberText(value: number): string {
   if (!Number.isFinite(value)) return String(value).replace('Infinity', 'inf');
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
-  const text = value.toPrecision(5);
-  return text.includes('e') ? String(Number(text)) : text.replace(/\.?0+$/, '');
+  const size = Math.abs(value);
+  if (size < 1e-3 || size >= 1e9) return value.toExponential(3).replace(/\.?0+e/, 'e');
+  return String(Number(value.toPrecision(5)));
 }
