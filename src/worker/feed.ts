@@ -67,6 +67,8 @@ export function createFeed(options: FeedOptions): Feed {
   /** From where output is read again, and the first line that was not searched for points. */
   let position = { state: firstState, line: 1 };
   let unsent: LogMessage | null = null;
+  /** The first of the queue's messages, on its way. */
+  let sending: Promise<boolean> | null = null;
   let superseded = false;
   let finishing = false;
   /** Whether what the output ends with was added. */
@@ -140,14 +142,31 @@ export function createFeed(options: FeedOptions): Feed {
   };
 
   const common = { v: 1, run_id: runId, attempt };
-  const sendPoints = async (): Promise<boolean> => {
-    for (let next = queue.messages[0]; next !== undefined; next = queue.messages[0]) {
+  /** False when somebody else's message came before the one that is on its way. */
+  const arrived = async (): Promise<boolean> => {
+    const isSent = sending;
+    sending = null;
+    if (isSent === null) return true;
+    if (!(await sent(isSent))) return false;
+    queue.messages.shift();
+    return true;
+  };
+  /** Messages that are not on their way. */
+  const waiting = (): number => queue.messages.length - (sending === null ? 0 : 1);
+  /** Sends all; the last may still be on its way, and meanwhile there is more to read. */
+  const sendAhead = async (): Promise<boolean> => {
+    while (waiting() > 0) {
+      if (!(await arrived())) return false;
+      const [next] = queue.messages;
+      if (next === undefined) return true;
       const files = sources.pathsOf(next.points);
-      if (!(await sent(metrics.send({ ...common, ...next, files } as never)))) return false;
-      queue.messages.shift();
+      sending = metrics.send({ ...common, ...next, files } as never);
+      // It is told where it is waited for.
+      sending.catch(() => undefined);
     }
     return true;
   };
+  const sendPoints = async (): Promise<boolean> => (await sendAhead()) && arrived();
   const sendLines = async (): Promise<boolean> => {
     if (unsent === null) return true;
     if (!(await sent(logs.send({ ...common, ...unsent } as never)))) return false;
@@ -166,11 +185,15 @@ export function createFeed(options: FeedOptions): Feed {
   };
   const flushPoints = async (): Promise<boolean> => {
     cut();
-    if (queue.messages.length > 0) pace.sent();
-    return sendPoints();
+    return flushFull();
+  };
+  /** What is full. The rest is held back while there is more to read. */
+  const flushFull = async (): Promise<boolean> => {
+    if (waiting() > 0) pace.sent();
+    return sendAhead();
   };
   const flushHeld = async (): Promise<boolean> => {
-    const isDue = finishing || queue.messages.length > 0 || pace.isDue();
+    const isDue = finishing || waiting() > 0 || pace.isDue();
     return (!queue.holds() || !isDue || (await flushPoints())) && flushLines();
   };
 
@@ -184,7 +207,7 @@ export function createFeed(options: FeedOptions): Feed {
       if (batch.isFull() && !(await flushHeld())) return null;
     }
     const more = sources.read(sink);
-    if (queue.messages.length > 0 && !(await flushPoints())) return null;
+    if (!(await flushFull())) return null;
     return records.length > 0 || more;
   };
   /** The splitter's state is exact between records only. */
@@ -224,7 +247,7 @@ export function createFeed(options: FeedOptions): Feed {
         sources.finish();
       }
       while (sources.read(sink)) {
-        if (queue.messages.length > 0 && !(await flushPoints())) throw new Error('begun anew');
+        if (!(await flushFull())) throw new Error('begun anew');
         await turn();
       }
       if (!(await flushHeld())) throw new Error('begun anew');

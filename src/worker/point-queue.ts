@@ -64,8 +64,7 @@ export function createPointQueue(next: number): PointQueue {
         id,
       });
       seq += 1;
-      // Control characters take six bytes each.
-      bytes += pointBytes + 6 * key.length + 6 * id.length;
+      bytes += pointBytes + bytesOf(key) + bytesOf(id);
     },
     note(text) {
       if (notes.length < notesMax) notes.push(text.slice(0, 500));
@@ -88,9 +87,21 @@ export function createPointQueue(next: number): PointQueue {
   };
 }
 
+/** As JSON. Control characters take six bytes each. */
+function bytesOf(text: string): number {
+  return plain.test(text) ? text.length : 6 * text.length;
+}
+const plain = /^[ !#-[\]-~]*$/;
+
+/** Many points are of one time. */
+let latest = { ms: 0, text: new Date(0).toISOString() };
+
 /** A source may hold any number as its time. */
 function timeOf(ms: number): string {
+  if (ms === latest.ms) return latest.text;
   const at = new Date(ms);
   const year = at.getUTCFullYear();
-  return year >= 1970 && year <= 9999 ? at.toISOString() : new Date(0).toISOString();
+  const text = year >= 1970 && year <= 9999 ? at.toISOString() : new Date(0).toISOString();
+  latest = { ms, text };
+  return text;
 }

@@ -1,0 +1,141 @@
+/**
+ * A million points from a file of the trainer's to the bus and, from there, to a client: against the same
+ * messages published, and consumed, by a plain NATS client with the same server and accounts.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { connectAs } from '../test/integration/bus-reader.ts';
+import { startYard, until, type Yard } from '../test/integration/yard.ts';
+import { type Figure, round } from './measure.ts';
+
+const points = 1_000_000;
+const stream = 'TEST_METRICS';
+/** Messages on their way at once. */
+const pipelined = 16;
+
+let measured: Promise<{ file: Figure; replay: Figure }> | null = null;
+
+export async function pointsPerSecond(): Promise<Figure[]> {
+  measured ??= measure();
+  return [(await measured).file];
+}
+
+export async function replayPerSecond(): Promise<Figure[]> {
+  measured ??= measure();
+  return [(await measured).replay];
+}
+
+async function measure(): Promise<{ file: Figure; replay: Figure }> {
+  await using yard = await startYard(
+    { RUNYARD_LOG: 'warn' },
+    { settings: { bus_limit_mib: 4096 } },
+  );
+  const written = await throughFile(yard);
+  const nc = await connectAs(yard, 'reader');
+  const messages = await messagesOf(nc, written.run);
+  const published = await publish(yard, messages);
+  await until(() => isTakenIn(yard, written.run), 'the points to be taken in', 600_000);
+  // Each twice, by turns: the first one warms up.
+  const times = { ours: 0, raw: 0 };
+  for (let turn = 0; turn < 2; turn += 1) {
+    times.raw = await timed(async () => consume(nc, written.run));
+    times.ours = await timed(async () => {
+      let count = 0;
+      for await (const batch of yard.client.metrics(written.run)) count += batch.points.length;
+      return count;
+    });
+  }
+  await nc.close();
+  return {
+    file: figure('points_per_s', points / written.seconds, points / published),
+    replay: figure('replay_per_s', points / times.ours, points / times.raw),
+  };
+}
+
+function figure(metric: string, value: number, baseline: number): Figure {
+  const ratio = round(value / baseline);
+  return { metric, unit: '1/s', n: points, value: round(value), baseline: round(baseline), ratio };
+}
+
+async function timed(act: () => Promise<number>): Promise<number> {
+  const from = performance.now();
+  const count = await act();
+  if (count !== points) throw new Error(`${count} points came`);
+  return (performance.now() - from) / 1000;
+}
+
+/** From the start of a trainer that puts a whole file there until the server has stored the last point. */
+async function throughFile(yard: Yard): Promise<{ run: string; seconds: number }> {
+  const file = path.join(yard.home, 'points.jsonl');
+  const fd = fs.openSync(file, 'w');
+  for (let step = 1; step <= points / 2; step += 1)
+    fs.writeSync(fd, `{"step": ${step}, "loss": ${1 / step}, "charts/return": ${step % 500}.5}\n`);
+  fs.closeSync(fd);
+  const command = ['sh', '-c', 'cat "$0" > "$RUNYARD_METRICS"', file];
+  const { run_id: run } = await yard.client.submit({ command, cwd: yard.home });
+  await yard.client.wait(run);
+  const nc = await connectAs(yard, 'daemon');
+  const last = await until(() => lastStored(nc, run), 'all points on the bus', 600_000);
+  await nc.close();
+  const { started_at: from } = JSON.parse(fs.readFileSync(yard.attemptFile(run, 'exit'), 'utf8'));
+  return { run, seconds: (last - Date.parse(from)) / 1000 };
+}
+
+/** When the server stored the last point; null before. */
+async function lastStored(nc: NatsConnection, run: string): Promise<number | null> {
+  const subject = `$JS.API.DIRECT.GET.${stream}.test.runs.${run}.metrics`;
+  const reply = await nc.request(subject, '', { timeout: 10_000 });
+  if (reply.headers?.code === 404) return null;
+  const { last_seq } = reply.json<{ last_seq: number }>();
+  if (last_seq !== points) return null;
+  return Date.parse(reply.headers?.get('Nats-Time-Stamp') ?? '');
+}
+
+async function messagesOf(nc: NatsConnection, run: string): Promise<Uint8Array[]> {
+  const found: Uint8Array[] = [];
+  for await (const { data } of await consumer(nc, run)) found.push(data);
+  return found;
+}
+
+async function consume(nc: NatsConnection, run: string): Promise<number> {
+  let count = 0;
+  for await (const { data } of await consumer(nc, run)) {
+    const { points } = JSON.parse(Buffer.from(data).toString('utf8')) as { points: unknown[] };
+    count += points.length;
+  }
+  return count;
+}
+
+async function* consumer(nc: NatsConnection, run: string): AsyncGenerator<{ data: Uint8Array }> {
+  const from = await jetstream(nc, { checkAPI: false }).consumers.get(stream, {
+    filter_subjects: `test.runs.${run}.metrics`,
+    deliver_policy: DeliverPolicy.All,
+  });
+  for await (const message of await from.consume()) {
+    yield message;
+    if (message.info.pending === 0) return;
+  }
+}
+
+/** Seconds until the server has acknowledged the last of them. */
+async function publish(yard: Yard, messages: readonly Uint8Array[]): Promise<number> {
+  const nc = await connectAs(yard, 'worker');
+  let next = 0;
+  const from = performance.now();
+  const lane = async (): Promise<void> => {
+    for (let data = messages[next++]; data !== undefined; data = messages[next++])
+      await nc.request('test.runs.baseline.metrics', data, { timeout: 30_000 });
+  };
+  await Promise.all(Array.from({ length: pipelined }, lane));
+  const seconds = (performance.now() - from) / 1000;
+  await nc.close();
+  return seconds;
+}
+
+async function isTakenIn(yard: Yard, run: string): Promise<boolean> {
+  let count = 0;
+  for await (const row of yard.client.metricKeys([run])) count += row.count;
+  return count === points;
+}
