@@ -1,10 +1,11 @@
 /**
  * A million points from a file of the trainer's to the bus and, from there, to a client: against the same
- * messages published, and consumed, by a plain NATS client with the same server and accounts.
+ * messages published, and consumed, by a plain NATS client with the same server and accounts. Published one
+ * after another, as whoever wants an order must, and, as another figure, sixteen at once in no order.
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
+import { DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectAs } from '../test/integration/bus-reader.ts';
 import { startYard, until, type Yard } from '../test/integration/yard.ts';
@@ -12,14 +13,11 @@ import { type Figure, round } from './measure.ts';
 
 const points = 1_000_000;
 const stream = 'TEST_METRICS';
-/** Messages on their way at once. */
-const pipelined = 16;
-
-let measured: Promise<{ file: Figure; replay: Figure }> | null = null;
+let measured: Promise<{ file: Figure[]; replay: Figure }> | null = null;
 
 export async function pointsPerSecond(): Promise<Figure[]> {
   measured ??= measure();
-  return [(await measured).file];
+  return (await measured).file;
 }
 
 export async function replayPerSecond(): Promise<Figure[]> {
@@ -27,7 +25,7 @@ export async function replayPerSecond(): Promise<Figure[]> {
   return [(await measured).replay];
 }
 
-async function measure(): Promise<{ file: Figure; replay: Figure }> {
+async function measure(): Promise<{ file: Figure[]; replay: Figure }> {
   await using yard = await startYard(
     { RUNYARD_LOG: 'warn' },
     { settings: { bus_limit_mib: 4096 } },
@@ -35,7 +33,10 @@ async function measure(): Promise<{ file: Figure; replay: Figure }> {
   const written = await throughFile(yard);
   const nc = await connectAs(yard, 'reader');
   const messages = await messagesOf(nc, written.run);
-  const published = await publish(yard, messages);
+  const [ordered, unordered] = [
+    await publish(yard, messages, 1),
+    await publish(yard, messages, 16),
+  ];
   await until(() => isTakenIn(yard, written.run), 'the points to be taken in', 600_000);
   // Each twice, by turns: the first one warms up.
   const times = { ours: 0, raw: 0 };
@@ -49,7 +50,10 @@ async function measure(): Promise<{ file: Figure; replay: Figure }> {
   }
   await nc.close();
   return {
-    file: figure('points_per_s', points / written.seconds, points / published),
+    file: [
+      figure('points_per_s', points / written.seconds, points / ordered),
+      figure('points_per_s.unordered', points / written.seconds, points / unordered),
+    ],
     replay: figure('replay_per_s', points / times.ours, points / times.raw),
   };
 }
@@ -95,42 +99,54 @@ async function lastStored(nc: NatsConnection, run: string): Promise<number | nul
 
 async function messagesOf(nc: NatsConnection, run: string): Promise<Uint8Array[]> {
   const found: Uint8Array[] = [];
-  for await (const { data } of await consumer(nc, run)) found.push(data);
+  await consume(nc, run, (data) => found.push(data));
   return found;
 }
 
-async function consume(nc: NatsConnection, run: string): Promise<number> {
-  let count = 0;
-  for await (const { data } of await consumer(nc, run)) {
-    const { points } = JSON.parse(Buffer.from(data).toString('utf8')) as { points: unknown[] };
-    count += points.length;
-  }
-  return count;
-}
-
-async function* consumer(nc: NatsConnection, run: string): AsyncGenerator<{ data: Uint8Array }> {
+/** As any client would, and until the last point is there. */
+async function consume(
+  nc: NatsConnection,
+  run: string,
+  take: (data: Uint8Array) => void = () => undefined,
+): Promise<number> {
   const from = await jetstream(nc, { checkAPI: false }).consumers.get(stream, {
     filter_subjects: `test.runs.${run}.metrics`,
     deliver_policy: DeliverPolicy.All,
   });
-  for await (const message of await from.consume()) {
-    yield message;
-    if (message.info.pending === 0) return;
+  let count = 0;
+  for await (const { data } of await from.consume()) {
+    const message = JSON.parse(Buffer.from(data).toString('utf8')) as {
+      last_seq: number;
+      points: unknown[];
+    };
+    take(data);
+    count += message.points.length;
+    if (message.last_seq === points) break;
   }
+  return count;
 }
 
 /** Seconds until the server has acknowledged the last of them. */
-async function publish(yard: Yard, messages: readonly Uint8Array[]): Promise<number> {
+async function publish(
+  yard: Yard,
+  messages: readonly Uint8Array[],
+  atOnce: number,
+): Promise<number> {
   const nc = await connectAs(yard, 'worker');
+  const subject = 'test.runs.baseline.metrics';
   let next = 0;
   const from = performance.now();
   const lane = async (): Promise<void> => {
     for (let data = messages[next++]; data !== undefined; data = messages[next++])
-      await nc.request('test.runs.baseline.metrics', data, { timeout: 30_000 });
+      await nc.request(subject, data, { timeout: 30_000 });
   };
-  await Promise.all(Array.from({ length: pipelined }, lane));
+  await Promise.all(Array.from({ length: atOnce }, lane));
   const seconds = (performance.now() - from) / 1000;
   await nc.close();
+  // The stream has a limit, and the run's own messages are the oldest.
+  const daemon = await connectAs(yard, 'daemon');
+  await (await jetstreamManager(daemon)).streams.purge(stream, { filter: subject });
+  await daemon.close();
   return seconds;
 }
 

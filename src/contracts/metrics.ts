@@ -7,6 +7,8 @@ export type MetricPoint = {
   wall: string;
   value: number;
   source: string;
+  /** Of its place in the source, unique within the run. */
+  id: string;
 };
 /** Points that are not there any more: `evicted` by the limits of bus and files, or `lost` with the bus. */
 export type MetricGap = { first_seq: number; last_seq: number; reason: string };

@@ -10,6 +10,7 @@ export type PointLine = {
   wall: string;
   value: number | string;
   source: string;
+  id: string;
 };
 export type Place = { attempt: number; seq: number };
 

@@ -29,8 +29,8 @@ export type PointsMessage = {
 export type Known = { attempt: number; upto: number; ended: boolean; keys: KeyStats[] };
 
 export type PointHistory = {
-  /** Appends what is not there yet. */
-  add(message: PointsMessage): void;
+  /** Appends what is not there yet. `text`: the message as it came, of which lines are cut where that can be. */
+  add(message: PointsMessage, text?: string): void;
   /** What changed since this was last asked, or was found when it was opened; null when nothing did. */
   changed(): Known | null;
   sync(): Promise<void>;
@@ -71,12 +71,14 @@ export function openPoints(dir: string, sizes = limits): PointHistory {
     writeAtomic(file, JSON.stringify({ v: 1, ...place, ...known }), { mode: 0o600 });
   };
   return {
-    add(message) {
+    add(message, text) {
       if (message.attempt < attempt) return;
       if (message.attempt > attempt) turn(message.attempt);
       const points = message.points.filter(({ seq }) => seq > upto);
       if (points.length > 0) {
-        const lines = points.map((point) => lineOf(attempt, point)).join('');
+        const isWhole = text !== undefined && points.length === message.points.length;
+        const cut = isWhole ? cutLines(attempt, points.length, text) : null;
+        const lines = cut ?? points.map((point) => lineOf(attempt, point)).join('');
         if (journal.turns(lines)) remember({ segment: journal.end().segment + 1, offset: 0 });
         journal.append(lines);
         for (const point of points) keys.add(point);
@@ -127,6 +129,21 @@ function readSummary(file: string): Summary {
     return { v: 1, segment: 1, offset: 0, attempt: 1, upto: 0, ended: false, keys: [] };
   }
 }
+
+/**
+ * The points of a message without writing each of them anew: between two of them there is what can be in no
+ * string, because of its quote. Null when the message is not as we write it.
+ */
+function cutLines(attempt: number, count: number, text: string): string | null {
+  const from = text.indexOf(opening);
+  const to = text.indexOf(closing, from);
+  if (from < 0 || to < 0) return null;
+  const head = `{"attempt":${attempt},"seq":`;
+  const parts = text.slice(from + opening.length, to + 1).split('},{"seq":');
+  return parts.length === count ? `${head}${parts.join(`}\n${head}`)}\n` : null;
+}
+const opening = '"points":[{"seq":';
+const closing = '}],"';
 
 function lineOf(attempt: number, point: PointsMessage['points'][number]): string {
   return `${JSON.stringify({ attempt, ...point })}\n`;

@@ -51,6 +51,9 @@ export type Feed = {
   close(): void;
 };
 
+/** Messages that wait while one is on its way; then reading waits. */
+const aheadMost = 4;
+
 export function createFeed(options: FeedOptions): Feed {
   const { dir, runId, attempt } = options;
   const logs = createOutlet<LogCursor>(options.logs, attempt);
@@ -67,8 +70,9 @@ export function createFeed(options: FeedOptions): Feed {
   /** From where output is read again, and the first line that was not searched for points. */
   let position = { state: firstState, line: 1 };
   let unsent: LogMessage | null = null;
-  /** The first of the queue's messages, on its way. */
-  let sending: Promise<boolean> | null = null;
+  /** The queue's messages on their way. */
+  let moved: () => void = () => undefined;
+  let sending: { done: Promise<boolean>; isOver: boolean } | null = null;
   let superseded = false;
   let finishing = false;
   /** Whether what the output ends with was added. */
@@ -142,31 +146,46 @@ export function createFeed(options: FeedOptions): Feed {
   };
 
   const common = { v: 1, run_id: runId, attempt };
-  /** False when somebody else's message came before the one that is on its way. */
-  const arrived = async (): Promise<boolean> => {
-    const isSent = sending;
-    sending = null;
-    if (isSent === null) return true;
-    if (!(await sent(isSent))) return false;
-    queue.messages.shift();
-    return true;
-  };
-  /** Messages that are not on their way. */
-  const waiting = (): number => queue.messages.length - (sending === null ? 0 : 1);
-  /** Sends all; the last may still be on its way, and meanwhile there is more to read. */
-  const sendAhead = async (): Promise<boolean> => {
-    while (waiting() > 0) {
-      if (!(await arrived())) return false;
-      const [next] = queue.messages;
-      if (next === undefined) return true;
+  /** Sends one after the other, while there is more to read; what comes of it is told where it is waited for. */
+  const send = async (): Promise<boolean> => {
+    for (let next = queue.messages[0]; next !== undefined; next = queue.messages[0]) {
       const files = sources.pathsOf(next.points);
-      sending = metrics.send({ ...common, ...next, files } as never);
-      // It is told where it is waited for.
-      sending.catch(() => undefined);
+      pace.sent();
+      if (!(await metrics.send({ ...common, ...next, files } as never))) return false;
+      queue.messages.shift();
+      moved();
     }
     return true;
   };
-  const sendPoints = async (): Promise<boolean> => (await sendAhead()) && arrived();
+  /** Waits for what is on its way. False when somebody else's message came in between. */
+  const arrived = async (): Promise<boolean> => {
+    const isSent = sending?.done;
+    sending = null;
+    return isSent === undefined || sent(isSent);
+  };
+  const sendAhead = async (): Promise<boolean> => {
+    while (queue.messages.length > aheadMost && sending?.isOver === false) {
+      await new Promise<void>((resolve) => {
+        moved = resolve;
+      });
+    }
+    if (sending?.isOver === true && !(await arrived())) return false;
+    if (sending !== null || queue.messages.length === 0) return true;
+    const begun = { done: send(), isOver: false };
+    const end = (): void => {
+      begun.isOver = true;
+      moved();
+    };
+    begun.done.then(end, end);
+    sending = begun;
+    return true;
+  };
+  const sendPoints = async (): Promise<boolean> => {
+    do {
+      if (!(await sendAhead()) || !(await arrived())) return false;
+    } while (queue.messages.length > 0);
+    return true;
+  };
   const sendLines = async (): Promise<boolean> => {
     if (unsent === null) return true;
     if (!(await sent(logs.send({ ...common, ...unsent } as never)))) return false;
@@ -185,15 +204,10 @@ export function createFeed(options: FeedOptions): Feed {
   };
   const flushPoints = async (): Promise<boolean> => {
     cut();
-    return flushFull();
-  };
-  /** What is full. The rest is held back while there is more to read. */
-  const flushFull = async (): Promise<boolean> => {
-    if (waiting() > 0) pace.sent();
     return sendAhead();
   };
   const flushHeld = async (): Promise<boolean> => {
-    const isDue = finishing || waiting() > 0 || pace.isDue();
+    const isDue = finishing || queue.messages.length > 0 || pace.isDue();
     return (!queue.holds() || !isDue || (await flushPoints())) && flushLines();
   };
 
@@ -207,7 +221,8 @@ export function createFeed(options: FeedOptions): Feed {
       if (batch.isFull() && !(await flushHeld())) return null;
     }
     const more = sources.read(sink);
-    if (!(await flushFull())) return null;
+    // What is not full is held back while there is more to read.
+    if (!(await sendAhead())) return null;
     return records.length > 0 || more;
   };
   /** The splitter's state is exact between records only. */
@@ -229,7 +244,8 @@ export function createFeed(options: FeedOptions): Feed {
           if (any || queue.holds()) await flushHeld();
           return any;
         }
-        if (!batch.isDue()) await turn();
+        // Points alone go when a message is full, or it is quiet.
+        if (!batch.holds() || !batch.isDue()) await turn();
         // A flood must not keep the worker from hearing its daemon.
         else if (!(await flushHeld())) return true;
       }
@@ -247,7 +263,7 @@ export function createFeed(options: FeedOptions): Feed {
         sources.finish();
       }
       while (sources.read(sink)) {
-        if (!(await flushFull())) throw new Error('begun anew');
+        if (!(await sendAhead())) throw new Error('begun anew');
         await turn();
       }
       if (!(await flushHeld())) throw new Error('begun anew');

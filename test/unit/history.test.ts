@@ -52,6 +52,27 @@ test('a message that comes again is written once, and one that overlaps only as 
   assert.deepEqual(seqsFrom(place.dir, 1, 1), range(1, 25));
 });
 
+test('lines are the same whether they are cut out of a message or written from its points', () => {
+  const hostile = ['},{"seq":', '}],"notes":[', '\n', '"points":[{"seq":', '\\', '\u2028', 'ä'];
+  const points = hostile.map((key, index) => point(index + 1, key, index === 2 ? 'NaN' : index));
+  const message = { v: 1, run_id: 'r', attempt: 3, points, notes: hostile, cursor: { points } };
+  const [cut, written] = [JSON.stringify(message), undefined].map((text) => {
+    using place = directory();
+    const history = openPoints(place.dir);
+    history.add(message, text);
+    history.close();
+    return fs.readFileSync(path.join(place.dir, 'metrics.jsonl'), 'utf8');
+  });
+  assert.equal(cut, written);
+  assert.deepEqual(
+    cut
+      ?.trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).key),
+    hostile,
+  );
+});
+
 test('a line that was cut at any byte is mended, and written again whole', () => {
   using place = directory();
   const file = path.join(place.dir, 'metrics.jsonl');

@@ -93,7 +93,7 @@ function lastOf(piece: Piece & { kind: 'points' | 'message' }): number {
   return piece.kind === 'message' ? piece.head.last_seq : (piece.points.at(-1)?.seq ?? 0);
 }
 
-function toPoint({ seq, key, step, wall, value, source }: PointLine): MetricPoint {
+function toPoint({ seq, key, step, wall, value, source, id }: PointLine): MetricPoint {
   const at = step === null ? '' : String(step);
-  return { seq, key, step: at, wall, value: Number(value), source };
+  return { seq, key, step: at, wall, value: Number(value), source, id };
 }

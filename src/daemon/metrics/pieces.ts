@@ -119,6 +119,10 @@ function createTelling(options: PiecesOptions) {
     overSince = null;
     yield { kind: 'message', head, data, from };
   }
+  const isHole = (data: Uint8Array): boolean => {
+    const head = headOf(data);
+    return head.attempt === attempt && head.first_seq > next;
+  };
   const isOver = (): boolean => {
     if (ended || isWhole()) return true;
     if (!over()) return false;
@@ -141,8 +145,11 @@ function createTelling(options: PiecesOptions) {
         at = (messages.at(-1)?.seq ?? at - 1) + 1;
         // The next ones come while these are taken.
         if (pending > 0) coming = ahead(reader, at);
-        if ((await reader.made()) !== made) return false;
+        const isQuiet = messages.length === 0;
+        if (isQuiet && (await reader.made()) !== made) return false;
         for (const { data } of messages) {
+          // A hole may be one of another stream, of which this sequence says nothing.
+          if (isHole(data) && (await reader.made()) !== made) return false;
           yield* ofMessage(data);
           if (signal.aborted || (to !== null && next > to)) return true;
         }

@@ -90,7 +90,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const dir = runDir(root, runId);
     if (kind === 'metrics') {
       run.points ??= openPoints(dir);
-      run.points.add(JSON.parse(text) as PointsMessage);
+      run.points.add(JSON.parse(text) as PointsMessage, text);
     } else {
       run.events ??= openEvents(dir);
       run.events.add(JSON.parse(text) as { seq: number }, text);

@@ -1,4 +1,7 @@
 /** The thread that takes points and events in: reading them holds up nothing that the daemon decides. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Position } from '../../persistence/index.ts';
 import { type BusCredentials, connectDaemon } from '../../transport/nats/index.ts';
@@ -15,6 +18,7 @@ const retryMs = 1000;
 
 const port = parentPort;
 if (port !== null) {
+  yieldToOthers();
   const tell = (message: FromThread): void => port.postMessage(message);
   const { refill, ...data } = workerData as ThreadData;
   let where: Where | null = null;
@@ -63,4 +67,14 @@ if (port !== null) {
       .then(() => living)
       .finally(() => port.close());
   });
+}
+
+/** On Linux a thread has a priority of its own: whoever decides or publishes goes first. */
+function yieldToOthers(): void {
+  try {
+    const thread = Number(path.basename(fs.readlinkSync('/proc/thread-self')));
+    os.setPriority(thread, os.constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It is of use, and nothing depends on it.
+  }
 }
