@@ -43,10 +43,10 @@ export function plotLines(title: string, curves: readonly Curve[], frame: Frame)
     ...(frame.color
       ? { color: curves.map((_, index) => colorAt(index)[0]) }
       : {
-          lineFormatter: ({ plotX, plotY, x, input }) => ({
+          lineFormatter: ({ plotX, plotY, x, y, index }) => ({
             x: plotX,
             y: plotY,
-            symbol: letterOf(indexOf(series, input, x)),
+            symbol: letterOf(curveAt(series, index, x, y)),
           }),
         }),
   });
@@ -67,14 +67,9 @@ function colorAt(index: number): (typeof colors)[number] {
   return colors[index % colors.length] ?? colors[0];
 }
 
-/** Which curve this is of: the plot does not say, and may have its own copy of it. */
-function indexOf(series: readonly Point[][], input: Point[], x: number): number {
-  const found = series.findIndex((points) => points === input || same(points, input));
-  return found >= 0 ? found : series.findIndex((points) => points.some(([at]) => at === x));
-}
-
-function same(a: readonly Point[], b: readonly Point[]): boolean {
-  return a.length === b.length && a.every(([x, y], i) => x === b[i]?.[0] && y === b[i]?.[1]);
+/** Which curve a point is of: the plot does not say. */
+function curveAt(series: readonly Point[][], index: number, x: number, y: number): number {
+  return series.findIndex((points) => points[index]?.[0] === x && points[index]?.[1] === y);
 }
 
 /** The mean of each column: more points than columns would be drawn over each other. */

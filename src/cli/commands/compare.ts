@@ -40,6 +40,8 @@ export async function compare(
   else if (!terminal.tty)
     for (const cells of rowsOf(compared, String)) terminal.print(cells.map(plainCell).join('\t'));
   else for (const line of tables(compared, terminal)) terminal.print(line);
+  if (runs.some(({ command }) => command.endsWith('…')))
+    terminal.note('a command is too long to be compared to its end');
   if (flags.plot === true && !json) await draw(context, client, compared);
   return exitCodes.ok;
 }
