@@ -149,6 +149,7 @@ export async function openParts(
   const telemetry = createTelemetryService({
     root: home.root,
     yard: settings.yard,
+    floorBytes: diskFloorBytes,
     store: registry.metrics,
     clock,
     log,

@@ -19,6 +19,8 @@ export type TelemetryService = {
 export type TelemetryOptions = {
   root: string;
   yard: string;
+  /** Below so much free disk nothing is written. */
+  floorBytes: number;
   store: MetricStore;
   clock: Clock;
   log: Logger;
@@ -45,6 +47,7 @@ export function createTelemetryService(options: TelemetryOptions): TelemetryServ
       root: options.root,
       yard: options.yard,
       position,
+      floorBytes: options.floorBytes,
       refill: Object.keys(position).length === 0,
     };
     const file = `thread${path.extname(import.meta.filename)}`;

@@ -17,7 +17,7 @@ import {
   type PointHistory,
   type PointsMessage,
 } from '../../history/index.ts';
-import type { Position } from '../../persistence/index.ts';
+import { freeBytes, type Position } from '../../persistence/index.ts';
 import { runDir } from '../../rundir/index.ts';
 import {
   createStoredReader,
@@ -37,6 +37,8 @@ export type IntakeOptions = {
   yard: string;
   /** Where the last one stopped, as it was reported. */
   position: Position;
+  /** With less free, nothing is written: what decides and ends runs comes first. */
+  floorBytes: number;
   report: (report: Report) => void;
   /** Why nothing can be written, and null when it can again. */
   trouble: (text: string | null) => void;
@@ -150,7 +152,7 @@ export function createIntake(options: IntakeOptions): Intake {
         trouble(messageOf(error));
         if (!isFull(error)) return true;
         if (closed) return false;
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
+        await pause(retryMs);
       }
     }
   };
@@ -172,6 +174,11 @@ export function createIntake(options: IntakeOptions): Intake {
           wake = resolve;
           setTimeout(resolve, reportMs).unref();
         });
+        if (freeBytes(root) < options.floorBytes) {
+          trouble('too little of the disk is free');
+          await Promise.race([woken, pause(retryMs)]);
+          continue;
+        }
         let any = false;
         for (const { kind, reader } of readers) any = (await pass(kind, reader)) || any;
         if (!any || performance.now() - reportedMs > reportMs) await report();
@@ -179,7 +186,7 @@ export function createIntake(options: IntakeOptions): Intake {
         else {
           await woken;
           // What comes one by one is taken together.
-          if (!closed) await new Promise((resolve) => setTimeout(resolve, gatherMs));
+          if (!closed) await pause(gatherMs);
         }
       }
     } finally {
@@ -212,6 +219,10 @@ export function createIntake(options: IntakeOptions): Intake {
       runs.clear();
     },
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function shut({ points, events }: Open): void {

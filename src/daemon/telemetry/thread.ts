@@ -8,7 +8,13 @@ import { type BusCredentials, connectDaemon } from '../../transport/nats/index.t
 import { createIntake, type Report } from './intake.ts';
 
 export type Where = { url: string; credentials: BusCredentials | null };
-export type ThreadData = { root: string; yard: string; position: Position; refill: boolean };
+export type ThreadData = {
+  root: string;
+  yard: string;
+  position: Position;
+  floorBytes: number;
+  refill: boolean;
+};
 export type ToThread = { type: 'bus'; where: Where } | { type: 'close' };
 export type FromThread =
   | { type: 'report'; report: Report }
