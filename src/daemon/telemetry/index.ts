@@ -2,6 +2,7 @@
  * The telemetry service: a thread keeps points and events in the runs' directories, and what it knows of each
  * metric comes into the registry, together, a moment later. It may be away or behind: nothing waits for it.
  */
+import { getCompileCacheDir } from 'node:module';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { MetricKeyRow, MetricStore, Position } from '../../persistence/index.ts';
@@ -32,6 +33,12 @@ const retryMs = 2000;
 const restartMs = 5000;
 const closeMs = 3000;
 
+/** A thread does not share the cache of compiled code by itself: without it, it would compile all of it anew. */
+const bootstrap = `
+const { workerData } = require('node:worker_threads');
+if (workerData.cache) require('node:module').enableCompileCache(workerData.cache);
+import(require('node:url').pathToFileURL(workerData.file));`;
+
 export function createTelemetryService(options: TelemetryOptions): TelemetryService {
   const { store, clock, log } = options;
   let thread: Worker | null = null;
@@ -50,8 +57,12 @@ export function createTelemetryService(options: TelemetryOptions): TelemetryServ
       floorBytes: options.floorBytes,
       refill: Object.keys(position).length === 0,
     };
-    const file = `thread${path.extname(import.meta.filename)}`;
-    const made = new Worker(path.join(import.meta.dirname, file), { workerData });
+    const file = path.join(import.meta.dirname, `thread${path.extname(import.meta.filename)}`);
+    const made = new Worker(bootstrap, {
+      eval: true,
+      workerData: { ...workerData, file, cache: getCompileCacheDir() },
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     thread = made;
     made.unref();
     made.on('message', (message: FromThread) => {
