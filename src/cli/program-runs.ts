@@ -5,8 +5,8 @@ import type { ListFlags } from './commands/runs.ts';
 import type { SubmitFlags } from './compose.ts';
 import type { Running } from './program.ts';
 import { addKeepingCommands } from './program-keeping.ts';
-import { addQueueCommands, addResume, withQueueOptions } from './program-queue.ts';
 import { addMetricCommands } from './program-metrics.ts';
+import { addQueueCommands, addResume, withQueueOptions } from './program-queue.ts';
 import { examples } from './program-yard.ts';
 
 export function addRunCommands(program: Command, running: Running): void {
