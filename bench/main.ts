@@ -4,9 +4,11 @@
  */
 import { bounds, brokenBound } from './bounds.ts';
 import { commitLatency } from './commit.ts';
+import { lineToSubscriber } from './line-to-subscriber.ts';
 import { logFlood } from './log-flood.ts';
 import { print } from './measure.ts';
 import { memoryPss } from './memory.ts';
+import { pointsPerSecond, replayPerSecond } from './points.ts';
 import { readopt } from './readopt.ts';
 import { runsPerSecond } from './runs-per-second.ts';
 import { schedule } from './schedule.ts';
@@ -24,6 +26,9 @@ const benches = {
   readopt_ms: readopt,
   memory_pss_mib: memoryPss,
   log_flood_ratio: logFlood,
+  points_per_s: pointsPerSecond,
+  replay_per_s: replayPerSecond,
+  line_to_subscriber_ms: lineToSubscriber,
 };
 
 const args = process.argv.slice(2);

@@ -52,6 +52,7 @@ export const failpoints = [
   'rm.aside',
   'rm.committed',
   'rm.cleared',
+  'telemetry.synced',
   'bus.spawned',
   'bus.ready',
   'readers.kept',

@@ -35,6 +35,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   executors: ['contracts', 'telemetry', 'rundir', 'processes', 'machines'],
   transport: ['contracts', 'telemetry', 'rundir'],
   capture: [],
+  history: ['rundir'],
   worker: [
     ...['artifacts', 'capture', 'contracts', 'telemetry', 'rundir', 'processes', 'machines'],
     ...['transport', 'executors'],
@@ -57,7 +58,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   offline: ['actors', 'contracts', 'persistence', 'processes', 'rundir', 'telemetry'],
   daemon: [
-    ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'inventory', 'machines'],
+    ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'history', 'inventory'],
+    ...['machines'],
     ...['persistence', 'processes', 'rundir', 'telemetry', 'transport'],
   ],
 };

@@ -5,8 +5,9 @@ import {
   type DaemonStatus,
   type LogChunk,
   type LogsRequest,
-  type MetricBatch,
+  type MetricKey,
   type MetricsRequest,
+  type MetricWireBatch,
   type OrchestratorPort,
   type ReadersPort,
   type RemovedRun,
@@ -56,7 +57,11 @@ export type OrchestratorDeps = {
     run: { runId: string; attempt: number },
     request: MetricsRequest,
     signal: AbortSignal,
-  ) => AsyncIterable<MetricBatch>;
+  ) => AsyncIterable<MetricWireBatch>;
+  metricKeys: (
+    runs: readonly { runId: string; attempt: number }[],
+    request: { key: string },
+  ) => Iterable<MetricKey>;
   shutdown: (options: { keepBus: boolean }) => void;
   retention: RetentionPort;
   supply: SupplyPort;
@@ -263,6 +268,11 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       deps.logs(attemptOf(rowOf(request.run), request.attempt), request, signal),
     metrics: (request, signal) =>
       deps.metrics(attemptOf(rowOf(request.run), request.attempt), request, signal),
+    metricKeys: ({ runs, key, attempt }) =>
+      deps.metricKeys(
+        runs.map((ref) => attemptOf(rowOf(ref), attempt)),
+        { key },
+      ),
 
     artifacts: ({ run, attempt }) => deps.retention.artifacts(attemptOf(rowOf(run), attempt)),
     async pin({ run, pinned }) {

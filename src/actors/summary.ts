@@ -6,6 +6,8 @@ import { cut } from './rows.ts';
 
 /** Bytes of a field of free text: a summary stays under 4,096. */
 const textMax = 300;
+/** In what runs differ is mostly in here. */
+const commandMax = 1000;
 
 type Code = { commit?: string; dirty?: boolean; diff_ref?: string; script?: string };
 export type Live = { why: string; heartbeat: string | null; lastMetric: string | null };
@@ -43,7 +45,7 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     pinned_at: row.pinned_at ?? '',
     gpu_slots: JSON.parse(row.gpu_slot) as string[],
     why: cut(reason?.text ?? (live.why || whyHeld(row)), textMax),
-    command: cut(config.command.map(quoted).join(' '), textMax),
+    command: cut(config.command.map(quoted).join(' '), commandMax),
     exit_code: exit?.code ?? 0,
     exit_signal: exit?.signal ?? '',
     exited: exit !== null && (exit.kind === 'exited' || exit.kind === 'signaled'),

@@ -18,6 +18,7 @@ export function createJsonlParser(): Parser {
       return [];
     }
     const record = value as Record<string, unknown>;
+    const hasWall = 'wall' in record;
     const wall = typeof record.wall === 'number' ? record.wall * 1000 : null;
     const one = recordKeys.every((key) => key in record) && typeof record.key === 'string';
     if (one) {
@@ -26,10 +27,9 @@ export function createJsonlParser(): Parser {
       const step = exactStep(record.step) ?? pointsIn(numbersIn({ step: record.step })).step;
       return [{ key: String(record.key), value: number[1], step, wallMs: wall }];
     }
-    const { wall: _, ...rest } = record;
-    const { step, wallMs, others } = pointsIn(numbersIn(rest));
-    const exact = exactStep(record.step) ?? step;
-    const at = { step: exact, wallMs: wall ?? wallMs };
+    if (hasWall) delete record.wall;
+    const { step, wallMs, others } = pointsIn(numbersIn(record));
+    const at = { step: exactStep(record.step) ?? step, wallMs: wall ?? wallMs };
     return others.map(([key, number]) => ({ key, value: number, ...at }));
   });
 }
@@ -88,9 +88,8 @@ function byLines(read: (line: string, place: string, notes: Note[]) => Values): 
       const line = data.toString('utf8', used, end).trim();
       const place = String(offset + used);
       if (line !== '') {
-        for (const value of read(line, place, notes)) {
-          points.push({ ...value, place: `${place}:${value.key}` });
-        }
+        for (const { key, step, wallMs, value } of read(line, place, notes))
+          points.push({ key, step, wallMs, value, place: `${place}:${key}` });
       }
       used = end + 1;
     }

@@ -22,40 +22,63 @@ const wallFromS = 1e9;
 
 export type Named = readonly [key: string, value: number];
 
+/** What a name says: how far down it is in the list of steps (-1: not there), and whether it is a time. */
+type Meaning = { step: number; isWall: boolean };
+/** Every line of a script has the same names. */
+const meanings = new Map<string, Meaning>();
+const meaningsMost = 10_000;
+
+function meaningOf(key: string): Meaning {
+  const known = meanings.get(key);
+  if (known !== undefined) return known;
+  const plain = (key.split('/').at(-1) ?? key).toLowerCase().replaceAll(/[ -]/g, '_');
+  const made = { step: stepNames.indexOf(plain), isWall: wallNames.includes(plain) };
+  if (meanings.size >= meaningsMost) meanings.clear();
+  meanings.set(key, made);
+  return made;
+}
+
 /** A set of values that were written together, with the step and the time among them taken out. */
 export function pointsIn(values: readonly Named[]): {
   step: bigint | null;
   wallMs: number | null;
   others: Named[];
 } {
-  const plain = ([key]: Named): string =>
-    (key.split('/').at(-1) ?? key).toLowerCase().replaceAll(/[ -]/g, '_');
-  const stated = stepNames
-    .map((name) => values.find((value) => plain(value) === name && Number.isInteger(value[1])))
-    .find((found) => found !== undefined);
-  const wall = values.find(
-    (value) => wallNames.includes(plain(value)) && value[1] > wallFromS && value[1] < 1e11,
-  );
+  let stated: Named | null = null;
+  let rank = stepNames.length;
+  let wall: Named | null = null;
+  for (const named of values) {
+    const { step, isWall } = meaningOf(named[0]);
+    if (step >= 0 && step < rank && Number.isInteger(named[1])) [stated, rank] = [named, step];
+    if (isWall && wall === null && named[1] > wallFromS && named[1] < 1e11) wall = named;
+  }
   return {
-    step: stated === undefined ? null : BigInt(stated[1]),
-    wallMs: wall === undefined ? null : wall[1] * 1000,
+    step: stated === null ? null : BigInt(stated[1]),
+    wallMs: wall === null ? null : wall[1] * 1000,
     others: values.filter((value) => value !== stated && value !== wall),
   };
 }
 
 /** The numbers of a JSON value; those inside objects are named by their path. */
 export function numbersIn(value: unknown, key = ''): Named[] {
-  if (typeof value === 'number') return [[key, value]];
-  if (typeof value === 'string') {
+  const found: Named[] = [];
+  gather(value, key, found);
+  return found;
+}
+
+function gather(value: unknown, key: string, found: Named[]): void {
+  if (typeof value === 'number') found.push([key, value]);
+  else if (typeof value === 'string') {
     // JSON has none of these; who must write them writes a string.
-    return /^(?:NaN|-?Infinity)$/.test(value) ? [[key, toNumber(value)]] : [];
+    if (/^(?:NaN|-?Infinity)$/.test(value)) found.push([key, toNumber(value)]);
+  } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    // Pictures, tables and histograms of wandb say what they are.
+    if ('_type' in value) return;
+    for (const name of Object.keys(value)) {
+      const inner = (value as Record<string, unknown>)[name];
+      gather(inner, key === '' ? name : `${key}.${name}`, found);
+    }
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
-  // Pictures, tables and histograms of wandb say what they are.
-  if ('_type' in value) return [];
-  return Object.entries(value).flatMap(([name, inner]) =>
-    numbersIn(inner, key === '' ? name : `${key}.${name}`),
-  );
 }
 
 /** JSON as Python writes it: with bare NaN and infinities. Undefined when it is none. */

@@ -24,7 +24,7 @@ export type Tail = {
 /** A record larger than this is passed over by the formats that can. */
 const blockBytes = 1 << 20;
 /** So much is read at a time, unless nothing whole is in it: small records become many points. */
-const readBytes = 1 << 17;
+const readBytes = 1 << 16;
 /** One for all: what is read of it is looked at before anything else is read. */
 let shared: Buffer | null = null;
 

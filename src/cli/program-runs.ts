@@ -5,6 +5,7 @@ import type { ListFlags } from './commands/runs.ts';
 import type { SubmitFlags } from './compose.ts';
 import type { Running } from './program.ts';
 import { addKeepingCommands } from './program-keeping.ts';
+import { addMetricCommands } from './program-metrics.ts';
 import { addQueueCommands, addResume, withQueueOptions } from './program-queue.ts';
 import { examples } from './program-yard.ts';
 
@@ -32,6 +33,7 @@ export function addRunCommands(program: Command, running: Running): void {
     );
   addLooking(program, running);
   addStreams(program, running);
+  addMetricCommands(program, running);
   program
     .command('wait')
     .description('wait until runs are done; ends with the exit code of the one, or 0 or 1')
@@ -85,6 +87,7 @@ function addLooking(program: Command, running: Running): void {
     .option('--status <status>', 'only this status')
     .option('--group <group>', 'only this group')
     .option('-n, --limit <n>', 'at most so many')
+    .option('-k, --metric <key>', 'the last value of this metric, or of those that a pattern names')
     .option('--offline', 'from the state directory, without a daemon; changes nothing')
     .addHelpText(
       'after',
@@ -92,6 +95,7 @@ function addLooking(program: Command, running: Running): void {
         'runyard ls',
         'runyard ls -a --failed',
         'runyard ls -a --json',
+        'runyard ls -a --metric eval/return',
         'runyard ls --offline',
       ),
     )
@@ -149,19 +153,6 @@ function addStreams(program: Command, running: Running): void {
     .action((ref: string, flags: { follow?: boolean; from?: string }) =>
       running(
         async (context) => (await import('./commands/streams.ts')).events(context, ref, flags),
-        { passing: flags.follow === true },
-      ),
-    );
-  program
-    .command('metrics')
-    .description("a run's metric points")
-    .argument('<run>')
-    .option('-k, --key <key>', 'only this metric')
-    .option('-f, --follow', 'until it is done')
-    .addHelpText('after', examples('runyard metrics @last --key charts/episodic_return'))
-    .action((ref: string, flags: { follow?: boolean; key?: string }) =>
-      running(
-        async (context) => (await import('./commands/streams.ts')).metrics(context, ref, flags),
         { passing: flags.follow === true },
       ),
     );

@@ -2,11 +2,15 @@
 import type { TrainerClient } from '../client/index.ts';
 import type { Context } from './context.ts';
 
+/** Without a daemon nobody says what was measured. */
+export type Source = Pick<TrainerClient, 'list' | 'get' | 'events'> &
+  Partial<Pick<TrainerClient, 'metricKeys'>>;
+
 /** The daemon, or what lies in the state directory, told apart for people. */
 export async function sourceOf(
   context: Context,
   { offline }: { offline?: boolean },
-): Promise<Pick<TrainerClient, 'list' | 'get' | 'events'>> {
+): Promise<Source> {
   if (offline !== true) return context.connect();
   const found = await context.offline();
   if (!context.json) {

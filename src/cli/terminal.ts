@@ -14,6 +14,8 @@ export type Terminal = {
   readonly columns: number;
   /** Lines for the caller, on stdout. */
   print(text: string): void;
+  /** Resolves when what was printed is on its way: a long answer is not gathered in memory. */
+  drained(): Promise<void>;
   /** Lines for the person, on stderr. */
   note(text: string): void;
   /** What a trainer wrote to its stderr, as it is. */
@@ -52,6 +54,11 @@ export function createTerminal(io: {
     errColor: errTty && wanted,
     columns: stdout.columns || 120,
     print: (text) => over(() => stdout.write(`${text}\n`)),
+    drained: () =>
+      new Promise((resolve) => {
+        if (stdout.writableNeedDrain) stdout.once('drain', resolve);
+        else resolve();
+      }),
     // Painted for the terminal that stdout is; stderr may be a file.
     note: (text) => over(() => stderr.write(`${errTty ? text : stripVTControlCharacters(text)}\n`)),
     relay: (text) => over(() => stderr.write(`${text}\n`)),

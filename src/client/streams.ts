@@ -1,6 +1,12 @@
 /** Events, logs and metrics of a run as iterables that resume by sequence number. */
 import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
-import type { LogChunk, MetricBatch, RunEvent } from '../contracts/index.ts';
+import type {
+  LogChunk,
+  MetricBatch,
+  MetricPoint,
+  MetricWireBatch,
+  RunEvent,
+} from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { Calls } from './calls.ts';
 import { resuming } from './resume.ts';
@@ -34,8 +40,17 @@ export type LogsOptions = StreamOptions & {
 };
 export type MetricsOptions = StreamOptions & {
   follow?: boolean;
+  /** A name, or a pattern with `*` and `?`. */
   key?: string;
+  source?: string;
   fromSeq?: number;
+  /** Only the last so many of the points asked for that are there now. */
+  last?: number;
+  /** Of the points that are there now, the extremes and the last in each of so many ranges. */
+  thin?: number;
+  /** What is known of each metric comes first. */
+  snapshot?: boolean;
+  /** 0 means the latest. */
   attempt?: number;
 };
 
@@ -127,32 +142,67 @@ export function logStream(
   });
 }
 
-/** Batches of points; resumes after the last batch. */
+/**
+ * Batches of points: their ranges follow on each other without a hole, and what is missing is told as a gap.
+ * A lost connection is taken up after the last batch.
+ */
 export function metricStream(
   calls: Calls,
   runId: string,
   options: MetricsOptions,
 ): AsyncGenerator<MetricBatch> {
-  const { signal, onDisconnect, follow = false, key = '' } = options;
-  let next = options.fromSeq ?? 0;
+  const { signal, onDisconnect, follow = false, key = '', source = '' } = options;
+  const { last = 0, thin = 0, snapshot = false } = options;
+  let next: number | null = last > 0 ? null : Math.max(1, options.fromSeq ?? 1);
   let attempt = options.attempt ?? 0;
+  let width = 0;
+  let live = false;
   return resuming({
     signal,
     onDisconnect,
     failure: calls.failure,
     finished: () => true,
     async *open() {
-      const request = { run: { ref: runId }, follow, from_seq: next, key, attempt };
-      for await (const batch of readAll<MetricBatch>(
-        calls.read('StreamMetrics', request),
-        signal,
-      )) {
-        attempt = batch.attempt;
+      const request = {
+        run: { ref: runId },
+        follow,
+        from_seq: next ?? options.fromSeq ?? 0,
+        key,
+        source,
+        attempt,
+        last: next === null ? last : 0,
+        thin: live ? 0 : thin,
+        thin_width: live ? 0 : width,
+        json: true,
+        snapshot: snapshot && (next === null || next === (options.fromSeq ?? 1)),
+      };
+      const call = calls.read<MetricWireBatch>('StreamMetrics', request);
+      for await (const { json, ...batch } of readAll(call, signal)) {
+        if (next !== null && batch.first_seq !== next) {
+          const text = `point ${next} of run ${runId} was expected, ${batch.first_seq} came`;
+          throw new RunyardError('internal', text);
+        }
+        ({ attempt } = batch);
         next = batch.last_seq + 1;
-        yield batch;
+        width = batch.thinned?.width ?? width;
+        live ||= batch.live;
+        yield json.length === 0 ? batch : { ...batch, points: pointsIn(json) };
       }
     },
   });
+}
+
+/** The points of a message of the bus, as the API has them. */
+function pointsIn(json: Uint8Array): MetricPoint[] {
+  const text = Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString('utf8');
+  const { points } = JSON.parse(text) as { points: MetricPoint[] };
+  // In place: there may be millions.
+  for (const point of points) {
+    const { step, value } = point as { step: number | string | null; value: number | string };
+    point.step = step === null ? '' : String(step);
+    point.value = Number(value);
+  }
+  return points;
 }
 
 /** All messages of a call; leaving the loop cancels it. */

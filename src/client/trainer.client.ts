@@ -11,6 +11,7 @@ import {
   type ListFilter,
   type LogChunk,
   type MetricBatch,
+  type MetricKey,
   type Reader,
   type ReaderCredential,
   type Removal,
@@ -94,7 +95,13 @@ export type TrainerClient = {
   /** Gapless and in order; survives the daemon. */
   events(ref: string, options?: EventsOptions): AsyncGenerator<RunEvent>;
   logs(ref: string, options?: LogsOptions): AsyncGenerator<LogChunk>;
+  /** Gapless and in order, or the gap is told; survives the daemon and the bus. */
   metrics(ref: string, options?: MetricsOptions): AsyncGenerator<MetricBatch>;
+  /** What is known of each metric of these runs: the last value, the least, the greatest, how many. */
+  metricKeys(
+    refs: readonly string[],
+    options?: { key?: string; attempt?: number },
+  ): AsyncGenerator<MetricKey>;
   /** The summary of the run once it is done; earlier when `signal` is aborted. */
   wait(ref: string, options?: StreamOptions): Promise<RunSummary>;
   /** What the store has of an attempt; 0 means the latest. */
@@ -117,6 +124,8 @@ export type TrainerClient = {
 /** Bytes of JSON above which a configuration is uploaded: a request has 4,096 with all around it. */
 const inlineConfigMax = 2800;
 const chunkBytes = 64 * 1024;
+/** Ids, or names of a usual length. */
+const refsMost = 50;
 
 /** A client of the daemon that `options` name. Throws daemon_not_running when there is none. */
 export async function connect(options: ConnectOptions = {}): Promise<TrainerClient> {
@@ -187,6 +196,13 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
     },
     async *metrics(ref, how = {}) {
       yield* metricStream(calls, await idOf(ref), how);
+    },
+    async *metricKeys(refs, { key = '', attempt = 0 } = {}) {
+      // A request is a control message.
+      for (let at = 0; at < refs.length; at += refsMost) {
+        const runs = refs.slice(at, at + refsMost);
+        yield* listing<MetricKey>('ListMetrics', { runs, key, attempt });
+      }
     },
     async *artifacts(ref, { attempt = 0 } = {}) {
       yield* listing<ArtifactItem>('ListArtifacts', { run: { ref }, attempt });

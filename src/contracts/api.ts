@@ -4,8 +4,9 @@
  * from the daemon; transports translate and hold no state.
  */
 import type { Violation } from '../errors.ts';
-import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
+import type { MetricKey, MetricKeysRequest, MetricsRequest, MetricWireBatch } from './metrics.ts';
 import type { ReadersPort } from './readers.ts';
+import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
 
 export type Reason = { code: string; text: string };
 
@@ -145,21 +146,6 @@ export type LogGap = { stream: string; bytes: number; reason: string };
 /** A line that has begun and not ended; the next one of its stream takes its place. */
 export type LogBegun = { stream: string; at: string; text: string; offset: number };
 export type LogChunk = { attempt: number; lines: LogLine[]; gaps: LogGap[]; begun: LogBegun[] };
-export type MetricPoint = {
-  seq: number;
-  key: string;
-  step: string;
-  wall: string;
-  value: number;
-  source: string;
-};
-export type MetricBatch = {
-  attempt: number;
-  first_seq: number;
-  last_seq: number;
-  points: MetricPoint[];
-};
-
 export type ErrorDetail = {
   code: string;
   retryable: boolean;
@@ -196,14 +182,6 @@ export type LogsRequest = {
   /** While following, lines that have begun as well. */
   begun: boolean;
 };
-export type MetricsRequest = {
-  run: string;
-  follow: boolean;
-  from_seq: number;
-  key: string;
-  attempt: number;
-};
-
 export type ArtifactItem = {
   attempt: number;
   name: string;
@@ -280,7 +258,8 @@ export interface OrchestratorPort extends ReadersPort {
   /** Calls `wake` whenever more events of the run may have become durable. Returns the unsubscribe. */
   onEvents(runId: string, wake: () => void): () => void;
   logs(request: LogsRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
-  metrics(request: MetricsRequest, signal: AbortSignal): AsyncIterable<MetricBatch>;
+  metrics(request: MetricsRequest, signal: AbortSignal): AsyncIterable<MetricWireBatch>;
+  metricKeys(request: MetricKeysRequest): Iterable<MetricKey>;
   artifacts(request: ArtifactsRequest): Iterable<ArtifactItem>;
   /** Keeps a run's artifacts from retention, or no longer. Resolves after it is synced to disk. */
   pin(request: { run: string; pinned: boolean }): Promise<RunSummary>;

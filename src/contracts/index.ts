@@ -13,9 +13,6 @@ export {
   type LogGap,
   type LogLine,
   type LogsRequest,
-  type MetricBatch,
-  type MetricPoint,
-  type MetricsRequest,
   type OrchestratorPort,
   type Reason,
   type Recovery,
@@ -43,6 +40,17 @@ export {
   toStatus,
   toStruct,
 } from './grpc.ts';
+export type {
+  MetricBatch,
+  MetricGap,
+  MetricKey,
+  MetricKeysRequest,
+  MetricPoint,
+  MetricSnapshot,
+  MetricsRequest,
+  MetricThinning,
+  MetricWireBatch,
+} from './metrics.ts';
 export { type CapturePlan, captureEnv, capturePlan } from './presets.ts';
 export type { Reader, ReaderCredential, ReadersPort } from './readers.ts';
 export { validatorOf, violationsOf } from './schemas.ts';

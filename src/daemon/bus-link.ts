@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts';
 import type { RunStore } from '../persistence/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
 import {
+  type BusCredentials,
   type BusServer,
   connectDaemon,
   createRelay,
@@ -50,6 +51,8 @@ export type BusLinkOptions = {
   relayed?: () => void;
   clock: Clock;
   log: Logger;
+  /** Told how it was reached, each time that it is. */
+  joined?: (where: { url: string; credentials: BusCredentials | null }) => void;
   /** How the bus is reached; a simulation has other ways. */
   reach?: {
     connect: typeof connectDaemon;
@@ -134,6 +137,7 @@ export function createBusLink(options: BusLinkOptions): BusLink {
         onTrouble: (text) => watch.heard('relay', text),
       });
       relay.wake();
+      options.joined?.({ url, credentials });
     } catch (error) {
       await joined.close();
       throw error;

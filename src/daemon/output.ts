@@ -1,13 +1,7 @@
-/** Logs and metrics of an attempt, as the API streams them. */
+/** Logs of an attempt, as the API streams them. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type {
-  LogBegun,
-  LogChunk,
-  LogsRequest,
-  MetricBatch,
-  MetricsRequest,
-} from '../contracts/index.ts';
+import type { LogBegun, LogChunk, LogsRequest } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import {
   attemptDir,
@@ -19,12 +13,6 @@ import {
   type Piece,
   readDrained,
 } from '../rundir/index.ts';
-import {
-  type NatsConnection,
-  readSubject,
-  streamNames,
-  subjects,
-} from '../transport/nats/index.ts';
 
 type Which = { runId: string; attempt: number };
 
@@ -134,64 +122,4 @@ function* chunks(attempt: number, pieces: readonly Piece[]): Generator<LogChunk>
     bytes += text.length;
   }
   if (chunk.lines.length > 0 || chunk.gaps.length > 0) yield chunk;
-}
-
-type MetricsMessage = {
-  attempt: number;
-  first_seq: number;
-  last_seq: number;
-  points: {
-    seq: number;
-    key: string;
-    step: number | string | null;
-    wall: string;
-    value: number | string;
-    source: string;
-  }[];
-};
-
-/** Points from the bus. When following, ends a moment after the run is over. */
-export async function* streamMetrics(options: {
-  nc: NatsConnection | null;
-  yard: string;
-  which: Which;
-  request: MetricsRequest;
-  over: () => boolean;
-  signal: AbortSignal;
-}): AsyncGenerator<MetricBatch> {
-  const { nc, yard, which, request, over, signal } = options;
-  if (nc === null)
-    throw new RunyardError('bus_unavailable', 'metrics are read from the bus, which is away');
-  const ending = new AbortController();
-  const watch = setInterval(() => {
-    if (over()) setTimeout(() => ending.abort(), 500);
-  }, 200);
-  try {
-    const messages = readSubject<MetricsMessage>({
-      nc,
-      stream: streamNames(yard).metrics,
-      subject: subjects(yard).metrics(which.runId),
-      follow: request.follow && !over(),
-      signal: AbortSignal.any([signal, ending.signal]),
-    });
-    for await (const { attempt, first_seq, last_seq, points } of messages) {
-      if (attempt !== which.attempt || last_seq < request.from_seq) continue;
-      const kept = points.filter(
-        ({ seq, key }) => seq >= request.from_seq && (request.key === '' || key === request.key),
-      );
-      if (kept.length === 0) continue;
-      yield {
-        attempt,
-        first_seq,
-        last_seq,
-        points: kept.map((point) => ({
-          ...point,
-          step: point.step === null ? '' : String(point.step),
-          value: Number(point.value),
-        })),
-      };
-    }
-  } finally {
-    clearInterval(watch);
-  }
 }

@@ -26,7 +26,7 @@ import {
   socketPath,
 } from '../persistence/index.ts';
 import { killScope, markerOf } from '../processes/index.ts';
-import { attemptDir, bootId, neverRan } from '../rundir/index.ts';
+import { attemptDir, bootId, neverRan, runDir } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import { type BusServer, createBusServer, findNatsServer } from '../transport/nats/index.ts';
@@ -40,7 +40,9 @@ import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
-import { streamLogs, streamMetrics } from './output.ts';
+import { createMetricBus } from './metrics/bus.ts';
+import { listMetrics, streamMetrics } from './metrics/stream.ts';
+import { streamLogs } from './output.ts';
 import { createPurging } from './purging.ts';
 import { createReaders } from './readers.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
@@ -50,6 +52,7 @@ import { createRemoving } from './removing.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
 import { createSupply } from './supply.ts';
+import { createTelemetryService } from './telemetry/index.ts';
 import { createTemps } from './temps.ts';
 import { createTidying, mendLeases } from './tidying.ts';
 
@@ -160,6 +163,14 @@ export async function openParts(
   let swept: Promise<number> = Promise.resolve(0);
   let closed = false;
 
+  const telemetry = createTelemetryService({
+    root: home.root,
+    yard: settings.yard,
+    floorBytes: diskFloorBytes,
+    store: registry.metrics,
+    clock,
+    log,
+  });
   const natsUrl = env.RUNYARD_NATS_URL || null;
   const maxFileBytes =
     natsUrl === null
@@ -196,6 +207,7 @@ export async function openParts(
     log,
     server: ownBus,
     relayed: () => purging.wake(),
+    joined: (where) => telemetry.bus(where),
   });
 
   const purging = createPurging({
@@ -213,6 +225,7 @@ export async function openParts(
     clock,
     log,
   });
+  const metricBus = createMetricBus(settings.yard, bus.connection);
 
   const executor: Executor = createLocalExecutor(
     {
@@ -372,13 +385,15 @@ export async function openParts(
       streamLogs({ home: home.root, which, request, over: over(which.runId), signal }),
     metrics: (which, request, signal) =>
       streamMetrics({
-        nc: bus.connection(),
-        yard: settings.yard,
         which,
         request,
-        over: over(which.runId),
+        store: registry.metrics,
+        dir: runDir(home.root, which.runId),
+        bus: () => metricBus(which.runId),
+        over: () => supervisor.attemptOf(which.runId) !== which.attempt,
         signal,
       }),
+    metricKeys: (runs, request) => listMetrics(registry.metrics, runs, request),
     shutdown: stop,
     retention: keeping,
     supply,
@@ -465,6 +480,7 @@ export async function openParts(
         keeping.start();
         inventory.start();
         readers.start();
+        telemetry.start();
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -486,6 +502,7 @@ export async function openParts(
       await server?.close();
       supervisor.close();
       await executor.close();
+      await telemetry.close();
       await registry.synced().catch(() => undefined);
       // Workers of live runs publish on.
       await bus.close(!keepBus && live === 0);

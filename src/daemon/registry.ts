@@ -5,6 +5,7 @@ import {
   type Checkpointer,
   createCheckpointer,
   createGuard,
+  createMetricStore,
   createRemovals,
   createReserve,
   createRunStore,
@@ -14,6 +15,7 @@ import {
   faultOf,
   freeBytes,
   type Home,
+  type MetricStore,
   openDatabase,
   type Removals,
   type RunStore,
@@ -23,6 +25,7 @@ import { type Clock, createLatency, type Logger } from '../telemetry/index.ts';
 export type Registry = {
   store: RunStore;
   removals: Removals;
+  metrics: MetricStore;
   checkpointer: Checkpointer;
   /** Resolves when all that was committed before is on the disk. */
   synced(): Promise<void>;
@@ -96,6 +99,7 @@ export function openRegistry({ home, clock, log, open = openDatabase }: Registry
   return {
     store,
     removals: createRemovals(db, guard),
+    metrics: createMetricStore(db, guard),
     checkpointer,
     synced,
     commitMsP99: latency.p99,

@@ -14,6 +14,13 @@ export { type Home, openHome, refuseNetwork, socketPath } from './home.ts';
 export { createInputStore, type InputStore } from './inputs.ts';
 export type { LeaseRow, ShutRow } from './leases.ts';
 export { type DaemonLock, takeDaemonLock } from './lock.ts';
+export {
+  createMetricStore,
+  type MetricCountRow,
+  type MetricKeyRow,
+  type MetricStore,
+  type Position,
+} from './metric.store.ts';
 export { type RegistryCopy, readRegistry } from './reading.ts';
 export { createRemovals, deletedEvent, type Removals, type Tombstone } from './removals.ts';
 export { createReserve, freeBytes, type Reserve } from './reserve.ts';

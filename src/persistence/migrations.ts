@@ -117,4 +117,29 @@ export const migrations: readonly string[] = [
   )
   BEGIN SELECT RAISE(ABORT, 'the GPU is leased in another way'); END;
   `,
+  `
+  -- What is known of each metric, for lists and comparisons. The run directories have it too.
+  CREATE TABLE metric_keys (
+    run_id  TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    key     TEXT NOT NULL,
+    source  TEXT NOT NULL,
+    seq     INTEGER NOT NULL,                 -- of the last point
+    step    TEXT NOT NULL,                    -- of the last point, empty without one
+    wall    TEXT NOT NULL,                    -- of the last point
+    count   INTEGER NOT NULL,
+    last    REAL,                             -- null: NaN
+    min     REAL,
+    max     REAL,
+    PRIMARY KEY (run_id, attempt, key)
+  ) STRICT, WITHOUT ROWID;
+  -- How far the points of an attempt are counted, and whether no more of them come.
+  CREATE TABLE metric_counts (
+    run_id  TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    upto    INTEGER NOT NULL,
+    ended   INTEGER NOT NULL,
+    PRIMARY KEY (run_id, attempt)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

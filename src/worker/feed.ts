@@ -51,6 +51,9 @@ export type Feed = {
   close(): void;
 };
 
+/** Messages that wait while one is on its way; then reading waits. */
+const aheadMost = 4;
+
 export function createFeed(options: FeedOptions): Feed {
   const { dir, runId, attempt } = options;
   const logs = createOutlet<LogCursor>(options.logs, attempt);
@@ -67,6 +70,9 @@ export function createFeed(options: FeedOptions): Feed {
   /** From where output is read again, and the first line that was not searched for points. */
   let position = { state: firstState, line: 1 };
   let unsent: LogMessage | null = null;
+  /** The queue's messages on their way. */
+  let moved: () => void = () => undefined;
+  let sending: { done: Promise<boolean>; isOver: boolean } | null = null;
   let superseded = false;
   let finishing = false;
   /** Whether what the output ends with was added. */
@@ -91,8 +97,8 @@ export function createFeed(options: FeedOptions): Feed {
     return reader;
   };
 
-  const cut = (): void =>
-    queue.cut({ ...position, printed: printed.state(), files: sources.states() });
+  const cursor = () => ({ ...position, printed: printed.state(), files: sources.states() });
+  const cut = (): void => queue.cut(cursor());
   const sink = {
     add(point: FoundPoint, mayCut = true): void {
       counts.points += 1;
@@ -140,12 +146,44 @@ export function createFeed(options: FeedOptions): Feed {
   };
 
   const common = { v: 1, run_id: runId, attempt };
-  const sendPoints = async (): Promise<boolean> => {
+  /** Sends one after the other, while there is more to read; what comes of it is told where it is waited for. */
+  const send = async (): Promise<boolean> => {
     for (let next = queue.messages[0]; next !== undefined; next = queue.messages[0]) {
       const files = sources.pathsOf(next.points);
-      if (!(await sent(metrics.send({ ...common, ...next, files } as never)))) return false;
+      pace.sent();
+      if (!(await metrics.send({ ...common, ...next, files } as never))) return false;
       queue.messages.shift();
+      moved();
     }
+    return true;
+  };
+  /** Waits for what is on its way. False when somebody else's message came in between. */
+  const arrived = async (): Promise<boolean> => {
+    const isSent = sending?.done;
+    sending = null;
+    return isSent === undefined || sent(isSent);
+  };
+  const sendAhead = async (): Promise<boolean> => {
+    while (queue.messages.length > aheadMost && sending?.isOver === false) {
+      await new Promise<void>((resolve) => {
+        moved = resolve;
+      });
+    }
+    if (sending?.isOver === true && !(await arrived())) return false;
+    if (sending !== null || queue.messages.length === 0) return true;
+    const begun = { done: send(), isOver: false };
+    const end = (): void => {
+      begun.isOver = true;
+      moved();
+    };
+    begun.done.then(end, end);
+    sending = begun;
+    return true;
+  };
+  const sendPoints = async (): Promise<boolean> => {
+    do {
+      if (!(await sendAhead()) || !(await arrived())) return false;
+    } while (queue.messages.length > 0);
     return true;
   };
   const sendLines = async (): Promise<boolean> => {
@@ -166,8 +204,7 @@ export function createFeed(options: FeedOptions): Feed {
   };
   const flushPoints = async (): Promise<boolean> => {
     cut();
-    if (queue.messages.length > 0) pace.sent();
-    return sendPoints();
+    return sendAhead();
   };
   const flushHeld = async (): Promise<boolean> => {
     const isDue = finishing || queue.messages.length > 0 || pace.isDue();
@@ -184,7 +221,8 @@ export function createFeed(options: FeedOptions): Feed {
       if (batch.isFull() && !(await flushHeld())) return null;
     }
     const more = sources.read(sink);
-    if (queue.messages.length > 0 && !(await flushPoints())) return null;
+    // What is not full is held back while there is more to read.
+    if (!(await sendAhead())) return null;
     return records.length > 0 || more;
   };
   /** The splitter's state is exact between records only. */
@@ -206,7 +244,8 @@ export function createFeed(options: FeedOptions): Feed {
           if (any || queue.holds()) await flushHeld();
           return any;
         }
-        if (!batch.isDue()) await turn();
+        // Points alone go when a message is full, or it is quiet.
+        if (!batch.holds() || !batch.isDue()) await turn();
         // A flood must not keep the worker from hearing its daemon.
         else if (!(await flushHeld())) return true;
       }
@@ -224,10 +263,12 @@ export function createFeed(options: FeedOptions): Feed {
         sources.finish();
       }
       while (sources.read(sink)) {
-        if (queue.messages.length > 0 && !(await flushPoints())) throw new Error('begun anew');
+        if (!(await sendAhead())) throw new Error('begun anew');
         await turn();
       }
       if (!(await flushHeld())) throw new Error('begun anew');
+      queue.end(cursor());
+      if (!(await sendPoints())) throw new Error('begun anew');
       sources.settled();
     },
     counts: () => ({ ...counts, skipped: batch.skipped() }),

@@ -20,6 +20,7 @@ export type LogBatch = {
   /** What was added since the last time, or null; `stored` is the highest line before it. */
   take(stored: number, cursor: LogCursor): LogMessage | null;
   clear(): void;
+  holds(): boolean;
   isFull(): boolean;
   /** Whether what is held is to be sent, although there is room for more. */
   isDue(): boolean;
@@ -80,6 +81,7 @@ export function createLogBatch(): LogBatch {
     clear() {
       held = nothing();
     },
+    holds: () => held.lines.length + held.gaps.length + held.skipped.length > 0,
     isFull: () => held.bytes >= batchBytes || held.lines.length >= batchLines,
     isDue: () => held.skipped.length === 0 || performance.now() - takenAtMs > throttledMs,
     skipped: () => skipped,

@@ -17,6 +17,8 @@ export type PointMessage = {
   points: MetricsMessage['points'];
   /** What was damaged, is not taken, or cannot be told for sure. */
   notes: string[];
+  /** No more points of the attempt come. */
+  end?: true;
   cursor: PointCursor;
 };
 
@@ -25,6 +27,8 @@ export type PointQueue = {
   note(text: string): void;
   /** What was added since the last cut becomes a message. */
   cut(cursor: Omit<PointCursor, 'next_point'>): void;
+  /** A message that says that no more points come, if any came. */
+  end(cursor: Omit<PointCursor, 'next_point'>): void;
   /** Whether that has to be now. */
   isFull(): boolean;
   /** Whether anything waits to be cut. */
@@ -34,8 +38,11 @@ export type PointQueue = {
   nextPoint(): number;
 };
 
-/** Far below what the bus takes in one message. */
-const messageBytes = 512 * 1024;
+/**
+ * A synced write costs the same for many points as for one. But clients ask for up to 175 messages at once by
+ * default, and the server drops who has 64 MiB waiting.
+ */
+const messageBytes = 320 * 1024;
 const messagePoints = 2000;
 /** Of a point, beside its name and its id. */
 const pointBytes = 150;
@@ -60,8 +67,7 @@ export function createPointQueue(next: number): PointQueue {
         id,
       });
       seq += 1;
-      // Control characters take six bytes each.
-      bytes += pointBytes + 6 * key.length + 6 * id.length;
+      bytes += pointBytes + bytesOf(key) + bytesOf(id);
     },
     note(text) {
       if (notes.length < notesMax) notes.push(text.slice(0, 500));
@@ -72,15 +78,33 @@ export function createPointQueue(next: number): PointQueue {
       messages.push({ first_seq, last_seq, points, notes, cursor: { ...cursor, next_point: seq } });
       [points, notes, bytes] = [[], [], 0];
     },
+    end(cursor) {
+      // Where it could not be sent it is tried again.
+      if (seq === 1 || messages.at(-1)?.end === true) return;
+      const range = { first_seq: seq, last_seq: seq - 1, points: [], notes: [] };
+      messages.push({ ...range, end: true, cursor: { ...cursor, next_point: seq } });
+    },
     isFull: () => points.length >= messagePoints || bytes >= messageBytes,
     holds: () => points.length > 0 || notes.length > 0,
     nextPoint: () => seq,
   };
 }
 
+/** As JSON. Control characters take six bytes each. */
+function bytesOf(text: string): number {
+  return plain.test(text) ? text.length : 6 * text.length;
+}
+const plain = /^[ !#-[\]-~]*$/;
+
+/** Many points are of one time. */
+let latest = { ms: 0, text: new Date(0).toISOString() };
+
 /** A source may hold any number as its time. */
 function timeOf(ms: number): string {
+  if (ms === latest.ms) return latest.text;
   const at = new Date(ms);
   const year = at.getUTCFullYear();
-  return year >= 1970 && year <= 9999 ? at.toISOString() : new Date(0).toISOString();
+  const text = year >= 1970 && year <= 9999 ? at.toISOString() : new Date(0).toISOString();
+  latest = { ms, text };
+  return text;
 }

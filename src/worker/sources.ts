@@ -63,7 +63,16 @@ export function createSources(dir: string, runId: string, attempt: number): Sour
     states: files.states,
     reset: files.reset,
     pathsOf(points) {
-      const names = new Set(points.map(({ id }) => id.split(':')[1] ?? ''));
+      const names = new Set<string>();
+      let known = '';
+      for (const { id } of points) {
+        // Mostly it is the one before.
+        if (known !== '' && id.startsWith(known)) continue;
+        const from = id.indexOf(':') + 1;
+        const to = id.indexOf(':', from);
+        names.add(id.slice(from, to));
+        known = id.slice(0, to + 1);
+      }
       return Object.fromEntries(
         [...names].flatMap((name) => {
           const file = files.pathOf(name);

@@ -45,7 +45,10 @@ export function storedWhenWhole<T>(
   }, `${count} messages of ${run} in ${stream}`);
 }
 
-export async function connectAs(yard: Yard, role: 'daemon' | 'reader'): Promise<NatsConnection> {
+export async function connectAs(
+  yard: Yard,
+  role: 'daemon' | 'worker' | 'reader',
+): Promise<NatsConnection> {
   const credentials = path.join(yard.home, 'bus/credentials.json');
   const { user, password: pass } = JSON.parse(fs.readFileSync(credentials, 'utf8'))[role];
   const address = path.join(yard.home, 'bus/address.json');

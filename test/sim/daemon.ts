@@ -231,6 +231,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     admit: () => undefined,
     logs: () => null as never,
     metrics: () => null as never,
+    metricKeys: () => [],
     shutdown: () => undefined,
     disk: {
       async foundProgram() {

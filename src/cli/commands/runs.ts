@@ -1,13 +1,15 @@
 /** `runyard ls`, `wait` and `stop`. */
 import type { TrainerClient } from '../../client/index.ts';
-import { finalStatuses, type RunSummary } from '../../contracts/index.ts';
+import { finalStatuses, type MetricKey, type RunSummary } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
-import { type Context, wholeNumber } from '../context.ts';
+import { type Context, usage, wholeNumber } from '../context.ts';
 import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
 import { expand, groupOf } from '../groups.ts';
+import { numberText } from '../numbers.ts';
 import { cut, duration, endLine, fitting, plainCell, runMs, statusText, table } from '../render.ts';
-import { sourceOf } from '../source.ts';
+import { type Source, sourceOf } from '../source.ts';
 import { parseSeconds } from '../spans.ts';
+import { jsonKey } from './metrics.ts';
 
 export type ListFlags = {
   all?: boolean;
@@ -17,6 +19,7 @@ export type ListFlags = {
   group?: string;
   limit?: string;
   offline?: boolean;
+  metric?: string;
 };
 
 export async function ls(
@@ -35,8 +38,16 @@ export async function ls(
     group: flags.group ?? groupOf(group),
     limit: flags.limit === undefined ? 0 : wholeNumber(flags.limit, '--limit'),
   })) {
-    if (json) terminal.json(run);
+    if (json && flags.metric === undefined) terminal.json(run);
     else rows.push(run);
+  }
+  if (flags.metric !== undefined) {
+    const found = await metricsOf(source, rows, flags.metric);
+    for (const run of rows) {
+      const metrics = found.get(run.run_id) ?? [];
+      if (json) terminal.json({ ...run, metrics: metrics.map(jsonKey) });
+      else run.last_metric = valuesText(metrics);
+    }
   }
   if (json) return exitCodes.ok;
   if (!terminal.tty) {
@@ -46,6 +57,26 @@ export async function ls(
     terminal.print(`no runs${more}`);
   } else for (const line of listing(rows, terminal, me, Date.now())) terminal.print(line);
   return exitCodes.ok;
+}
+
+/** What is known of a metric, or of several, by run. */
+async function metricsOf(
+  source: Source,
+  runs: readonly RunSummary[],
+  key: string,
+): Promise<Map<string, MetricKey[]>> {
+  if (source.metricKeys === undefined)
+    throw usage('--metric', 'does not go with --offline: the daemon knows the metrics');
+  const found = new Map<string, MetricKey[]>();
+  const ids = runs.map(({ run_id }) => run_id);
+  for await (const row of source.metricKeys(ids, { key }))
+    found.set(row.run_id, [...(found.get(row.run_id) ?? []), row]);
+  return found;
+}
+
+function valuesText(metrics: readonly MetricKey[]): string {
+  if (metrics.length === 1) return numberText(metrics[0]?.last ?? Number.NaN);
+  return metrics.map(({ key, last }) => `${key} ${numberText(last)}`).join(', ');
 }
 
 /** The table for a terminal, ids cut to what tells them apart. */

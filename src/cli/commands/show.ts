@@ -1,9 +1,18 @@
 /** `runyard show`: one run, what it is, where it lies, and its states. */
-import { finalStatuses, type RunEvent, type RunSummary } from '../../contracts/index.ts';
+import {
+  finalStatuses,
+  type MetricKey,
+  type RunEvent,
+  type RunSummary,
+} from '../../contracts/index.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { duration, endLine, plainCell, table, warningsOf } from '../render.ts';
 import { sourceOf } from '../source.ts';
+import { jsonKey, keysTable } from './metrics.ts';
+
+/** More would push the states away. */
+const metricsShown = 12;
 
 type Paint = Context['terminal']['paint'];
 
@@ -20,9 +29,16 @@ export async function show(
     events.push(event);
     if (event.seq >= run.last_seq) break;
   }
-  if (json) terminal.json({ ...run, events });
+  const metrics: MetricKey[] = [];
+  for await (const row of source.metricKeys?.([run.run_id]) ?? []) metrics.push(row);
+  if (json) terminal.json({ ...run, events, metrics: metrics.map(jsonKey) });
   else if (terminal.tty) {
     for (const line of detailLines(run, events, terminal.paint, Date.now())) terminal.print(line);
+    const shown = metrics.slice(0, metricsShown);
+    if (shown.length > 0)
+      for (const line of ['', ...keysTable(shown, terminal)]) terminal.print(line);
+    if (metrics.length > shown.length)
+      terminal.note(`${metrics.length} metrics in all: runyard metrics ${run.run_id} --keys`);
   } else for (const line of plainLines(run, events, Date.now())) terminal.print(line);
   return exitCodes.ok;
 }

@@ -1,4 +1,4 @@
-/** `runyard events` and `metrics`, and how a run is watched. */
+/** `runyard events`, and how a run is watched. */
 
 import type { TrainerClient } from '../../client/index.ts';
 import { type Context, wholeNumber } from '../context.ts';
@@ -63,38 +63,6 @@ export async function events(
       if (flags.follow !== true && event.seq >= run.last_seq) break;
     }
   });
-}
-
-export async function metrics(
-  context: Context,
-  ref: string,
-  flags: { follow?: boolean; key?: string },
-): Promise<number> {
-  const { terminal, json } = context;
-  const client = await context.connect();
-  const { run_id: runId } = await client.get(ref);
-  return watching(context, client, runId, flags.follow, async (signal) => {
-    for await (const batch of client.metrics(runId, {
-      follow: flags.follow ?? false,
-      key: flags.key ?? '',
-      onDisconnect: away(context),
-      signal,
-    })) {
-      for (const point of batch.points) {
-        const value = jsonNumber(point.value);
-        if (json) terminal.json({ ...point, value, attempt: batch.attempt });
-        else {
-          const cells = [point.wall, point.step, point.key, String(point.value), point.source];
-          terminal.print(terminal.tty ? cells.join('  ') : cells.join('\t'));
-        }
-      }
-    }
-  });
-}
-
-/** JSON has no NaN and no infinities: they are strings, as on the bus. */
-function jsonNumber(value: number): number | string {
-  return Number.isFinite(value) ? value : String(value);
 }
 
 function aligned([seq = '', at = '', event = '', change = '', detail = '']: string[]): string {

@@ -40,6 +40,10 @@ export interface MetricsMessage {
    */
   notes?: string[];
   /**
+   * True when the attempt has no more points: the last message of it, with no points.
+   */
+  end?: boolean;
+  /**
    * Where the publisher goes on from after this message. Opaque to all others.
    */
   cursor: {

@@ -1,5 +1,4 @@
 /** Translates calls of the proto into calls of the daemon. */
-import { once } from 'node:events';
 import type {
   handleClientStreamingCall,
   handleServerStreamingCall,
@@ -18,6 +17,7 @@ import {
   type InputRef,
   type ListFilter,
   type LogsRequest,
+  type MetricKeysRequest,
   type MetricsRequest,
   type OrchestratorPort,
   type RunEvent,
@@ -91,7 +91,8 @@ export function createHandlers(
       const pour = async (): Promise<void> => {
         for await (const item of source(sized(call.request), controller.signal)) {
           if (controller.signal.aborted) return;
-          if (!call.write(item)) await once(call, 'drain', { signal: controller.signal });
+          // One at a time: what a slow client does not take is not read.
+          await written(call, item, controller.signal);
         }
       };
       pour().then(
@@ -153,6 +154,7 @@ export function createHandlers(
     StreamMetrics: stream((request: Omit<MetricsRequest, 'run'> & { run: RunRef }, signal) =>
       port.metrics({ ...request, run: refOf(request.run) }, signal),
     ),
+    ListMetrics: stream((request: MetricKeysRequest) => port.metricKeys(request)),
     ListArtifacts: stream(({ run, attempt }: { run: RunRef; attempt: number }) =>
       port.artifacts({ run: refOf(run), attempt }),
     ),
@@ -174,6 +176,22 @@ export function createHandlers(
       streamEvents(call, port, statusOf),
     Shutdown: unary(({ keep_bus }: { keep_bus: boolean }) => port.shutdown({ keepBus: keep_bus })),
   };
+}
+
+/** Resolves when it has gone out, or the client has. */
+function written<Q, A>(
+  call: ServerWritableStream<Q, A>,
+  item: A,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    call.write(item, end);
+  });
 }
 
 function sized<Q>(request: Q): Q {

@@ -13,5 +13,7 @@ export {
   createBusServer,
 } from './server.ts';
 export { reservedUsers } from './server-config.ts';
+export { type Batch, createStoredReader, type Stored, type StoredReader } from './stored.ts';
 export { ensureStreams, missingStreams } from './streams.ts';
 export { createSubject } from './subject.ts';
+export { createStreamWatch, type StreamWatch } from './watch.ts';

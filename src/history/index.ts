@@ -1,0 +1,12 @@
+export { type EventHistory, openEvents } from './events.ts';
+export { nameMatcher } from './glob.ts';
+export { type KeyStats, keysMost } from './keys.ts';
+export { type Place, type PointLine, pointsAfter } from './lines.ts';
+export {
+  type Known,
+  knownPoints,
+  openPoints,
+  type PointHistory,
+  type PointsMessage,
+  pointsName,
+} from './points.ts';
