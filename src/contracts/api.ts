@@ -4,8 +4,8 @@
  * from the daemon; transports translate and hold no state.
  */
 import type { Violation } from '../errors.ts';
-import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
 import type { ReadersPort } from './readers.ts';
+import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
 
 export type Reason = { code: string; text: string };
 
