@@ -282,13 +282,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     },
     collectGarbage: (request) => deps.retention.collect(request),
 
-    remove({ run, user, reason }) {
-      return deps.removing.remove(resolve(run), { user, reason });
-    },
+    remove: ({ run, user, reason }) => deps.removing.remove(resolve(run), { user, reason }),
+    ...deps.readers,
     exportReader: (request) =>
       deps.readers.exportReader({ ...request, runs: [...new Set(request.runs.map(resolve))] }),
-    listReaders: () => deps.readers.listReaders(),
-    revokeReader: (name) => deps.readers.revokeReader(name),
 
     async shutdown(options) {
       const { live } = supervisor.counts();
