@@ -24,6 +24,7 @@ import { failpoint } from '../failpoints.ts';
 import type { InputStore, RunRow, RunStore } from '../persistence/index.ts';
 import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
+import { createAsking } from './asking.ts';
 import { attemptOf, refOf, withDependencies } from './lookup.ts';
 import { foundProgram, newRow, runInput, submitDigest, writeRunFiles } from './submission.ts';
 import { summaryOf } from './summary.ts';
@@ -130,47 +131,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     return deps.synced().then(() => ({ run_id, created: false }));
   };
 
-  /** A wish that only some states take: refused, with the reason, in all others. */
-  const ask = async (
-    type: 'run.pause' | 'run.resume',
-    { run, reason, user }: { run: string; reason: string; user: string },
-  ): Promise<RunSummary> => {
-    const runId = resolve(run);
-    const before = rowOf(runId);
-    supervisor.send(runId, { type, user, reason, at: clock.iso() });
-    const after = rowOf(runId);
-    const wanted = type === 'run.pause' ? 'running.paused' : 'running.resuming';
-    const already = type === 'run.pause' ? after.state.startsWith(wanted) : isRunning(after.state);
-    if (!after.state.startsWith(wanted) && !already) {
-      throw new RunyardError(
-        'run_not_running',
-        `run ${runId} is ${before.state}: ${type === 'run.pause' ? 'only a run whose trainer runs can be paused' : 'only a paused run can be resumed'}`,
-      );
-    }
-    await deps.synced();
-    return summary(after);
-  };
-
-  /** Only a run that waits can be held or released; what is so already stays so. */
-  const askQueued = async (
-    type: 'run.hold' | 'run.release',
-    { run, reason, user }: { run: string; reason: string; user: string },
-  ): Promise<RunSummary> => {
-    const row = rowOf(run);
-    const { run_id: runId, state } = row;
-    if (state !== 'queued') {
-      const wish = type === 'run.hold' ? 'held' : 'released';
-      throw new RunyardError(
-        'run_not_queued',
-        `run ${runId} is ${state}: only a run that waits can be ${wish}`,
-      );
-    }
-    if ((type === 'run.hold') === (row.hold === null)) {
-      supervisor.send(runId, { type, user, reason, at: clock.iso() });
-    }
-    await deps.synced();
-    return summary(rowOf(runId));
-  };
+  const asking = createAsking({ supervisor, clock, synced: deps.synced, resolve, rowOf, summary });
 
   const plan = async (request: SubmitRequest): Promise<RunPlan> => {
     const config = withDependencies(store, validateConfig(request.config));
@@ -241,11 +202,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       return summary(rowOf(runId));
     },
 
-    pause: (request) => ask('run.pause', request),
-    resume: (request) => ask('run.resume', request),
-
-    hold: (request) => askQueued('run.hold', request),
-    release: (request) => askQueued('run.release', request),
+    ...asking,
     plan,
     gpus: () => deps.supply.gpus(),
     setDrain: (request) => deps.supply.setDrain(request),
@@ -303,8 +260,4 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       }
     },
   };
-}
-
-function isRunning(state: string): boolean {
-  return ['running.live', 'running.silent', 'running.resuming'].includes(state);
 }

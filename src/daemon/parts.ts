@@ -2,53 +2,46 @@
 import crypto from 'node:crypto';
 import path from 'node:path';
 import {
-  codeWarnings,
   createOrchestrator,
   createSupervisor,
   envOf,
   type Orchestrator,
   preflight,
-  provideRun,
   type Supervisor,
 } from '../actors/index.ts';
 import type { Settings } from '../contracts/index.ts';
 import { createLocalExecutor, type Executor } from '../executors/index.ts';
 import { failpoint } from '../failpoints.ts';
 import { createInventory, type Gpu } from '../inventory/index.ts';
-import type { AttemptInput, DaemonEvent } from '../machines/index.ts';
+import type { DaemonEvent } from '../machines/index.ts';
 import {
   createDurability,
   createInputStore,
   type Db,
-  freeBytes,
   type Home,
   refuseLostRegistry,
   socketPath,
 } from '../persistence/index.ts';
 import { killScope, markerOf } from '../processes/index.ts';
-import { attemptDir, bootId, neverRan, runDir } from '../rundir/index.ts';
+import { bootId, runDir } from '../rundir/index.ts';
 import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
-import { type BusServer, createBusServer, findNatsServer } from '../transport/nats/index.ts';
-import { attemptSpec } from './attempts.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
-import { createBusLink } from './bus-link.ts';
-import { firstOf, loadToken, readTcp, streamOwner, writeAddress } from './endpoint.ts';
+import { openBus } from './bus-parts.ts';
+import { firstOf, loadToken, readTcp, writeAddress } from './endpoint.ts';
 import { openGpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
-import { createMetricBus } from './metrics/bus.ts';
 import { listMetrics, streamMetrics } from './metrics/stream.ts';
 import { streamLogs } from './output.ts';
-import { createPurging } from './purging.ts';
-import { createReaders } from './readers.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
 import { createRecoveryLog } from './recovery.ts';
 import { openRegistry } from './registry.ts';
 import { createRemoving } from './removing.ts';
+import { createRunChart } from './run-chart.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
 import { createSupply } from './supply.ts';
@@ -171,61 +164,16 @@ export async function openParts(
     clock,
     log,
   });
-  const natsUrl = env.RUNYARD_NATS_URL || null;
-  const maxFileBytes =
-    natsUrl === null
-      ? busLimit(home.root, settings.bus_limit_mib)
-      : settings.bus_limit_mib * 2 ** 20;
-  let busServer: Promise<BusServer> | null = null;
-  const findBusServer = async (): Promise<BusServer> => {
-    const binary = await findNatsServer({
-      home: home.root,
-      checkout: options.checkout,
-      env,
-      progress: (text) => log.info({}, text),
-    });
-    return createBusServer({ dir: home.bus, yard: settings.yard, binary, maxFileBytes, log });
-  };
-  /** Null when it is not ours. Looked for again when none was found. */
-  const ownBus = (): Promise<BusServer | null> => {
-    if (natsUrl !== null) return Promise.resolve(null);
-    busServer ??= findBusServer().catch((error: unknown) => {
-      busServer = null;
-      throw error;
-    });
-    return busServer;
-  };
-  const bus = createBusLink({
-    url: natsUrl,
-    owner: streamOwner(home),
-    yard: settings.yard,
-    store,
-    maxFileBytes,
-    durablePos: durability.pos,
+  const { bus, natsUrl, purging, readers, metricBus } = openBus({
+    ...options,
+    home,
     clock,
-    freeBytes: () => freeBytes(home.bus),
     log,
-    server: ownBus,
-    relayed: () => purging.wake(),
-    joined: (where) => telemetry.bus(where),
-  });
-
-  const purging = createPurging({
     store,
     removals,
-    yard: settings.yard,
-    connection: bus.connection,
-    clock,
-    log,
+    durablePos: durability.pos,
+    joined: (where) => telemetry.bus(where),
   });
-  const readers = createReaders({
-    server: ownBus,
-    url: natsUrl === null ? null : bus.url(),
-    yard: settings.yard,
-    clock,
-    log,
-  });
-  const metricBus = createMetricBus(settings.yard, bus.connection);
 
   const executor: Executor = createLocalExecutor(
     {
@@ -295,51 +243,19 @@ export async function openParts(
     clock,
   });
 
-  const lockFiles = ({ runId, attempt }: AttemptInput): string[] =>
-    locks.exclusive(
-      store
-        .leases()
-        .filter((lease) => lease.run_id === runId && lease.attempt === attempt)
-        .map(({ slot }) => slot),
-    );
-
-  const machine = provideRun({
+  const machine = createRunChart({
+    env,
+    settings,
+    home,
+    recorder,
     clock,
     executor,
-    preflight: async (runId) => {
-      const { config, submitted, program } = await runInputs.of(runId);
-      return preflight({
-        program: program ?? config.command[0] ?? '',
-        cwd: config.cwd ?? '/',
-        searchPath: config.env?.PATH ?? submitted.PATH ?? env.PATH ?? '',
-        home: home.root,
-        diskFloorBytes,
-      });
-    },
-    warnings: async (runId) => codeWarnings((await runInputs.of(runId)).config.code),
-    lease: async ({ runId, attempt }, slots, signal) => {
-      // Yards of other accounts know nothing of our leases: what they hold is seen by its lock alone.
-      if (!(await locksFree(recorder, locks.probes(slots)))) {
-        supply.usedElsewhere(slots);
-        return false;
-      }
-      // It was stopped meanwhile: what it leased now, nobody would give back.
-      return !signal.aborted && store.lease(runId, attempt, slots, clock.iso());
-    },
-    spec: (input) => attemptSpec({ input, store, inputs: runInputs, settings, locks }),
+    store,
+    runInputs,
+    temps,
+    locks,
+    usedElsewhere: supply.usedElsewhere,
     synced,
-    leftoversMs: 1000 * settings.kill_patience_s,
-    // What never had a process holds nothing, whoever else may have its GPU.
-    locksFree: async (input) =>
-      neverRan(attemptDir(home.root, input.runId, input.attempt)) ||
-      locksFree(recorder, lockFiles(input)),
-    release: async ({ runId, attempt, quarantine }) => {
-      if (quarantine) store.quarantine(runId, attempt, clock.iso());
-      else {
-        await temps.release({ runId, attempt });
-        store.releaseLeases(runId, attempt);
-      }
-    },
   });
 
   const health = createHealth({
@@ -510,11 +426,6 @@ export async function openParts(
       log.info({ live }, 'daemon stopped');
     },
   };
-}
-
-/** Below the free disk: a stream on a full disk stays dead until its server restarts. */
-function busLimit(root: string, limitMib: number): number {
-  return Math.max(32 * 2 ** 20, Math.min(limitMib * 2 ** 20, freeBytes(root) / 2));
 }
 
 function newRunId(exists: (runId: string) => unknown): string {

@@ -10,6 +10,8 @@ type Attempt = { runId: string; attempt: number };
 /** What takes longer is removed behind the back of the run's end: its GPUs are wanted. */
 const patienceMs = 10_000;
 
+export type Temps = ReturnType<typeof createTemps>;
+
 export function createTemps(options: { root: string; log: Logger }) {
   const { root, log } = options;
   const prune = async (which: Attempt, known: string | null): Promise<boolean> => {

@@ -1,0 +1,89 @@
+/** The bus, and all that hangs on it: the link to it, who may read it, what is purged, the points in it. */
+import type { Settings } from '../contracts/index.ts';
+import { freeBytes, type Home, type Removals, type RunStore } from '../persistence/index.ts';
+import type { Clock, Logger } from '../telemetry/index.ts';
+import { type BusServer, createBusServer, findNatsServer } from '../transport/nats/index.ts';
+import { type BusLinkOptions, createBusLink } from './bus-link.ts';
+import { streamOwner } from './endpoint.ts';
+import { createMetricBus } from './metrics/bus.ts';
+import { createPurging } from './purging.ts';
+import { createReaders } from './readers.ts';
+
+export type BusPartsOptions = {
+  settings: Settings;
+  env: NodeJS.ProcessEnv;
+  /** The checkout or package that runs. */
+  checkout: string;
+  home: Home;
+  clock: Clock;
+  log: Logger;
+  store: RunStore;
+  removals: Removals;
+  durablePos: () => number;
+  joined: NonNullable<BusLinkOptions['joined']>;
+};
+
+export function openBus(options: BusPartsOptions) {
+  const { settings, env, home, clock, log, store, removals } = options;
+  const natsUrl = env.RUNYARD_NATS_URL || null;
+  const maxFileBytes =
+    natsUrl === null
+      ? busLimit(home.root, settings.bus_limit_mib)
+      : settings.bus_limit_mib * 2 ** 20;
+  let busServer: Promise<BusServer> | null = null;
+  const findBusServer = async (): Promise<BusServer> => {
+    const binary = await findNatsServer({
+      home: home.root,
+      checkout: options.checkout,
+      env,
+      progress: (text) => log.info({}, text),
+    });
+    return createBusServer({ dir: home.bus, yard: settings.yard, binary, maxFileBytes, log });
+  };
+  /** Null when it is not ours. Looked for again when none was found. */
+  const ownBus = (): Promise<BusServer | null> => {
+    if (natsUrl !== null) return Promise.resolve(null);
+    busServer ??= findBusServer().catch((error: unknown) => {
+      busServer = null;
+      throw error;
+    });
+    return busServer;
+  };
+  const bus = createBusLink({
+    url: natsUrl,
+    owner: streamOwner(home),
+    yard: settings.yard,
+    store,
+    maxFileBytes,
+    durablePos: options.durablePos,
+    clock,
+    freeBytes: () => freeBytes(home.bus),
+    log,
+    server: ownBus,
+    relayed: () => purging.wake(),
+    joined: options.joined,
+  });
+
+  const purging = createPurging({
+    store,
+    removals,
+    yard: settings.yard,
+    connection: bus.connection,
+    clock,
+    log,
+  });
+  const readers = createReaders({
+    server: ownBus,
+    url: natsUrl === null ? null : bus.url(),
+    yard: settings.yard,
+    clock,
+    log,
+  });
+  const metricBus = createMetricBus(settings.yard, bus.connection);
+  return { bus, natsUrl, purging, readers, metricBus };
+}
+
+/** Below the free disk: a stream on a full disk stays dead until its server restarts. */
+function busLimit(root: string, limitMib: number): number {
+  return Math.max(32 * 2 ** 20, Math.min(limitMib * 2 ** 20, freeBytes(root) / 2));
+}
