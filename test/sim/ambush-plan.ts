@@ -1,7 +1,7 @@
 /** What an ambush takes: the cell that it is for, the kinds of fault, and runs that come there. */
 import { type Cell, keyOf, reachable, toldByWorkers } from './coverage.ts';
 import type { FaultKind } from './faults.ts';
-import type { RunPlan } from './plan.ts';
+import { afterAny, type RunPlan } from './plan.ts';
 import type { Random } from './random.ts';
 
 export type Ambush = Omit<Cell, 'fault'> & { fault: FaultKind };
@@ -74,7 +74,7 @@ export function lastsMs(ambush: Ambush, random: Random): number {
 export function planForAmbush(plan: RunPlan, ambush: Ambush, random: Random): RunPlan {
   const { state, event } = ambush;
   if (random.chance(0.15)) return plan;
-  if (state === 'queued') return { ...plan, config: { ...plan.config, gpus: 2 } };
+  if (state === 'queued') return waiting(plan, event, random);
   if (state.startsWith('allocating')) {
     return { ...plan, preflight: event === 'preflight.failed' ? 'fails' : 'slow' };
   }
@@ -86,6 +86,16 @@ export function planForAmbush(plan: RunPlan, ambush: Ambush, random: Random): Ru
     artifacts: isLate ? random.pick(['slow', 'slow', 'some', 'fail']) : plan.artifacts,
     wishes: [],
     trainer: trainerFor(plan.trainer, ambush, random),
+  };
+}
+
+/** Held, where it is to be let go; behind another one that may end in the wrong way. */
+function waiting(plan: RunPlan, event: string, random: Random): RunPlan {
+  const isHeld = event === 'run.release' || (event !== 'run.grant' && random.chance(0.3));
+  return {
+    ...plan,
+    config: { ...plan.config, gpus: 2, ...(isHeld ? { hold: true } : {}) },
+    after: event === 'run.refuse' ? afterAny(random, plan.id) : plan.after,
   };
 }
 

@@ -164,6 +164,8 @@ const asked: Readonly<Record<string, readonly ClientWish[]>> = {
   'run.stop': ['stop', 'stop --now'],
   'run.pause': ['pause'],
   'run.resume': ['resume'],
+  'run.hold': ['hold'],
+  'run.release': ['release'],
 };
 
 /** Makes the event come about; some come by themselves. */

@@ -5,7 +5,7 @@ import { excludeEachOther } from '../../src/slots.ts';
 import type { Stored } from './bus.ts';
 import type { RunPlan } from './plan.ts';
 import type { Stage } from './stage.ts';
-import { type End, falsehood } from './truth.ts';
+import { type End, falsehood, fulfils } from './truth.ts';
 
 export type Transition = {
   pos: number;
@@ -25,6 +25,7 @@ type Row = {
   exit: string | null;
   failure_reason: string | null;
   config: string;
+  hold: string | null;
 };
 export type View = {
   plan: RunPlan;
@@ -75,7 +76,7 @@ const places: Readonly<Record<string, readonly string[]>> = {
   // The daemon itself kills what no worker comes to kill.
   sweep: ['stopping.killing', 'stopping.releasing'],
 };
-const rowSql = `SELECT state, status, gpu_slot, stop, exit, failure_reason, config FROM runs
+const rowSql = `SELECT state, status, gpu_slot, stop, exit, failure_reason, config, hold FROM runs
   WHERE run_id = ?`;
 const controlMax = 4096;
 
@@ -157,6 +158,18 @@ export function createChecker(options: CheckerOptions): Checker {
     if (!holds && left.length > 0) violate('nothing-left', `${runId} keeps ${left[0]?.slot}`);
   };
 
+  const afterOf = (row: Row): { run: string; on?: string }[] =>
+    (JSON.parse(row.config) as { after?: { run: string; on?: string }[] }).after ?? [];
+
+  /** Nobody holds what begins, and what it waits for is over. */
+  const checkGrant = (runId: string, row: Row): void => {
+    if (row.hold !== null) violate('order', `${runId} begins although it is held`);
+    for (const { run, on = 'ok' } of afterOf(row)) {
+      const state = runs.get(run)?.state ?? '';
+      if (!fulfils(on, state)) violate('order', `${runId} begins, and ${run} is ${state}`);
+    }
+  };
+
   const checkStop = (runId: string, view: View, row: Row): void => {
     const stop = stopped.get(runId);
     if (stop === undefined) return;
@@ -187,6 +200,7 @@ export function createChecker(options: CheckerOptions): Checker {
       muted: journal.muted.has(runId),
       reboots: reboots(),
       leasedForMs: view.leasedAt === null ? null : schedule.now() - view.leasedAt,
+      after: afterOf(row).map(({ run, on = 'ok' }) => ({ on, state: runs.get(run)?.state ?? '' })),
       refused: stage.faults.enabled.has('launch.refused'),
       undecided: reboots() > 0 && stage.faults.enabled.has('sync.fails'),
       diskTrouble: ['rundir.full', 'write.fails', 'sync.fails'].some((kind) =>
@@ -226,6 +240,8 @@ export function createChecker(options: CheckerOptions): Checker {
       if (row.state !== t.to_state) violate('gapless', `the row of ${t.run_id} is ${row.state}`);
       checkSlots(t.run_id, view, row);
       checkStop(t.run_id, view, row);
+      if (t.from_state === 'queued' && t.to_state.startsWith('allocating'))
+        checkGrant(t.run_id, row);
       if (t.to_state.startsWith('done.')) checkEnd(t.run_id, view, row);
     }
   };

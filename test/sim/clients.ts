@@ -17,7 +17,13 @@ export type ClientOptions = {
 const answerMs = 4000;
 const againMs = 700;
 /** Refusals that an asker has to live with. */
-const refusals = ['run_not_running', 'run_not_found', 'registry_unavailable', 'disk_full'];
+const refusals = [
+  'run_not_running',
+  'run_not_queued',
+  'run_not_found',
+  'registry_unavailable',
+  'disk_full',
+];
 
 /** Plays what people do about one run, from its submit on. */
 export function playClient(options: ClientOptions, plan: RunPlan): void {
@@ -26,8 +32,12 @@ export function playClient(options: ClientOptions, plan: RunPlan): void {
   const random = stage.random.fork();
   const ask = createAsk(options);
 
+  let asked: RunPlan['config'] | null = null;
   const submit = (): void => {
     let over = false;
+    // One key stands for one configuration, however often it is sent.
+    asked ??= configOf(plan, stage);
+    const config = asked;
     const again = (): void => {
       if (!over) schedule.after(againMs * (0.5 + random.next()), null, submit);
       over = true;
@@ -36,16 +46,17 @@ export function playClient(options: ClientOptions, plan: RunPlan): void {
     const request = {
       key: plan.key,
       user: 'ana',
-      config: plan.config,
+      config,
       env_ref: null,
       traceparent: `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-01`,
     };
-    const asked = call(
+    const isAsked = call(
       options,
       (daemon) => daemon.orchestrator.submit(request),
       ({ run_id }) => {
         // What the daemon has said counts, whether or not it gets through.
         checker.submitted(run_id);
+        stage.runOf.set(plan.id, run_id);
         trace.note(`submit of ${plan.id} is answered: ${run_id}`);
         if (over || (!stage.faults.healed() && random.chance(0.1))) return;
         over = true;
@@ -56,7 +67,7 @@ export function playClient(options: ClientOptions, plan: RunPlan): void {
         again();
       },
     );
-    if (!asked) again();
+    if (!isAsked) again();
   };
 
   const follow = (runId: string): void => {
@@ -71,6 +82,14 @@ export function playClient(options: ClientOptions, plan: RunPlan): void {
   };
 
   schedule.after(plan.atMs, null, submit);
+}
+
+/** Of its dependency only the person knows which run that has become. */
+function configOf({ config, after }: RunPlan, stage: Stage): RunPlan['config'] {
+  const run = after === null ? undefined : stage.runOf.get(after.plan);
+  return run === undefined || after === null
+    ? config
+    : { ...config, after: [{ run, on: after.on }] };
 }
 
 /** What people ask of a run that they know. */
@@ -89,6 +108,8 @@ export function createAsk(options: ClientOptions): (runId: string, wish: ClientW
         if (wish === 'get') return orchestrator.get(runId);
         if (wish === 'pause') return orchestrator.pause(about);
         if (wish === 'resume') return orchestrator.resume(about);
+        if (wish === 'hold') return orchestrator.hold(about);
+        if (wish === 'release') return orchestrator.release(about);
         return orchestrator.stop({ ...about, now: wish === 'stop --now' });
       },
       (summary) => {

@@ -30,8 +30,10 @@ export type RunPlan = {
   readonly wishes: readonly { readonly atMs: number; readonly wish: ClientWish }[];
   /** So soon after its trainer has ended somebody stops it at once: no patience with what is being collected. */
   readonly impatientMs: number | null;
+  /** It begins only when an earlier one, by its place in the plan, is over in this way. */
+  readonly after: { readonly plan: string; readonly on: 'ok' | 'any' | 'fail' } | null;
 };
-export type ClientWish = 'stop' | 'stop --now' | 'pause' | 'resume' | 'get';
+export type ClientWish = 'stop' | 'stop --now' | 'pause' | 'resume' | 'hold' | 'release' | 'get';
 
 /** Patience of the yard with SIGKILL, and grace of a stop, unless a run says otherwise. */
 export const defaults = { graceS: 2, killPatienceS: 8 };
@@ -46,6 +48,7 @@ export const moods = [
   'silent',
   'lingering',
   'deaf',
+  'patient',
 ] as const;
 export type Mood = (typeof moods)[number];
 
@@ -123,6 +126,19 @@ const inMood: Readonly<Record<Exclude<Mood, 'mixed'>, (plan: RunPlan, random: Ra
         wish: random.pick(['pause', 'resume', 'stop'] as const),
       })).sort((a, b) => a.atMs - b.atMs),
     }),
+    patient: (plan, random) => ({
+      ...plan,
+      config: {
+        ...plan.config,
+        ...(random.chance(0.5) ? { hold: true } : {}),
+        gpus: random.between(1, 2),
+      },
+      after: random.chance(0.6) ? afterAny(random, plan.id) : null,
+      wishes: Array.from({ length: random.between(1, 5) }, () => ({
+        atMs: random.between(0, 6_000),
+        wish: random.pick(['hold', 'release', 'release', 'hold', 'stop'] as const),
+      })).sort((a, b) => a.atMs - b.atMs),
+    }),
     lingering: (plan, random) => ({
       ...plan,
       config: { ...plan.config, artifacts: ['*.pt'] },
@@ -157,7 +173,15 @@ function planAny(random: Random, id: string, atMs: number): RunPlan {
     artifacts: random.pick(['some', 'some', 'fail', 'slow']),
     wishes: planWishes(random),
     impatientMs: null,
+    after: random.chance(0.08) ? afterAny(random, id) : null,
   };
+}
+
+/** Of those that are submitted before; whether it is known by then is another question. */
+export function afterAny(random: Random, id: string): RunPlan['after'] {
+  const earlier = Number(id.slice(1));
+  if (earlier === 0) return null;
+  return { plan: `r${random.int(earlier)}`, on: random.pick(['ok', 'any', 'fail']) };
 }
 
 function planGpus(random: Random): number {
@@ -197,7 +221,10 @@ function planEnd(random: Random): TrainerPlan['end'] {
 function planWishes(random: Random): RunPlan['wishes'] {
   if (random.chance(0.55)) return [];
   const count = random.between(1, 4);
-  const kinds: ClientWish[] = ['stop', 'stop --now', 'pause', 'resume', 'pause', 'pause', 'get'];
+  const kinds: ClientWish[] = [
+    ...(['stop', 'stop --now', 'pause', 'resume', 'pause', 'pause', 'get'] as const),
+    ...(['hold', 'release'] as const),
+  ];
   return Array.from({ length: count }, () => ({
     atMs: random.chance(0.3) ? random.between(0, 100) : random.between(0, 6_000),
     wish: random.pick(kinds),

@@ -21,6 +21,8 @@ export type Stage = {
   readonly plans: Map<string, RunPlan>;
   /** By run: what somebody does when its trainer has ended. */
   readonly trainerEnded: Map<string, () => void>;
+  /** By plan: the run that it has become, once that was answered. */
+  readonly runOf: Map<string, string>;
   /** By run: its trainer comes to its end sooner than planned. */
   readonly endTrainer: Map<string, () => void>;
   /** An invariant does not hold: the world ends after this step. */

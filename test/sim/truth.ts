@@ -21,6 +21,8 @@ export type Circumstances = {
   leasedForMs: number | null;
   /** A disk refused something in this world. */
   diskTrouble: boolean;
+  /** What it waited for, and what became of that. */
+  after: readonly { on: string; state: string }[];
   /** A launch was refused for good in this world. */
   refused: boolean;
   /** The power was lost in a world whose disk may not have taken what had been decided. */
@@ -78,6 +80,14 @@ const causes: Readonly<Record<string, (end: End, about: Circumstances) => boolea
   voided: (_, { truth, earlier }) => [...earlier, truth].every((each) => (each?.forks ?? 0) === 0),
   // A worker that cannot be heard until the patience is over leaves the daemon with the same view.
   unkillable: (_, { truth, muted }) => truth?.stuck === true || muted,
+  dependency_failed: (_, { after }) =>
+    after.some(({ on, state }) => on !== 'any' && state.startsWith('done.') && !fulfils(on, state)),
   preflight_failed: (_, { plan }) => plan.preflight === 'fails',
   internal: (_, { diskTrouble, refused }) => diskTrouble || refused,
 };
+
+/** Whether what became of a run is what another one waits for. */
+export function fulfils(on: string, state: string): boolean {
+  if (!state.startsWith('done.')) return false;
+  return on === 'any' || (on === 'ok') === (state === 'done.completed');
+}

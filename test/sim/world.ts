@@ -92,6 +92,7 @@ export function runWorld(options: WorldOptions): WorldResult {
     journal: createJournal(schedule.now),
     plans: new Map<string, RunPlan>(),
     trainerEnded: new Map<string, () => void>(),
+    runOf: new Map<string, string>(),
     endTrainer: new Map<string, () => void>(),
     violate,
   };
@@ -215,12 +216,14 @@ export function runWorld(options: WorldOptions): WorldResult {
     resumePaused();
   });
 
-  /** Somebody goes through the yard at the end: what was paused and forgotten is to go on. */
+  /** Somebody goes through the yard at the end: what was paused or held, and forgotten, is to go on. */
   const resumePaused = (): void => {
     for (const [runId, { state }] of checker.runs()) {
-      if (!state.startsWith('running.paused')) continue;
       const about = { run: runId, user: 'eve', reason: 'forgotten' };
-      daemon?.orchestrator.resume(about).catch(() => undefined);
+      const { orchestrator } = daemon ?? {};
+      if (state === 'queued') orchestrator?.release(about).catch(() => undefined);
+      if (!state.startsWith('running.paused')) continue;
+      orchestrator?.resume(about).catch(() => undefined);
     }
     schedule.after(3000, null, resumePaused);
   };
