@@ -5,7 +5,10 @@ import type { Running } from './program.ts';
 import { examples } from './program-yard.ts';
 
 export function addCredsCommands(program: Command, running: Running): void {
-  const creds = program.command('creds').description('who may read the bus: export, ls, revoke');
+  const creds = program
+    .command('creds')
+    .description('who may read the bus: export, ls, revoke')
+    .addHelpText('after', examples('runyard creds export --reader me', 'runyard creds ls'));
   creds
     .command('export')
     .description(

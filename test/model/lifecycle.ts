@@ -51,6 +51,8 @@ export const lifecycle = createMachine({
         'user submits with a time limit': 'limited',
         'user submits with a stall limit': 'watched',
         'user submits a file that cannot be executed': 'unexecutable',
+        'user submits a run that is held': 'held',
+        'user submits a run that waits for the success of another': 'behind',
       },
     },
 
@@ -61,9 +63,37 @@ export const lifecycle = createMachine({
         'user stops': 'stoppedWaiting',
         'user stops now': 'stoppedWaiting',
         'daemon is killed': 'waiting',
+        'user holds': 'heldWaiting',
         'working directory is removed': 'homeless',
         'a GPU becomes free, and the recorder dies before its start': 'secondAttempt',
         'a GPU becomes free, and each recorder dies before its start': 'givenUp',
+      },
+    },
+    /** Its GPU is free, and it does not take it. */
+    held: {
+      meta: { ...waits, gpu: 'free' } satisfies Shows,
+      on: {
+        'user holds': 'held',
+        'user releases': 'live',
+        'user stops': 'stoppedHeld',
+        'daemon is killed': 'held',
+      },
+    },
+    heldWaiting: {
+      meta: waits satisfies Shows,
+      on: {
+        'a GPU becomes free': 'held',
+        'user releases': 'waiting',
+        'daemon is killed': 'heldWaiting',
+      },
+    },
+    /** Behind one that has the GPU. */
+    behind: {
+      meta: waits satisfies Shows,
+      on: {
+        'the other one succeeds': 'live',
+        'the other one fails': 'refused',
+        'daemon is killed': 'behind',
       },
     },
     homeless: {
@@ -235,6 +265,15 @@ export const lifecycle = createMachine({
         trainer: 'never',
       } satisfies Shows,
     },
+    refused: {
+      ...ended,
+      meta: {
+        ...failed,
+        state: 'done.rejected',
+        reason: 'dependency_failed',
+        trainer: 'never',
+      } satisfies Shows,
+    },
     givenUp: {
       ...ended,
       meta: { ...failed, reason: 'voided', attempt: 4, trainer: 'never' } satisfies Shows,
@@ -271,6 +310,7 @@ export const lifecycle = createMachine({
     stoppedHard: { ...ended, meta: { ...stopped, exit: 'SIGKILL' } satisfies Shows },
     stoppedClean: { ...ended, meta: { ...stopped, exit: 0 } satisfies Shows },
     stoppedUnseen: { ...ended, meta: stopped satisfies Shows },
+    stoppedHeld: { ...ended, meta: { ...stopped, trainer: 'never' } satisfies Shows },
     stoppedWaiting: {
       ...ended,
       meta: { ...stopped, gpu: 'taken', trainer: 'never' } satisfies Shows,

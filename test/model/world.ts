@@ -113,6 +113,18 @@ export function createWorld(yard: Yard, limitS: number): World {
     const command = ['python3', '-I', '-S', puppet, dir, ...moods];
     ({ run_id: run } = await client.submit({ command, cwd, gpus: 1, ...config }, { env }));
   };
+  /** Another run that has the GPU. */
+  const block = async (command: string[]): Promise<void> => {
+    await until(async () => (await client.health()).gpus_free === 1, 'a free GPU', deadlineMs);
+    const config = { command, cwd: dir, gpus: 1 };
+    ({ run_id: blocker } = await client.submit(config, { env }));
+    await state(/^running/, blocker);
+  };
+  const otherEnds = async (code: number): Promise<void> => {
+    fs.writeFileSync(path.join(dir, 'code.new'), String(code));
+    fs.renameSync(path.join(dir, 'code.new'), path.join(dir, 'code'));
+    await state(/^done/, blocker);
+  };
   /**
    * Lets the GPU go, and kills the recorders of that many attempts after their claim and before their
    * start: there they read the environment, of which a FIFO makes a place to wait.
@@ -148,12 +160,19 @@ export function createWorld(yard: Yard, limitS: number): World {
   const events: World['events'] = {
     'user submits': () => submit(),
     'user submits while no GPU is free': async () => {
-      await until(async () => (await client.health()).gpus_free === 1, 'a free GPU', deadlineMs);
-      const config = { command: ['sleep', '600'], cwd: dir, gpus: 1 };
-      ({ run_id: blocker } = await client.submit(config, { env }));
-      await state(/^running/, blocker);
+      await block(['sleep', '600']);
       await add({});
     },
+    'user submits a run that is held': () => submit({ hold: true }),
+    'user submits a run that waits for the success of another': async () => {
+      // It ends with the code that somebody writes.
+      await block(['sh', '-c', 'until test -s code; do sleep 0.05; done; exit $(cat code)']);
+      await add({ after: [{ run: blocker }] });
+    },
+    'the other one succeeds': () => otherEnds(0),
+    'the other one fails': () => otherEnds(1),
+    'user holds': () => client.hold(run, ana),
+    'user releases': () => client.release(run, ana),
     'user submits a trainer that ignores SIGTERM': () =>
       submit({ stop: { grace_s: longGraceS } }, 'stubborn'),
     'user submits a trainer that ignores SIGTERM, with a short grace': () =>
