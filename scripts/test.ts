@@ -17,7 +17,7 @@ const groups = [
   { dirs: ['unit', 'model', '.'], concurrency: Math.max(2, os.availableParallelism()) },
   { dirs: ['integration', 'sim', 'chaos'], concurrency: 2 },
 ];
-const testTimeoutMs = 180_000;
+const testTimeoutMs = 300_000;
 const overallMs = 1_500_000;
 /** What was told to end may need a moment: a worker publishes for up to five seconds without a daemon. */
 const settleMs = 8000;

@@ -43,7 +43,7 @@ async function refusal(yard: Yard): Promise<string> {
 }
 
 test('a lost registry is remade: finished runs keep their ends, live ones are adopted, none is started twice', async () => {
-  await using yard = await startYard({ RUNYARD_PARALLEL: '4', RUNYARD_GPUS: 'fake:2' });
+  await using yard = await startYard({ RUNYARD_PARALLEL: '3', RUNYARD_GPUS: 'fake:2' });
   const journal = (name: string): string => path.join(yard.home, `journal-${name}`);
   const gate = (name: string): string => path.join(yard.home, `gate-${name}`);
   const good = await submit(yard, { command: ['true'], name: 'good' }, 'nightly');
