@@ -107,7 +107,10 @@ const gone = (yard: Yard, run: string, deadlineMs = 60_000) =>
 test('a run that is removed is gone everywhere, and those who follow it are told', async () => {
   await using yard = await startYard();
   const [run, stays] = [await finished(yard, 'nightly'), await finished(yard)];
-  await until(async () => (await onBus(yard, run)).metrics === 1, 'its points on the bus');
+  await until(
+    async () => (await onBus(yard, run)).metrics === 2,
+    'its points on the bus, and that no more come',
+  );
   const followed: RunEvent[] = [];
   const following = (async () => {
     for await (const event of yard.client.events(run)) followed.push(event);
@@ -132,7 +135,7 @@ test('a run that is removed is gone everywhere, and those who follow it are told
   );
   assert.deepEqual(validate('event', told[0]), []);
   // Nothing of the others was touched, the relay goes on, and the key is free again.
-  await until(async () => (await onBus(yard, stays)).metrics === 1, 'the points of the other');
+  await until(async () => (await onBus(yard, stays)).metrics === 2, 'the points of the other');
   const again = await finished(yard, 'nightly');
   assert.notEqual(again, run);
   await until(async () => (await onBus(yard, again)).events ?? 0, 'events after the purge');
@@ -189,7 +192,10 @@ test('a daemon that dies in the middle of a removal leaves the whole run or none
 test('a run that was removed while the bus was away is taken off it when it is back, and stays gone from a new epoch', async () => {
   await using yard = await startYard();
   const [run, stays] = [await finished(yard), await finished(yard)];
-  await until(async () => (await onBus(yard, run)).metrics === 1, 'its points on the bus');
+  await until(
+    async () => (await onBus(yard, run)).metrics === 2,
+    'its points on the bus, and that no more come',
+  );
   const address = path.join(yard.home, 'bus', 'address.json');
   const { identity } = JSON.parse(fs.readFileSync(address, 'utf8'));
   process.kill(identity.pid, 'SIGKILL');
