@@ -68,8 +68,9 @@ export function runMs(run: RunSummary, nowMs: number): number {
   return (run.finished_at === '' ? nowMs : Date.parse(run.finished_at)) - from;
 }
 
-/** Columns that line up, the last one free. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+/** Columns that line up, the last one free; a line for each row, whatever is in its cells. */
+export function table(texts: readonly (readonly string[])[]): string[] {
+  const rows = texts.map((row) => row.map(plainCell));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, index) => {

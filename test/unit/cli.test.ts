@@ -139,3 +139,13 @@ test('columns line up though some cells are coloured', () => {
   ]);
   assert.deepEqual(lines, ['\x1b[31mab\x1b[39m  x', 'c   y']);
 });
+
+test('a row of a table is one line, whatever is in its cells', () => {
+  const rows = table([
+    ['a', 'python3 -c import math\nprint(1)', 'x'],
+    ['bb', 'sleep\t1', 'y'],
+  ]);
+  assert.equal(rows[0], 'a   python3 -c import math print(1)  x');
+  assert.match(rows[1] ?? '', /^bb {2}sleep 1 +y$/);
+  assert.equal(rows[0]?.length, rows[1]?.length);
+});
