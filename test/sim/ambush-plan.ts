@@ -54,7 +54,8 @@ export function kindsOf(ambush: Ambush): FaultKind[] {
   if (state === 'stopping.releasing') kinds.add('rundir.lost');
   if (event === 'effect.failed') kinds.add('rundir.full').add('launch.refused');
   // A full directory is only noticed by who writes to it: a worker that takes over.
-  if (fault === 'rundir.full') kinds.add('worker.kill');
+  if (fault === 'rundir.full' || fault === 'recorder.fails') kinds.add('worker.kill');
+  if (fault === 'leftovers') kinds.add('trainer.kill');
   kinds.delete('leftovers');
   return [...kinds];
 }

@@ -42,6 +42,11 @@ export function layAmbush(
   };
   const blow = (runId: string): void => {
     strike(weather, fault, runId);
+    // Somebody kills what then cannot die.
+    if (fault === 'leftovers') strike(weather, 'trainer.kill', runId);
+    // Its worker would tell that the launch has failed; another one tries again.
+    if (fault === 'recorder.fails')
+      after(random.next() * 30, () => strike(weather, 'worker.kill', runId));
     if (fault === 'rundir.full') after(1, () => strike(weather, 'worker.kill', runId));
   };
   const spring = (runId: string, view: View): void => {
@@ -52,7 +57,8 @@ export function layAmbush(
     const at = beforeDeadline(ambush, view, stage.schedule.now(), random) ?? soon;
     const apart = random.pick([1, 10, 30, 300, 2_500]) * random.next();
     if (state === 'running.starting') {
-      if (random.chance(0.5)) hold(runId, random.pick([0, 2_000, 5_000]));
+      if (fault === 'recorder.fails') hold(runId, 2_000);
+      else if (random.chance(0.5)) hold(runId, random.pick([0, 2_000, 5_000]));
       else wires.mute(runId, random.pick([0, 500, 2_000]));
     }
     if (state !== 'running.starting' && random.chance(0.3))

@@ -263,7 +263,9 @@ export function startDaemon(parts: DaemonParts): Daemon {
   });
   checker.opened(raw);
   mendLeases(store, clock.iso());
-  supervisor.recover();
+  supervisor.recover((row) => {
+    if (row.state.startsWith('running.')) beats.expect(row.run_id);
+  });
   tidying.start();
   faults.point(life, 'recovered');
 
