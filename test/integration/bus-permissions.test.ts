@@ -8,7 +8,6 @@ import {
   connectWorker,
   createSubject,
   ensureStreams,
-  readSubject,
 } from '../../src/transport/nats/index.ts';
 import { names, startBus, storedMessages, streams, type TestBus, yard } from './bus-fixture.ts';
 
@@ -169,32 +168,6 @@ test('a plain client reads the events of a run from the start, in order', async 
   const jsm = await jetstreamManager(reader);
   assert.equal((await jsm.streams.info(streams.events)).state.messages, 600);
   await Promise.all([reader.close(), worker.close(), daemon.close()]);
-});
-
-test('reading a subject ends at what is there, or follows until it is told to end', async () => {
-  await using bus = await startBus();
-  const nc = await made(bus);
-  for (let n = 1; n <= 5; n += 1)
-    await nc.request(names.metrics('a'), JSON.stringify({ n }), unhurried);
-  const ending = new AbortController();
-  const options = { nc, stream: streams.metrics, subject: names.metrics('a') };
-  const read = (follow: boolean) =>
-    readSubject<{ n: number }>({ ...options, follow, signal: ending.signal });
-  const there: number[] = [];
-  for await (const { n } of read(false)) there.push(n);
-  assert.deepEqual(there, [1, 2, 3, 4, 5]);
-  const followed: number[] = [];
-  for await (const { n } of read(true)) {
-    followed.push(n);
-    if (n === 5) await nc.request(names.metrics('a'), JSON.stringify({ n: 6 }));
-    if (n === 6) ending.abort();
-  }
-  assert.deepEqual(followed, [1, 2, 3, 4, 5, 6]);
-  const none = { ...options, subject: names.metrics('nobody'), follow: false };
-  for await (const _ of readSubject({ ...none, signal: new AbortController().signal })) {
-    assert.fail('there is nothing');
-  }
-  await nc.close();
 });
 
 test('an existing server takes the user and password that stand in its address', async () => {

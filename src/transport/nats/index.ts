@@ -4,7 +4,6 @@ export { connectDaemon, connectWorker, type NatsConnection } from './connection.
 export { type StreamOwner, shownUrl } from './external.ts';
 export { streamNames, subjects } from './names.ts';
 export { purgeRun } from './purge.ts';
-export { readSubject } from './read.ts';
 export { type KeptReader, newPassword, unexpired } from './readers.ts';
 export { createRelay, type OutboxRow, type OutboxSource, type Relay } from './relay.ts';
 export {
