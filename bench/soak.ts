@@ -14,7 +14,9 @@ const { values } = parseArgs({
 });
 const [runs, parallel] = [Number(values.runs), Number(values.parallel)];
 await using yard = await startYard({ RUNYARD_PARALLEL: String(parallel), RUNYARD_LOG: 'warn' });
-const found = await runMany(yard, runs, parallel);
+const found = await runMany(yard, runs, parallel, (done) => {
+  if (done % 500 === 0) process.stderr.write(`${done} of ${runs} runs are over\n`);
+});
 const { completed, seconds, walBytesMax, transitions, events } = found;
 console.log(JSON.stringify({ ...found, runs_per_s: Number((runs / seconds).toPrecision(4)) }));
 if (completed !== runs || walBytesMax > walCapBytes || transitions !== events) process.exitCode = 1;

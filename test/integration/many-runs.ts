@@ -22,8 +22,13 @@ export const walCapBytes = 64 * 2 ** 20;
 const sampleMs = 10;
 const env = { PATH: process.env.PATH ?? '' };
 
-/** Submits `total` runs, `lanes` of them under way at any time, and waits for all. */
-export async function runMany(yard: Yard, total: number, lanes: number): Promise<ManyRuns> {
+/** Submits `total` runs, `lanes` of them under way at any time, and waits for all; `told` after each. */
+export async function runMany(
+  yard: Yard,
+  total: number,
+  lanes: number,
+  told: (done: number) => void = () => undefined,
+): Promise<ManyRuns> {
   const wal = path.join(yard.home, 'registry.db-wal');
   let walBytesMax = 0;
   const sample = setInterval(() => {
@@ -33,6 +38,7 @@ export async function runMany(yard: Yard, total: number, lanes: number): Promise
   let left = total;
   let completed = 0;
   let events = 0;
+  let over = 0;
   const lane = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
@@ -43,6 +49,8 @@ export async function runMany(yard: Yard, total: number, lanes: number): Promise
       const done = await yard.client.wait(run);
       if (done.status === 'completed') completed += 1;
       events += done.last_seq;
+      over += 1;
+      told(over);
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
