@@ -204,7 +204,10 @@ function provoke(
   if (event !== 'attempt.voided') {
     for (const kind of causesOf(ambush)) strike(weather, kind, runId);
   }
-  if (event === 'trainer.stalled' && state === 'running.resuming') wires.hold(runId, 9_000);
+  if (event === 'trainer.stalled' && state === 'running.resuming') {
+    stage.journal.muted.add(runId);
+    wires.hold(runId, 9_000);
+  }
   if (state === 'running.silent' && toldByWorkers.test(event)) {
     after(random.next() * 700, () => {
       wires.mute(runId, 0);
