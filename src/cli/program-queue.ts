@@ -14,7 +14,7 @@ export function addQueueCommands(program: Command, running: Running): void {
       .addHelpText('after', examples(`runyard ${name} k3f9`, `runyard ${name} g:seeds`))
       .action((refs: string[], flags: { message?: string }) =>
         running(async (context) =>
-          (await import('./commands/queue.ts')).holding(context, name, refs, flags),
+          (await import('./commands/pausing.ts')).pausing(context, name, refs, flags),
         ),
       );
   }

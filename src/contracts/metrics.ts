@@ -10,7 +10,7 @@ export type MetricPoint = {
   /** Of its place in the source, unique within the run. */
   id: string;
 };
-/** Points that are not there any more: `evicted` by the limits of bus and files, or `lost` with the bus. */
+/** Points that neither bus nor files have any more; the reason is `evicted`, whatever took them. */
 export type MetricGap = { first_seq: number; last_seq: number; reason: string };
 export type MetricKey = {
   run_id: string;

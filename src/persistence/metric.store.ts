@@ -29,15 +29,17 @@ export type MetricStore = {
   count(runId: string, attempt: number): MetricCountRow | undefined;
 };
 
+/** What comes late of a run that was removed meanwhile is not kept. */
+const ofRun = 'WHERE EXISTS (SELECT 1 FROM runs WHERE run_id = @run_id)';
 const positionKey = 'telemetry.position';
 
 export function createMetricStore(db: Db, guard: Guard = unguarded): MetricStore {
   const putKey = db.prepare(
     `INSERT OR REPLACE INTO metric_keys
-      VALUES (@run_id, @attempt, @key, @source, @seq, @step, @wall, @count, @last, @min, @max)`,
+      SELECT @run_id, @attempt, @key, @source, @seq, @step, @wall, @count, @last, @min, @max ${ofRun}`,
   );
   const putCount = db.prepare(
-    'INSERT OR REPLACE INTO metric_counts VALUES (@run_id, @attempt, @upto, @ended)',
+    `INSERT OR REPLACE INTO metric_counts SELECT @run_id, @attempt, @upto, @ended ${ofRun}`,
   );
   const putMeta = db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
   const getMeta = db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?');

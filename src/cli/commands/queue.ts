@@ -1,31 +1,10 @@
-/** `runyard hold`, `release`, `gpus`, `drain`, and `resume`. */
+/** `runyard gpus`, `drain`, and `resume`. */
 import type { DrainReply, GpuItem } from '../../contracts/index.ts';
 import { type Context, usage } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { expand } from '../groups.ts';
 import type { ResumeFlags } from '../program-queue.ts';
-import { duration, fitting, plainCell, statusText, table } from '../render.ts';
+import { duration, fitting, plainCell, table } from '../render.ts';
 import { pausing } from './pausing.ts';
-
-export async function holding(
-  context: Context,
-  wish: 'hold' | 'release',
-  refs: readonly string[],
-  flags: { message?: string },
-): Promise<number> {
-  const { terminal, json } = context;
-  const client = await context.connect();
-  for (const ref of await expand(client, refs)) {
-    const run = await client[wish](ref, { reason: flags.message ?? '' });
-    if (json) terminal.json(run);
-    else if (!terminal.tty) terminal.print(`${run.run_id}\t${run.state}`);
-    else {
-      const about = wish === 'hold' ? `start it: runyard release ${run.run_id}` : run.why;
-      terminal.print(`${run.run_id} ${statusText(run.status, terminal.paint)} ${about}`.trimEnd());
-    }
-  }
-  return exitCodes.ok;
-}
 
 export async function gpus(context: Context): Promise<number> {
   const { terminal, json } = context;

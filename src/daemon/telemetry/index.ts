@@ -134,7 +134,7 @@ function createSaving(store: MetricStore, clock: Clock, log: Logger) {
     add(report: Report): void {
       for (const { runId, attempt, upto, ended, keys: changed } of report.known) {
         const of = { run_id: runId, attempt };
-        counts.set(runId, { ...of, upto, ended: ended ? 1 : 0 });
+        counts.set(`${runId} ${attempt}`, { ...of, upto, ended: ended ? 1 : 0 });
         for (const { step, ...stats } of changed) {
           const row = { ...of, ...stats, step: step === null ? '' : String(step) };
           keys.set(idOf(row), row);

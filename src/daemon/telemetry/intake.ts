@@ -76,9 +76,13 @@ export function createIntake(options: IntakeOptions): Intake {
 
   const openRun = (runId: string): Open | null => {
     const found = runs.get(runId);
-    if (found !== undefined) return found;
     // A run that was removed does not come back by its numbers.
-    if (!fs.existsSync(runDir(root, runId))) return null;
+    if (!fs.existsSync(runDir(root, runId))) {
+      if (found !== undefined) shut(found);
+      runs.delete(runId);
+      return null;
+    }
+    if (found !== undefined) return found;
     const made: Open = { points: null, events: null, usedMs: 0 };
     runs.set(runId, made);
     return made;
@@ -150,7 +154,7 @@ export function createIntake(options: IntakeOptions): Intake {
         return true;
       } catch (error) {
         trouble(messageOf(error));
-        if (!isFull(error)) return true;
+        if (!passes(error)) return true;
         if (closed) return false;
         await pause(retryMs);
       }
@@ -230,6 +234,9 @@ function shut({ points, events }: Open): void {
   events?.close();
 }
 
-function isFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'].includes(errnoOf(error) ?? '');
+/** Whether the disk may take it later. What writes a whole file tells why in the cause of its error. */
+export function passes(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const refused = ['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'].includes(errnoOf(error) ?? '');
+  return refused || passes(error.cause);
 }
