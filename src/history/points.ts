@@ -7,20 +7,12 @@ import path from 'node:path';
 import { runFiles, writeAtomic } from '../rundir/index.ts';
 import { openJournal } from './journal.ts';
 import { createKeys, type KeyStats, type Keys, type StoredKey, storedKey } from './keys.ts';
-import { linesFrom } from './lines.ts';
+import { linesFrom, type PointLine } from './lines.ts';
 
 /** A message of the bus, as far as it is kept. */
 export type PointsMessage = {
   attempt: number;
-  points: {
-    seq: number;
-    key: string;
-    step: number | string | null;
-    wall: string;
-    value: number | string;
-    source: string;
-    id: string;
-  }[];
+  points: Omit<PointLine, 'attempt'>[];
   /** No more points of the attempt come. */
   end?: boolean | undefined;
 };
