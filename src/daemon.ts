@@ -1,5 +1,5 @@
 /** The daemon's process: one per state directory. */
-import { alreadyRunning, noteOwner } from './daemon/endpoint.ts';
+import { alreadyRunning, noteOwner, takeAfter } from './daemon/endpoint.ts';
 import type { DaemonOptions } from './daemon/parts.ts';
 import { openHome, takeDaemonLock } from './persistence/index.ts';
 
@@ -10,7 +10,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Files on a disk that may be full, or a terminal that is gone: no reason to end.
   for (const out of [process.stdout, process.stderr]) out.on('error', () => undefined);
   const home = openHome(options.settings.home);
-  const lock = takeDaemonLock(home.lock);
+  const lock = await takeAfter(home, () => takeDaemonLock(home.lock));
   if (lock === null) throw await alreadyRunning(home);
   try {
     noteOwner(home);

@@ -12,15 +12,37 @@ import type { StreamOwner } from '../transport/nats/index.ts';
 const ownerWaitMs = 2000;
 const ownerPollMs = 20;
 
-/** Writes down, right after the lock was taken and long before anything is served, who has it. */
-export function noteOwner(home: Home): void {
-  const about = { ...identityOf(process.pid), socket: home.socket };
+/** How long one that comes while its predecessor ends waits for that end. */
+const endingMaxMs = 60_000;
+
+type Owner = Identity & { socket?: string; tcp?: string; ending?: boolean };
+
+/**
+ * Writes down, right after the lock was taken and long before anything is served, who has it; and once
+ * more, before it serves no longer, that its end has begun.
+ */
+export function noteOwner(home: Home, ending = false): void {
+  const about: Owner = { ...identityOf(process.pid), socket: home.socket, ending };
   try {
     writeAtomic(home.lockOwner, JSON.stringify(about), { mode: 0o600 });
   } catch (error) {
     // No reason not to start: the reserve makes room for what is needed, and the address comes later.
     if (!(error instanceof RunyardError && error.code === 'disk_full')) throw error;
     fs.rmSync(home.lockOwner, { force: true });
+  }
+}
+
+/**
+ * Takes what an ending predecessor still holds as soon as it is free; null when its holder is not about to
+ * end. Somebody who saw a daemon fall silent, from another machine say, may start the next one at once.
+ */
+export async function takeAfter<T>(home: Home, take: () => T | null): Promise<T | null> {
+  const deadline = Date.now() + endingMaxMs;
+  for (;;) {
+    const taken = take();
+    const waits = taken === null && Date.now() < deadline;
+    if (!waits || liveIdentity(home.lockOwner)?.ending !== true) return taken ?? take();
+    await new Promise((resolve) => setTimeout(resolve, ownerPollMs));
   }
 }
 
@@ -45,9 +67,9 @@ export async function alreadyRunning(home: Home): Promise<RunyardError> {
 }
 
 /** What a process wrote about itself that still lives; null when there is none. */
-function liveIdentity(file: string): (Identity & { tcp?: string }) | null {
+function liveIdentity(file: string): Owner | null {
   try {
-    const about = JSON.parse(fs.readFileSync(file, 'utf8')) as Identity & { tcp?: string };
+    const about = JSON.parse(fs.readFileSync(file, 'utf8')) as Owner;
     return isAlive(about) ? about : null;
   } catch {
     return null;

@@ -29,7 +29,7 @@ import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { openBus } from './bus-parts.ts';
-import { firstOf, loadToken, readTcp, writeAddress } from './endpoint.ts';
+import { firstOf, loadToken, noteOwner, readTcp, writeAddress } from './endpoint.ts';
 import { openGpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
@@ -415,6 +415,7 @@ export async function openParts(
       readers.close();
       purging.close();
       const { live } = supervisor.counts();
+      noteOwner(home, true);
       await server?.close();
       supervisor.close();
       await executor.close();

@@ -31,6 +31,22 @@ test('a daemon that is told to stop ends at once, and its runs go on', async () 
   assert.deepEqual([after.status, after.pid], ['running', pid]);
 });
 
+test('a daemon that comes while the last one ends waits for that, and starts', async () => {
+  await using yard = await startYard();
+  const last = yard.daemonPid();
+  await yard.client.shutdown();
+  const owner = path.join(yard.home, 'daemon.lock.json');
+  await until(() => JSON.parse(fs.readFileSync(owner, 'utf8')).ending, 'its end to begin');
+  process.kill(last, 'SIGSTOP');
+  const started = yard.up();
+  await until(() => yard.daemonPid() !== last, 'the next one');
+  const maps = `/proc/${yard.daemonPid()}/maps`;
+  await until(() => fs.readFileSync(maps, 'utf8').includes('sqlite'), 'it to look at the lock');
+  process.kill(last, 'SIGCONT');
+  await started;
+  assert.equal((await yard.client.health()).pid, yard.daemonPid());
+});
+
 /** A worker's end of an attempt that nobody has acknowledged anything of. */
 async function openAttempt(home: string) {
   const dir = attemptDir(home, 'k3f9a2mx', 1);
