@@ -21,7 +21,7 @@ export type EffectDeps = {
   clock: Clock;
   executor: Executor;
   /** Every reason why the run cannot start here; empty when it can. */
-  preflight: (runId: string) => Promise<string[]>;
+  preflight: (runId: string, signal: AbortSignal) => Promise<string[]>;
   /** What may surprise, but keeps it from nothing. */
   warnings?: (runId: string) => Promise<string[]>;
   /** All or none; false when a slot is held by somebody else. Leases nothing once `signal` is aborted. */
@@ -68,9 +68,9 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
   const effect = <TInput>(name: string, act: Act<TInput>) => effectOn(clock, name, act);
   return runMachine.provide({
     actors: {
-      preflight: effect('preflight', async ({ runId }: AttemptInput) => {
+      preflight: effect('preflight', async ({ runId }: AttemptInput, signal) => {
         const [reasons, warnings] = await Promise.all([
-          deps.preflight(runId),
+          deps.preflight(runId, signal),
           deps.warnings?.(runId) ?? [],
         ]);
         if (reasons.length > 0) {

@@ -1,3 +1,4 @@
+export { createHash, type Hash } from './data-sets.ts';
 export { durable } from './durable.ts';
 export { type EffectDeps, provideRun } from './effects.ts';
 export { envOf, envUnset, trainerEnv, withHelper } from './environment.ts';

@@ -6,6 +6,8 @@ import { cut } from './rows.ts';
 
 /** Bytes of a field of free text: a summary stays under 4,096. */
 const textMax = 300;
+/** Of why it ended: what kept it from starting may be several things. */
+const reasonMax = 800;
 /** In what runs differ is mostly in here. */
 const commandMax = 1000;
 
@@ -40,7 +42,8 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     finished_at: row.finished_at ?? '',
     last_heartbeat: live.heartbeat ?? row.last_heartbeat ?? '',
     artifact_manifest: row.artifact_manifest ?? '',
-    failure_reason: reason === null ? null : { code: reason.code, text: cut(reason.text, textMax) },
+    failure_reason:
+      reason === null ? null : { code: reason.code, text: cut(reason.text, reasonMax) },
     failure_cause: cause,
     pinned_at: row.pinned_at ?? '',
     gpu_slots: JSON.parse(row.gpu_slot) as string[],

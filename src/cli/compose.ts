@@ -36,6 +36,8 @@ export type SubmitFlags = {
   moveArtifacts?: boolean;
   preset?: string;
   wandb?: string;
+  data?: string[];
+  disk?: string;
 };
 
 export type Composed = {
@@ -68,7 +70,7 @@ export async function compose(input: {
     umask: umask.toString(8).padStart(3, '0'),
     ...base,
     ...(words.length === 0 ? {} : { command: [...words] }),
-    ...options(flags),
+    ...options(flags, cwd),
     cwd: workingDirectory(flags, base, cwd),
   };
   // A value given on the command line wins over one of the file.
@@ -86,7 +88,7 @@ export async function compose(input: {
   return { config, env };
 }
 
-function options(flags: SubmitFlags): Record<string, unknown> {
+function options(flags: SubmitFlags, cwd: string): Record<string, unknown> {
   const { name, project, group, tag, note, isolate, artifact, preset, wandb } = flags;
   const seconds = (text: string | undefined, option: string) =>
     text === undefined ? undefined : parseSeconds(text, option);
@@ -101,6 +103,9 @@ function options(flags: SubmitFlags): Record<string, unknown> {
     isolate,
     preset,
     wandb,
+    data: flags.data?.map((text) => dataSet(text, cwd)),
+    disk_mib:
+      flags.disk === undefined ? undefined : Math.ceil(parseBytes(flags.disk, '--disk') / 2 ** 20),
     ...placeInLine(flags, Date.now()),
     time_limit_s: seconds(flags.timeLimit, '--time-limit'),
     stall_limit_s: seconds(flags.stallLimit, '--stall-limit'),
@@ -110,6 +115,13 @@ function options(flags: SubmitFlags): Record<string, unknown> {
         : wholeNumber(flags.outputLimit, '--output-limit'),
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** `data/halfcheetah.hdf5`, `data/halfcheetah.hdf5@SHA256`; relative to where the user stands. */
+function dataSet(text: string, cwd: string): { path: string; sha256?: string } {
+  const [, file = text, sha256] = /^(.+)@([0-9a-fA-F]{64})$/.exec(text) ?? [];
+  const place = { path: path.resolve(cwd, file) };
+  return sha256 === undefined ? place : { ...place, sha256: sha256.toLowerCase() };
 }
 
 /** What of it is about its place in line. */

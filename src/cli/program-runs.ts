@@ -181,6 +181,8 @@ function withRunOptions(command: Command): Command {
     .option('--isolate', 'give each attempt a working directory of its own')
     .option('--artifact <glob>', 'keep these files; may be given several times', collect)
     .option('--move-artifacts', 'take them away from the directory at the end, instead of copying')
+    .option('--data <path[@sha256]>', 'has to be there first; may be given several times', collect)
+    .option('--disk <size>', 'has to be free where it works, such as 20G')
     .option('--preset <kind>', 'cleanrl or corl: where its points and files are')
     .option('--wandb <mode>', 'offline: wandb writes files, and its points are read from them');
 }

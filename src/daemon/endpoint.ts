@@ -22,7 +22,7 @@ type Owner = Identity & { socket?: string; tcp?: string; ending?: boolean };
  * more, before it serves no longer, that its end has begun.
  */
 export function noteOwner(home: Home, ending = false): void {
-  const about: Owner = { ...identityOf(process.pid), socket: home.socket, ending };
+  const about = { ...identityOf(process.pid), socket: home.socket, ending };
   try {
     writeAtomic(home.lockOwner, JSON.stringify(about), { mode: 0o600 });
   } catch (error) {

@@ -2,6 +2,7 @@
 import crypto from 'node:crypto';
 import path from 'node:path';
 import {
+  createHash,
   createOrchestrator,
   createSupervisor,
   envOf,
@@ -254,6 +255,7 @@ export async function openParts(
     runInputs,
     temps,
     locks,
+    hash: createHash(),
     usedElsewhere: supply.usedElsewhere,
     synced,
   });
@@ -313,13 +315,14 @@ export async function openParts(
     shutdown: stop,
     retention: keeping,
     supply,
-    preflight: async ({ cwd = '/', env: own }, submitted, program) =>
+    preflight: async (config, submitted, program) =>
       preflight({
         program,
-        cwd,
-        searchPath: own?.PATH ?? envOf(submitted).PATH ?? env.PATH ?? '',
+        config,
+        searchPath: config.env?.PATH ?? envOf(submitted).PATH ?? env.PATH ?? '',
         home: home.root,
         diskFloorBytes,
+        hash: null,
       }),
     readers,
     removing: { remove: removing.remove, removedAt: removals.removedAt },

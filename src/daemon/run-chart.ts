@@ -1,5 +1,5 @@
 /** The chart of a run with the effects of this daemon: preflight, slots and their locks, launch, release. */
-import { codeWarnings, preflight, provideRun } from '../actors/index.ts';
+import { codeWarnings, type Hash, preflight, provideRun } from '../actors/index.ts';
 import type { Settings } from '../contracts/index.ts';
 import type { Executor } from '../executors/index.ts';
 import type { AttemptInput } from '../machines/index.ts';
@@ -24,6 +24,8 @@ export type RunChartOptions = {
   runInputs: RunInputs;
   temps: Temps;
   locks: GpuLocks;
+  /** Checksums of data sets. */
+  hash: Hash;
   /** Told of slots that another yard was found to hold. */
   usedElsewhere: (slots: readonly string[]) => void;
   synced: () => Promise<void>;
@@ -43,15 +45,17 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
   return provideRun({
     clock,
     executor,
-    preflight: async (runId) => {
+    preflight: async (runId, signal) => {
       const { config, submitted, program } = await runInputs.of(runId);
-      return preflight({
+      const about = {
         program: program ?? config.command[0] ?? '',
-        cwd: config.cwd ?? '/',
+        config,
         searchPath: config.env?.PATH ?? submitted.PATH ?? env.PATH ?? '',
         home: home.root,
         diskFloorBytes: settings.disk_floor_mib * 2 ** 20,
-      });
+        hash: options.hash,
+      };
+      return preflight(about, signal);
     },
     warnings: async (runId) => codeWarnings((await runInputs.of(runId)).config.code),
     lease: async ({ runId, attempt }, slots, signal) => {

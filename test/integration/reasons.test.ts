@@ -70,7 +70,7 @@ const provoked: Record<string, Provoke> = {
   signal: async (yard) =>
     yard.client.wait(await submit(yard, { command: ['sh', '-c', 'kill -USR1 $$'] })),
   noexec: async (yard) => {
-    const file = program(yard, 'no-interpreter', '#!/no/such/interpreter\n');
+    const file = program(yard, 'no-program', 'neither machine code nor a script');
     return yard.client.wait(await submit(yard, { command: [file] }));
   },
   not_started: async (yard) => {

@@ -104,6 +104,29 @@ export interface TrainRunConfig {
    */
   artifacts_move?: boolean;
   /**
+   * Files and directories that have to be there before it starts; it is rejected where one is missing, empty or another.
+   *
+   * @maxItems 64
+   */
+  data?: {
+    /**
+     * Absolute, or relative to the working directory.
+     */
+    path: string;
+    /**
+     * Size of the file, or of all files below the directory.
+     */
+    bytes?: number;
+    /**
+     * Checksum of the file, hex.
+     */
+    sha256?: string;
+  }[];
+  /**
+   * Space that has to be free where it works, before it starts.
+   */
+  disk_mib?: number;
+  /**
    * What kind of script it is: sets where points are looked for, artifacts, and WANDB_MODE=offline unless said otherwise. Without one, points are found by looking.
    */
   preset?: 'cleanrl' | 'corl';
