@@ -1,23 +1,23 @@
 /** The commands about who waits, and what is given out. */
 import type { Command } from 'commander';
+import type { LeaseFlags } from './commands/lease.ts';
+import { usage } from './context.ts';
 import type { Running } from './program.ts';
 import { examples } from './program-yard.ts';
 
 export function addQueueCommands(program: Command, running: Running): void {
-  const about = { hold: 'keep waiting runs from starting', release: 'let held runs start' };
-  for (const [name, text] of Object.entries(about) as ['hold' | 'release', string][]) {
-    program
-      .command(name)
-      .description(text)
-      .argument('<run...>')
-      .option('-m, --message <why>', 'kept with the run')
-      .addHelpText('after', examples(`runyard ${name} k3f9`, `runyard ${name} g:seeds`))
-      .action((refs: string[], flags: { message?: string }) =>
-        running(async (context) =>
-          (await import('./commands/pausing.ts')).pausing(context, name, refs, flags),
-        ),
-      );
-  }
+  addHold(program, running);
+  program
+    .command('release')
+    .description('let held runs start')
+    .argument('<run...>')
+    .option('-m, --message <why>', 'kept with the run')
+    .addHelpText('after', examples('runyard release k3f9', 'runyard release g:seeds'))
+    .action((refs: string[], flags: { message?: string }) =>
+      running(async (context) =>
+        (await import('./commands/pausing.ts')).pausing(context, 'release', refs, flags),
+      ),
+    );
   program
     .command('gpus')
     .description('the GPUs, who holds them, and what else is on them')
@@ -36,6 +36,57 @@ export function addQueueCommands(program: Command, running: Running): void {
       running(async (context) =>
         (await import('./commands/queue.ts')).draining(context, true, targets, flags),
       ),
+    );
+}
+
+/** Of runs that wait; or, with a word about slots, slots for work at this terminal. */
+function addHold(program: Command, running: Running): void {
+  program
+    .command('hold')
+    .description(
+      'keep waiting runs from starting; with --gpus or --cpus: lease them for a terminal',
+    )
+    .argument('[run...]', 'waiting runs; or a command, after --')
+    .passThroughOptions()
+    .option('-m, --message <why>', 'kept with the run')
+    .option('--gpus <n>', 'lease whole GPUs, or a share of one, such as 0.25')
+    .option('--gpu-memory <size>', 'that each GPU has to have; of a share: that it takes')
+    .option('--cpus <n>', 'lease CPU slots')
+    .option('--memory <size>', 'main memory to set aside among runs that name a figure')
+    .option('--for <time>', 'give it back after, such as 2h')
+    .option('--priority <n>', 'the larger, the earlier; default: 0')
+    .option('--name <name>', 'for people; need not be unique')
+    .option('--project <name>')
+    .option('--detach', 'hold without a command; prints how the GPUs are used')
+    .addHelpText(
+      'after',
+      examples(
+        'runyard hold k3f9 g:seeds                       these wait until they are released',
+        'runyard hold --gpus 1 --for 2h                  a shell with a GPU',
+        'runyard hold --gpus 1 -- jupyter lab',
+        'eval "$(runyard hold --gpus 1 --for 8h --detach)"',
+      ),
+    )
+    .action((words: string[], flags: LeaseFlags) =>
+      running(
+        async (context) => {
+          const leases = flags.gpus ?? flags.cpus ?? flags.for;
+          if (leases !== undefined || flags.detach === true)
+            return (await import('./commands/lease.ts')).lease(context, words, flags);
+          if (words.length === 0) throw usage('run', 'is missing', 'name a run, or say --gpus');
+          return (await import('./commands/pausing.ts')).pausing(context, 'hold', words, flags);
+        },
+        { passing: flags.gpus !== undefined },
+      ),
+    );
+  program
+    .command('holder', { hidden: true })
+    .description('hold slots for a terminal (started by the daemon)')
+    .argument('<dir>')
+    .option('--seconds <n>')
+    .option('--alone')
+    .action((dir: string, flags: { seconds?: string; alone?: boolean }) =>
+      running(async () => (await import('./commands/holder.ts')).holder(dir, flags)),
     );
 }
 
