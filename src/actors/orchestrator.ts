@@ -63,6 +63,8 @@ export type OrchestratorDeps = {
     runs: readonly { runId: string; attempt: number }[],
     request: { key: string },
   ) => Iterable<MetricKey>;
+  /** What a live run does that it should not; empty: nothing. */
+  strayed?: (runId: string) => string;
   shutdown: (options: { keepBus: boolean }) => void;
   retention: RetentionPort;
   supply: SupplyPort;
@@ -110,7 +112,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const summary = (row: RunRow): RunSummary => {
     const beat = row.finished_at === null ? deps.heartbeat(row.run_id) : null;
     return summaryOf(row, runDir(deps.home.root, row.run_id), {
-      why: row.status === 'queued' ? supervisor.why(row.run_id) : '',
+      why:
+        row.status === 'queued' ? supervisor.why(row.run_id) : (deps.strayed?.(row.run_id) ?? ''),
       heartbeat: beat?.at ?? null,
       lastMetric: beat?.lastMetric ?? null,
     });

@@ -29,6 +29,7 @@ import { type Logger, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
+import { createBreaker } from './breaker.ts';
 import { openBus } from './bus-parts.ts';
 import { firstOf, loadToken, noteOwner, readTcp, writeAddress } from './endpoint.ts';
 import { openGpuLocks } from './gpu-locks.ts';
@@ -45,6 +46,7 @@ import { createRemoving } from './removing.ts';
 import { createRunChart } from './run-chart.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
+import { createStrays } from './strays.ts';
 import { createSupply } from './supply.ts';
 import { createTelemetryService } from './telemetry/index.ts';
 import { createTemps } from './temps.ts';
@@ -126,7 +128,10 @@ export async function openParts(
     log,
     remembered: JSON.parse(store.meta('gpus') ?? '[]') as Gpu[],
     remember: (gpus) => store.setMeta('gpus', JSON.stringify(gpus)),
-    changed: () => supervisor.reconsider(),
+    changed: () => {
+      supervisor.reconsider();
+      strays.look();
+    },
   });
   const keeping = createKeeping({
     home,
@@ -244,6 +249,21 @@ export async function openParts(
     clock,
   });
 
+  const strays = createStrays({
+    gpus: inventory.gpus,
+    leases: store.leases,
+    markerOf,
+    runs: home.runs,
+    policy: settings.gpu_strays,
+    stop: (run, reason) => orchestrator.stop({ run, reason, user: 'runyard', now: false }),
+    log,
+  });
+  const breaker = createBreaker({
+    deaths: settings.gpu_deaths,
+    withinMs: 1000 * settings.gpu_deaths_within_s,
+    setAside: supply.setAside,
+    log,
+  });
   const machine = createRunChart({
     env,
     settings,
@@ -256,6 +276,7 @@ export async function openParts(
     temps,
     locks,
     hash: createHash(),
+    breaker,
     usedElsewhere: supply.usedElsewhere,
     synced,
   });
@@ -270,6 +291,8 @@ export async function openParts(
     supervisor: () => supervisor.counts(),
     gpus: () => supervisor.gpus(),
     gpuTroubles: () => [
+      ...supply.asides(),
+      ...strays.troubles(),
       ...inventory.troubles(),
       ...(locks.trouble === null ? [] : [locks.trouble]),
     ],
@@ -326,6 +349,7 @@ export async function openParts(
       }),
     readers,
     removing: { remove: removing.remove, removedAt: removals.removedAt },
+    strayed: strays.why,
     stopAsked: memoirs.stopAsked,
   });
 

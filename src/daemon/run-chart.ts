@@ -1,16 +1,21 @@
 /** The chart of a run with the effects of this daemon: preflight, slots and their locks, launch, release. */
 import { codeWarnings, type Hash, preflight, provideRun } from '../actors/index.ts';
-import type { Settings } from '../contracts/index.ts';
+import type { Settings, TrainRunConfig } from '../contracts/index.ts';
 import type { Executor } from '../executors/index.ts';
 import type { AttemptInput } from '../machines/index.ts';
 import type { Home, RunStore } from '../persistence/index.ts';
 import { attemptDir, neverRan } from '../rundir/index.ts';
+import { gpuOfSlot } from '../slots.ts';
 import type { Clock } from '../telemetry/index.ts';
 import { attemptSpec } from './attempts.ts';
+import { type Breaker, trialOf } from './breaker.ts';
 import type { GpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
 import type { RunInputs } from './run-inputs.ts';
 import type { Temps } from './temps.ts';
+
+/** Of a run's events that are looked through for one attempt of it. */
+const eventsMost = 10_000;
 
 export type RunChartOptions = {
   env: NodeJS.ProcessEnv;
@@ -26,6 +31,7 @@ export type RunChartOptions = {
   locks: GpuLocks;
   /** Checksums of data sets. */
   hash: Hash;
+  breaker: Breaker;
   /** Told of slots that another yard was found to hold. */
   usedElsewhere: (slots: readonly string[]) => void;
   synced: () => Promise<void>;
@@ -33,14 +39,25 @@ export type RunChartOptions = {
 
 export function createRunChart(options: RunChartOptions): ReturnType<typeof provideRun> {
   const { env, settings, home, recorder, clock, executor, store } = options;
-  const { runInputs, temps, locks, synced } = options;
-  const lockFiles = ({ runId, attempt }: AttemptInput): string[] =>
-    locks.exclusive(
-      store
-        .leases()
-        .filter((lease) => lease.run_id === runId && lease.attempt === attempt)
-        .map(({ slot }) => slot),
-    );
+  const { runInputs, temps, locks, breaker, synced } = options;
+  const slotsOf = ({ runId, attempt }: AttemptInput): string[] =>
+    store
+      .leases()
+      .filter((lease) => lease.run_id === runId && lease.attempt === attempt)
+      .map(({ slot }) => slot);
+  const lockFiles = (input: AttemptInput): string[] => locks.exclusive(slotsOf(input));
+
+  /** Before its GPUs are anybody else's. */
+  const tryOut = ({ runId, attempt }: AttemptInput): void => {
+    const gpus = slotsOf({ runId, attempt }).map(gpuOfSlot);
+    const row = gpus.length === 0 ? undefined : store.run(runId);
+    if (row === undefined || settings.gpu_deaths === 0) return;
+    const config = JSON.parse(row.config) as TrainRunConfig;
+    const events = store.events(runId, 1, store.lastPos(), eventsMost);
+    const within = 1000 * settings.gpu_deaths_within_s;
+    const trial = trialOf({ runId, attempt, gpus, config }, events, within);
+    if (trial !== null) breaker.ended(trial);
+  };
 
   return provideRun({
     clock,
@@ -75,6 +92,7 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
       neverRan(attemptDir(home.root, input.runId, input.attempt)) ||
       locksFree(recorder, lockFiles(input)),
     release: async ({ runId, attempt, quarantine }) => {
+      tryOut({ runId, attempt });
       if (quarantine) store.quarantine(runId, attempt, clock.iso());
       else {
         await temps.release({ runId, attempt });

@@ -32,6 +32,10 @@ export type SupplyOptions = {
 
 export type SupplyPart = SupplyPort & {
   yard(): Yard;
+  /** Gives a GPU to nobody any more, until a person readmits it. */
+  setAside(gpu: string, reason: string): void;
+  /** What is set aside, and why. */
+  asides(): string[];
   /** Another yard of this machine holds one of these: they are left alone for a while. */
   usedElsewhere(slots: readonly string[]): void;
 };
@@ -72,6 +76,10 @@ export function createSupply(options: SupplyOptions): SupplyPart {
     if (row !== undefined)
       return { kind: row.kind === 'aside' ? 'aside' : 'drained', text: textOf(row) };
     return gpu.trouble === null ? null : { kind: 'sick', text: gpu.trouble };
+  };
+  const reread = (): void => {
+    shut = new Map(store.shut().map((row) => [row.target, row]));
+    options.changed();
   };
   const gpuOf = (target: string): string => {
     const gpus = inventory.gpus();
@@ -115,6 +123,18 @@ export function createSupply(options: SupplyOptions): SupplyPart {
         drained: drained === undefined ? null : { by: drained.user, reason: drained.reason },
       };
     },
+    setAside(gpu, reason) {
+      // A person's own word about it stands.
+      if (shut.has(gpu)) return;
+      store.setShut({ target: gpu, kind: 'aside', user: 'runyard', reason, at: clock.iso() });
+      reread();
+    },
+    asides: () =>
+      [...shut.values()]
+        .filter(({ kind }) => kind === 'aside')
+        .map(
+          (row) => `${shortGpu(row.target)} is ${textOf(row)}; runyard resume --gpu ${row.target}`,
+        ),
     usedElsewhere(slots) {
       for (const gpu of slots.map(gpuOfSlot)) {
         const until = clock.now().mono_ms + elsewhereMs;
@@ -138,8 +158,7 @@ export function createSupply(options: SupplyOptions): SupplyPart {
       const which = target === '' || target === wholeYard ? wholeYard : gpuOf(target);
       if (on) store.setShut({ target: which, kind: 'drained', user, reason, at: clock.iso() });
       else store.clearShut(which);
-      shut = new Map(store.shut().map((row) => [row.target, row]));
-      options.changed();
+      reread();
       await options.synced();
       const held = options.held().find(({ id }) => id === which)?.holdings.length ?? 0;
       return { target: which, on, live_runs: which === wholeYard ? options.live() : held };

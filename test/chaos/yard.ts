@@ -50,6 +50,9 @@ export async function openYard(options: {
   ) as Record<'home' | 'failpoints' | 'temp', string>;
   for (const dir of Object.values(dirs)) fs.mkdirSync(dir);
   const { home, failpoints, temp } = dirs;
+  // Its trainers die young because we kill them, and not of their GPUs.
+  fs.mkdirSync(path.join(root, 'runyard'));
+  fs.writeFileSync(path.join(root, 'runyard/config.yaml'), 'gpu_deaths: 0\n');
   const deaths: Death[] = [];
   let pid = 0;
   let closing = false;

@@ -101,6 +101,9 @@ async function take(walked: Walked, yard: Yard, each: Path, limitS: number): Pro
 function settings(): string {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-config-'));
   fs.mkdirSync(path.join(dir, 'runyard'));
-  fs.writeFileSync(path.join(dir, 'runyard', 'config.yaml'), 'kill_patience_s: 10\n');
+  fs.writeFileSync(
+    path.join(dir, 'runyard', 'config.yaml'),
+    'kill_patience_s: 10\ngpu_deaths: 0\n',
+  );
   return dir;
 }

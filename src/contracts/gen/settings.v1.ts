@@ -53,6 +53,18 @@ export interface Settings {
    */
   gpu_foreign_mib?: number;
   /**
+   * A GPU on which so many runs in a row die within gpu_deaths_within_s of their start is set aside; 0: never.
+   */
+  gpu_deaths?: number;
+  /**
+   * Seconds.
+   */
+  gpu_deaths_within_s?: number;
+  /**
+   * Runs that are found on a GPU that they were not given: report them, or stop them too.
+   */
+  gpu_strays?: 'report' | 'stop';
+  /**
    * Directory of the GPU locks that all yards of this machine share.
    */
   gpu_locks?: string;
