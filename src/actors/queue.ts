@@ -8,16 +8,15 @@ import {
   explainOne,
   type Fate,
   type GpuState,
-  memoryOn,
+  holdingOf,
   type Said,
   type Supply,
-  thousandths,
   type Verdict,
   type Waiting,
-  wholeGpu,
   words,
 } from '../allocator/index.ts';
-import { gpuOfSlot, numberOfSlot } from '../slots.ts';
+import { gpuOfSlot } from '../slots.ts';
+import { createForeseen } from './foreseen.ts';
 
 /** What the yard has and what it may give, whoever holds it. */
 export type Yard = Omit<Supply, 'gpus' | 'live'> & {
@@ -39,6 +38,8 @@ export type QueueOptions = {
   later: (act: () => void) => void;
   /** Calls back after so many milliseconds; what it returns calls that off. */
   after: (ms: number, act: () => void) => () => void;
+  /** How long such a run takes, in ms; null: nobody knows. */
+  tookMs: (runId: string) => number | null;
   /** Why nothing is granted for now, although there may be slots; null: nothing is in the way. */
   hold: () => string | null;
 };
@@ -97,6 +98,7 @@ export function createQueue(options: QueueOptions): Queue {
   /** Of runs that are over and that others wait for. */
   const fates = new Map<string, Fate>();
   let explained: { atMs: number; all: ReadonlyMap<string, Verdict> | null } | null = null;
+  null;
   let scheduled = false;
   let callOff: () => void = () => undefined;
   let closed = false;
@@ -110,19 +112,12 @@ export function createQueue(options: QueueOptions): Queue {
   const gpus = (yard: Yard): GpuState[] => {
     const holdings = new Map<string, GpuState['holdings'][number][]>();
     for (const [slot, runId] of promised) {
-      const gpu = gpuOfSlot(slot);
-      const holder = known.get(runId);
-      const memoryMib = yard.gpus.find(({ id }) => id === gpu)?.memoryMib ?? 0;
-      const share = numberOfSlot(slot) !== null && holder !== undefined;
-      const holding = {
-        runId,
-        user: holder?.request.user ?? '',
-        sinceMs: holder?.sinceMs ?? nowMs(),
-        share: share ? thousandths(holder.request) : wholeGpu,
-        number: numberOfSlot(slot),
-        memoryMib: share ? memoryOn(holder.request, memoryMib) : memoryMib,
-      };
-      holdings.set(gpu, [...(holdings.get(gpu) ?? []), holding]);
+      const id = gpuOfSlot(slot);
+      const { request, sinceMs } = known.get(runId) ?? { request: { runId }, sinceMs: null };
+      const gpu = yard.gpus.find((each) => each.id === id);
+      if (gpu === undefined) continue;
+      const holding = holdingOf(slot, gpu, request, sinceMs ?? nowMs());
+      if (holding !== null) holdings.set(id, [...(holdings.get(id) ?? []), holding]);
     }
     const kept = new Map([...aside].map(([slot, text]) => [gpuOfSlot(slot), text]));
     return yard.gpus.map((gpu) => {
@@ -141,8 +136,13 @@ export function createQueue(options: QueueOptions): Queue {
       fate,
     };
   };
+  const foreseen = createForeseen({
+    tookMs: options.tookMs,
+    sinceMs: (runId) => live.get(runId)?.sinceMs ?? null,
+  });
   const changed = (): void => {
     explained = null;
+    foreseen.stale();
   };
 
   /** True when it was stored. One that cannot be was told by its run, which is rebuilt and waits again. */
@@ -268,7 +268,9 @@ export function createQueue(options: QueueOptions): Queue {
       if (held !== null) return held;
       const now = nowMs();
       const verdict = verdictOf(runId, now);
-      return verdict === undefined ? '' : words(verdict, request, state(), now);
+      if (verdict === undefined) return '';
+      const text = words(verdict, request, state(), now);
+      return verdict.kind === 'starts' ? text : text + foreseen.text(runId, state, now);
     },
     whatIf(request) {
       const now = nowMs();
@@ -277,7 +279,10 @@ export function createQueue(options: QueueOptions): Queue {
       try {
         const verdict = explainOne({ ...before, queue: line.inOrder }, now, request.runId);
         if (verdict === undefined) throw new RangeError(`nothing is said about ${request.runId}`);
-        return { verdict, text: words(verdict, request, before, now) };
+        const text = words(verdict, request, before, now);
+        if (verdict.kind === 'starts') return { verdict, text };
+        const then = { ...before, queue: line.inOrder };
+        return { verdict, text: text + foreseen.textIn(request.runId, then, now) };
       } finally {
         line.take(request.runId);
       }

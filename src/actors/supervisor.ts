@@ -24,6 +24,7 @@ import { createQueue, type Yard } from './queue.ts';
 import { type Asked, requestOf } from './requests.ts';
 import { detailOf, eventName, rowOf } from './rows.ts';
 import { upgraded } from './snapshots.ts';
+import { createTookMs } from './took.ts';
 
 type Machine = typeof runMachine;
 type Entry = {
@@ -72,6 +73,7 @@ export function createSupervisor(options: SupervisorOptions) {
     later: clock.later,
     after: clock.after,
     hold: options.hold ?? (() => null),
+    tookMs: createTookMs(store, clock),
   });
 
   const enter = (

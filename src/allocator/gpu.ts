@@ -1,5 +1,5 @@
 /** GPUs as the allocator sees them: who holds what of each, and what fits where. */
-import { slotOf } from '../slots.ts';
+import { gpuOfSlot, numberOfSlot, slotOf } from '../slots.ts';
 import { type Claim, isShare, sharesPerGpu, thousandths, wholeGpu } from './request.ts';
 
 /** Somebody's part of a GPU. */
@@ -40,6 +40,27 @@ export function isLargeEnough(claim: Pick<Claim, 'gpuMemoryMib'>, memoryMib: num
 export function memoryOn(claim: Claim, memoryMib: number): number {
   if (!isShare(claim)) return memoryMib;
   return claim.gpuMemoryMib ?? Math.floor((memoryMib * thousandths(claim)) / wholeGpu);
+}
+
+/** What a slot means on its GPU; null when it is of another one. `claim` is unknown for leases of runs that are over. */
+export function holdingOf(
+  slot: string,
+  gpu: Pick<GpuState, 'id' | 'memoryMib'>,
+  claim: Claim | { readonly runId: string },
+  sinceMs: number,
+): Holding | null {
+  if (gpuOfSlot(slot) !== gpu.id) return null;
+  const number = numberOfSlot(slot);
+  const known = 'user' in claim ? claim : null;
+  const isPart = number !== null && known !== null;
+  return {
+    runId: claim.runId,
+    user: known?.user ?? '',
+    sinceMs,
+    share: isPart ? thousandths(known) : wholeGpu,
+    number,
+    memoryMib: isPart ? memoryOn(known, gpu.memoryMib) : gpu.memoryMib,
+  };
 }
 
 /** One GPU during a decision. */

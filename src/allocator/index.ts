@@ -6,12 +6,8 @@ export {
   explainOne,
   type Grant,
 } from './allocator.ts';
-export {
-  type GpuState,
-  type Holding,
-  memoryOn,
-  type Shut,
-} from './gpu.ts';
+export { estimate, type Pace } from './estimate.ts';
+export { type GpuState, type Holding, holdingOf, memoryOn, type Shut } from './gpu.ts';
 export { createLine, type Line } from './line.ts';
 export {
   type Claim,

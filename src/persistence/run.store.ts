@@ -172,6 +172,13 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
         filter.group,
         filter.limit === 0 ? 1000 : filter.limit,
       ),
+    /** How long the newest completed runs took, the newest submit first. */
+    completedLately: (limit: number) =>
+      all<{ run_id: string; config: string; started_at: string; finished_at: string }>(
+        `SELECT run_id, config, started_at, finished_at FROM runs
+          WHERE status = 'completed' AND started_at IS NOT NULL ORDER BY submitted_at DESC LIMIT ?`,
+        limit,
+      ),
     idsByPrefix: (prefix: string) =>
       all<{ run_id: string }>(
         'SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? LIMIT 5',

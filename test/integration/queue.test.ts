@@ -185,3 +185,29 @@ test('the command line submits with a place in line, and says who waits for what
   assert.equal((await ry('submit', '--gpus', '1.5', '--', 'true')).exitCode, 2);
   assert.equal((await ry('submit', '--gpus', '.01', '--', 'true')).exitCode, 4);
 });
+
+test('how long a run has still to wait is told from how long such runs took', async () => {
+  await using yard = await startYard({ RUNYARD_GPUS: 'fake:1' });
+  const take = (seconds: string, more: Record<string, unknown> = {}): Promise<string> =>
+    submit(yard, { command: ['sh', '-c', `sleep ${seconds}`, '--seed', '1'], gpus: 1, ...more });
+  await yard.client.wait(await take('0'));
+  const first = await take('600', { name: 'first' });
+  await state(yard, first, 'running.live');
+  const next = await take('600', { name: 'next' });
+  const after = await take('600', { name: 'after', hold: true });
+  // By now all three are of a kind that took a moment; the first one takes longer than was thought.
+  assert.match((await yard.client.get(next)).why, /next in line; (any moment now|in about \d+ s)$/);
+  assert.match((await yard.client.get(after)).why, /^held by ana; runyard release/);
+  const asked = { command: ['sh', '-c', 'sleep 1'], cwd: yard.home, gpus: 1 };
+  const { verdict, text } = await yard.client.plan(asked, { env });
+  assert.equal(verdict, 'waits');
+  assert.match(text, new RegExp(`behind ${next}; (any moment now|in about \\d+ s)$`));
+  // Of what was never seen nothing is foretold.
+  const other = await submit(yard, { command: ['sleep', '600'], gpus: 1 });
+  const last = await take('600');
+  await until(
+    async () => /(any moment now|in about \d+ s)$/.test((await yard.client.get(other)).why),
+    'it to be worked out',
+  );
+  assert.match((await yard.client.get(last)).why, new RegExp(`behind ${other}$`));
+});

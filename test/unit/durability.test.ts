@@ -62,6 +62,7 @@ test('a grant that cannot be stored ends neither the daemon nor the grants after
     reject: () => undefined,
     fate: () => 'gone',
     nowMs: () => 0,
+    tookMs: () => null,
     later: clock.later,
     after: clock.after,
     hold: () => null,
