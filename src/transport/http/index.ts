@@ -1,0 +1,7 @@
+export type {
+  HttpServer,
+  HttpServerOptions,
+  SessionMade,
+  Sessions,
+} from './door.ts';
+export { startHttpServer } from './server.ts';
