@@ -5,7 +5,7 @@ import type { Door } from './door.ts';
 import { failureOf, refusalFrom, statusOf } from './failure.ts';
 import { type Caller, guard } from './guard.ts';
 import { addPage } from './page.ts';
-import type { Route } from './route.ts';
+import { objectOf, type Route } from './route.ts';
 import { routes } from './routes/index.ts';
 import { createStreams } from './stream/index.ts';
 import { createValidatorCompiler } from './validate.ts';
@@ -21,8 +21,15 @@ const bodyMaxBytes = 2 ** 20;
 /** The longest name of an artifact. */
 const paramMaxLength = 1100;
 
-/** `extra`: routes for a test of what becomes of one that the gate does not know. */
-export async function buildApp(door: Door, extra: readonly Route[] = []): Promise<FastifyInstance> {
+/**
+ * `extra`: routes for a test of what becomes of one that the gate does not know; `added` is told of every
+ * route that there is.
+ */
+export async function buildApp(
+  door: Door,
+  extra: readonly Route[] = [],
+  added: (method: string, url: string) => void = () => undefined,
+): Promise<FastifyInstance> {
   const refuse = (error: unknown, reply: FastifyReply): void => {
     const refusal = refusalFrom(error, door.log);
     void reply.code(statusOf(refusal)).type('application/json').send(failureOf(refusal));
@@ -42,6 +49,9 @@ export async function buildApp(door: Door, extra: readonly Route[] = []): Promis
       'route_not_found',
       `there is no ${request.method} ${request.url.slice(0, 200)}; see /api/openapi.json`,
     );
+  });
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) added(each, url);
   });
   app.decorateRequest('caller');
   app.addHook('onRequest', async (request, reply) => {
@@ -90,9 +100,4 @@ function addRoute(
       });
     },
   });
-}
-
-/** Unknown fields are refused: a misspelt one would be taken for none. */
-export function objectOf(properties: object, required: readonly string[]): object {
-  return { type: 'object', additionalProperties: false, properties, required };
 }

@@ -79,3 +79,8 @@ export function whole(description: string, byDefault: number, maximum = 2 ** 53 
 export function flag(description: string): Schema {
   return { type: 'boolean', default: false, description };
 }
+
+/** Unknown fields are refused: a misspelt one would be taken for none. */
+export function objectOf(properties: object, required: readonly string[]): object {
+  return { type: 'object', additionalProperties: false, properties, required };
+}

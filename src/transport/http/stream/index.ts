@@ -51,11 +51,10 @@ export function createStreams(door: Door) {
       const cleanups: (() => void)[] = [];
       const outlet = createOutlet(raw, {
         stallMs: door.stallMs ?? stallMs,
-        stalled: () =>
-          stream.end({
-            code: 'slow_reader',
-            text: 'nothing was read for too long; what was missed comes after `Last-Event-ID`',
-          }),
+        stalled() {
+          log.info({ stream: id }, 'a stream whose reader stands still was ended');
+          stream.end(slowReader);
+        },
         drained: () => flow.wake(),
         over() {
           open.delete(id);
@@ -110,6 +109,10 @@ export function createStreams(door: Door) {
   };
 }
 
+const slowReader = {
+  code: 'slow_reader',
+  text: 'nothing was read for too long; what was missed comes after `Last-Event-ID`',
+};
 const sessionOver = { code: 'unauthenticated', text: 'the session is over: runyard console' };
 
 /** Each part when it differs from what was told. */
