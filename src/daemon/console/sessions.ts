@@ -4,7 +4,6 @@
  */
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import { messageOf } from '../../errors.ts';
 import type { Role } from '../../gate.ts';
 import { writeAtomic } from '../../rundir/index.ts';
 import type { Clock, Logger } from '../../telemetry/index.ts';
@@ -85,11 +84,17 @@ export function createSessions(options: {
   };
 }
 
+const lost = 'the sessions of the console are lost; log in again: runyard console';
+
 function read(file: string, log: Logger): File {
   try {
-    if (fs.existsSync(file)) return JSON.parse(fs.readFileSync(file, 'utf8')) as File;
+    if (fs.existsSync(file)) {
+      const { id, sessions } = JSON.parse(fs.readFileSync(file, 'utf8')) as Partial<File>;
+      if (typeof id === 'string' && Array.isArray(sessions)) return { id, sessions };
+      log.warn({}, lost);
+    }
   } catch (error) {
-    log.warn({ err: messageOf(error) }, 'the sessions of the console are lost; log in again');
+    log.warn({ err: error }, lost);
   }
   return { id: crypto.randomBytes(4).toString('hex'), sessions: [] };
 }

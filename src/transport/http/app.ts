@@ -32,7 +32,9 @@ export async function buildApp(
 ): Promise<FastifyInstance> {
   const refuse = (error: unknown, reply: FastifyReply): void => {
     const refusal = refusalFrom(error, door.log);
-    void reply.code(statusOf(refusal)).type('application/json').send(failureOf(refusal));
+    // Whatever was said of the answer that did not come.
+    reply.code(statusOf(refusal)).type('application/json').header('cache-control', 'no-store');
+    void reply.send(failureOf(refusal));
   };
   const app = fastify({
     logger: false,
