@@ -4,6 +4,7 @@ import os from 'node:os';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import type { DaemonStatus, RunEvent, RunSummary } from '../../src/contracts/index.ts';
+import { RunyardError } from '../../src/errors.ts';
 import { startHttpServer } from '../../src/transport/http/index.ts';
 import { createFakeOrchestrator } from '../fixtures/orchestrator.ts';
 import { ask, consoleOf, json, readEvents, type SentEvent, tokenOf } from './http-fixture.ts';
@@ -69,6 +70,23 @@ async function allPositions(yard: Yard, address: string): Promise<number[]> {
 function helloOf({ events }: Reader): { stream: string; pos: number; reset: boolean } | undefined {
   return events.find(({ event }) => event === 'hello')?.data as ReturnType<typeof helloOf>;
 }
+
+/** Of a server without a daemon, whose port a test makes. */
+const door = {
+  listen: '127.0.0.1:0',
+  sessions: {
+    cookieName: 'none',
+    exchange: () => null,
+    find: () => null,
+    isCsrf: () => false,
+    end: () => undefined,
+  },
+  roleOf: () => 'viewer' as const,
+  user: 'me',
+  pageDir: os.tmpdir(),
+  schemasDir: os.tmpdir(),
+  log: pino({ level: 'silent' }),
+};
 
 test('a stream that is taken up again has neither gap nor repeat, though the daemon was killed', async () => {
   await using yard = await startYard({ RUNYARD_PARALLEL: '2' });
@@ -213,19 +231,8 @@ test('a reader that stands still is bounded, told and cut off, and goes on by it
     },
   };
   const server = await startHttpServer({
+    ...door,
     port,
-    listen: '127.0.0.1:0',
-    sessions: {
-      cookieName: 'none',
-      exchange: () => null,
-      find: () => null,
-      isCsrf: () => false,
-      end: () => undefined,
-    },
-    roleOf: () => 'viewer',
-    user: 'me',
-    pageDir: os.tmpdir(),
-    schemasDir: os.tmpdir(),
     log: pino({ level: 'info' }, { write: (line: string) => said.push(line) }),
     stallMs: 500,
   });
@@ -276,4 +283,32 @@ test('a reader that stands still is bounded, told and cut off, and goes on by it
     if (rest.at(-1) === total) break;
   }
   assert.deepEqual([rest[0], rest.length], [last + 1, total - last]);
+});
+
+test('a registry that cannot be read ends a stream with the reason, and nothing else', async (t) => {
+  const wakes: (() => void)[] = [];
+  const port = {
+    ...createFakeOrchestrator(),
+    health: () => ({ status: 'ok' }) as DaemonStatus,
+    onYard(wake: () => void) {
+      wakes.push(wake);
+      return () => undefined;
+    },
+    yardEvents: (): RunEvent[] => {
+      if (wakes.length === 0) return [];
+      throw new RunyardError('registry_unavailable', 'the disk does not answer');
+    },
+  };
+  const server = await startHttpServer({ ...door, port });
+  t.after(() => server.close());
+  const events: SentEvent[] = [];
+  const headers = { authorization: 'x' };
+  const { signal } = new AbortController();
+  for await (const sent of readEvents(server.address, '/api/stream', headers, signal))
+    events.push(sent);
+  const { event, data } = events.at(-1) as SentEvent;
+  assert.equal(event, 'bye');
+  assert.equal((data as { code: string }).code, 'registry_unavailable');
+  const again = await ask(server.address, '/api/session', { headers });
+  assert.equal(again.status, 200);
 });

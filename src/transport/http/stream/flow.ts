@@ -14,7 +14,13 @@ const paceMs = 50;
 /** Of one run its summary comes at most four times a second, and the last one always. */
 const perRunMs = 250;
 
-export function createFlow(port: OrchestratorPort, outlet: Outlet, from: number): Flow {
+/** `failed` is told of what the registry refused; the reader goes on from its position later. */
+export function createFlow(
+  port: OrchestratorPort,
+  outlet: Outlet,
+  from: number,
+  failed: (error: unknown) => void,
+): Flow {
   let pos = from;
   let timer: NodeJS.Timeout | null = null;
   let lastMs = 0;
@@ -60,7 +66,13 @@ export function createFlow(port: OrchestratorPort, outlet: Outlet, from: number)
     for (const [id, at] of sent) if (at < before) sent.delete(id);
   };
   const plan = (ms: number): void => {
-    timer ??= setTimeout(flush, ms).unref();
+    timer ??= setTimeout(() => {
+      try {
+        flush();
+      } catch (error) {
+        failed(error);
+      }
+    }, ms).unref();
   };
   return {
     wake() {

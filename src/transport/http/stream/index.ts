@@ -3,6 +3,7 @@ import crypto from 'node:crypto';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { RunyardError } from '../../../errors.ts';
 import type { Door } from '../door.ts';
+import { refusalFrom } from '../failure.ts';
 import { createFlow } from './flow.ts';
 import { createOutlet } from './outlet.ts';
 import { createPulse, essence, type Look } from './pulse.ts';
@@ -61,7 +62,10 @@ export function createStreams(door: Door) {
           for (const clean of cleanups.splice(0)) clean();
         },
       });
-      const flow = createFlow(port, outlet, from);
+      const flow = createFlow(port, outlet, from, (error) => {
+        const { code, message } = refusalFrom(error, log);
+        stream.end({ code, text: message });
+      });
       const subscriptions = createSubscriptions(port, outlet, log);
       const stream: Kept = {
         cookie,

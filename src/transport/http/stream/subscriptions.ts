@@ -5,9 +5,8 @@ import type { Logger } from '../../../telemetry/index.ts';
 import { failureOf, refusalFrom } from '../failure.ts';
 import { batchOnWire } from '../points.ts';
 import type { Outlet } from './outlet.ts';
-import type { Wish } from './wishes.ts';
+import { type Wish, wishesMost } from './wishes.ts';
 
-const most = 32;
 const againMs = 2000;
 
 export type Subscriptions = {
@@ -45,8 +44,9 @@ export function createSubscriptions(
     change(add, remove) {
       for (const id of remove) end(id);
       const after = new Set([...open.keys(), ...add.map(({ id }) => id)]);
-      if (after.size > most) {
-        throw new RunyardError('streams_exhausted', `a stream has at most ${most} subscriptions`);
+      if (after.size > wishesMost) {
+        const text = `a stream has at most ${wishesMost} subscriptions`;
+        throw new RunyardError('streams_exhausted', text);
       }
       for (const wish of add) begin(wish);
       return [...open.keys()];

@@ -14,6 +14,9 @@ export type LogsWish = { kind: 'logs'; id: string } & Omit<LogsRequest, 'follow'
 export type RunsWish = { kind: 'runs'; id: string; runs: string[] };
 export type Wish = MetricsWish | LogsWish | RunsWish;
 
+/** Of one stream. */
+export const wishesMost = 32;
+
 const id = { type: 'string', minLength: 1, maxLength: 64 };
 const run = { type: 'string', minLength: 1, maxLength: 200 };
 const number = { type: 'integer', minimum: 0, default: 0 };
@@ -60,6 +63,9 @@ const checks = {
 /** Throws `usage`. Of each kind by itself, so that what is left out can be filled in. */
 export function checkWishes(wishes: readonly unknown[]): Wish[] {
   const violations: Violation[] = [];
+  if (wishes.length > wishesMost) {
+    violations.push({ field: '/', rule: `must be at most ${wishesMost}`, hint: '' });
+  }
   wishes.forEach((wish, index) => {
     const kind = (wish as { kind?: unknown } | null)?.kind;
     const check = Object.entries(checks).find(([name]) => name === kind)?.[1];
