@@ -1,6 +1,6 @@
 /**
  * Derives the TypeScript types of every JSON Schema, so that no contract is written twice, and draws the
- * product's state charts for docs/charts. `--check` exits 1 when a file is stale.
+ * product's state charts for docs/charts, and writes the page of the HTTP API. `--check` exits 1 when a file is stale.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,6 +8,7 @@ import process from 'node:process';
 import { compile } from 'json-schema-to-typescript';
 import { graphOf, layoutOf, svgOf } from '../src/chart/index.ts';
 import { daemonMachine, runMachine, workerMachine } from '../src/machines/index.ts';
+import { openApi } from './openapi.ts';
 
 const root = path.dirname(import.meta.dirname);
 
@@ -49,6 +50,9 @@ async function generate(): Promise<Map<string, string>> {
     const text = svgOf(await layoutOf(graphOf(machine)));
     files.set(`docs/charts/${machine.id}.svg`, text);
   }
+  const { page, types } = await openApi();
+  files.set('schemas/openapi.json', page);
+  files.set('src/contracts/gen/http.v1.ts', types);
   return files;
 }
 

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes a checkout ready: npm packages, the recorder, a nats-server. Silent when nothing is to do.
+# `setup.sh --browser` also looks for Chromium, with which tests look at the web console as people do.
 # POSIX sh, and runs under whatever Node the machine has: the pinned one comes with the packages.
 # Killed in the middle, it takes up where it was: a stamp is written only after its step is whole.
 set -eu
@@ -106,8 +107,30 @@ install_nats() {
     '  or set RUNYARD_NATS_URL to a server that runs'
 }
 
+# Tests that need it are skipped, and say so, where there is none.
+browser_ready() {
+  [ "$want" != --browser ] && return 0
+  for file in "${RUNYARD_CHROMIUM:-}" /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome; do
+    [ -n "$file" ] && [ -x "$file" ] && return 0
+  done
+  return 1
+}
+
+install_browser() {
+  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+    say 'no Chromium, which only tests of the web console need: apt-get install chromium'
+    return 0
+  fi
+  say 'Chromium, for tests of the web console: apt-get, about 10 s'
+  log=.cache/chromium.log
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+    --no-install-recommends chromium fonts-dejavu-core; } >"$log" 2>&1 ||
+    say "it could not be had; those tests are skipped; the words of apt-get are in $log"
+}
+
+want=${1:-}
 if [ ! -x "$bin" ]; then mkdir -p "$bin"; fi
-if packages_ready && recorder_ready && nats_ready; then exit 0; fi
+if packages_ready && recorder_ready && nats_ready && browser_ready; then exit 0; fi
 
 # Two set-ups side by side: the second waits, then finds the work done.
 # The kernel drops the lock with the process; no child of a step inherits it.
@@ -118,3 +141,4 @@ fi
 packages_ready || install_packages 9>&-
 recorder_ready || build_recorder 9>&-
 nats_ready || install_nats 9>&-
+browser_ready || install_browser 9>&-

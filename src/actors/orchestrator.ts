@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
 import {
+  type ConsolePort,
   type DaemonStatus,
   type LogChunk,
   type LogsRequest,
@@ -26,6 +27,7 @@ import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import { createAsking } from './asking.ts';
 import { attemptOf, refOf, withDependencies } from './lookup.ts';
+import { createShowing } from './showing.ts';
 import { foundProgram, newRow, runInput, submitDigest, writeRunFiles } from './submission.ts';
 import { summaryOf } from './summary.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -71,6 +73,7 @@ export type OrchestratorDeps = {
   /** Every reason why a run could not start here; a simulation asks for none. */
   preflight?: (config: TrainRunConfig, env: Buffer | null, program: string) => Promise<string[]>;
   readers: ReadersPort;
+  console: ConsolePort;
   removing: {
     remove(runId: string, who: { user: string; reason: string }): Promise<RemovedRun>;
     removedAt(runId: string): string | undefined;
@@ -87,6 +90,9 @@ export type Orchestrator = OrchestratorPort & {
   /** Notes which run a position belongs to, until it is durable. */
   committed(runId: string, pos: number): void;
 };
+
+/** Woken at every event, whosever it is. No run has such an id. */
+const anyRun = Symbol('any run');
 
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { store, supervisor, clock } = deps;
@@ -135,6 +141,18 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   };
 
   const asking = createAsking({ supervisor, clock, synced: deps.synced, resolve, rowOf, summary });
+
+  const showing = createShowing({
+    store,
+    rowOf,
+    summary,
+    durablePos: () => durablePos,
+    retention: deps.retention,
+    onYard(wake) {
+      wakes.on(anyRun, wake);
+      return () => wakes.off(anyRun, wake);
+    },
+  });
 
   const plan = async (request: SubmitRequest): Promise<RunPlan> => {
     const config = withDependencies(store, validateConfig(request.config));
@@ -206,6 +224,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     },
 
     ...asking,
+    ...showing,
+    ...deps.console,
     plan,
     gpus: () => deps.supply.gpus(),
     setDrain: (request) => deps.supply.setDrain(request),
@@ -261,6 +281,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
         if (newest <= durablePos) touched.delete(runId);
         wakes.emit(runId);
       }
+      wakes.emit(anyRun);
     },
   };
 }

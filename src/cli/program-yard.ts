@@ -34,6 +34,17 @@ export function addYardCommands(program: Command, running: Running): void {
     .description('how the daemon is, and why')
     .addHelpText('after', examples('runyard status', 'runyard status --json'))
     .action(() => running(async (context) => (await import('./commands/up.ts')).status(context)));
+  program
+    .command('console')
+    .description('a link that opens the web console, once')
+    .option('--viewer', 'look only, change nothing')
+    .option('--no-open', 'print it, and open no browser')
+    .addHelpText('after', examples('runyard console', 'runyard console --viewer --no-open'))
+    .action((flags: { viewer?: boolean; open?: boolean }) =>
+      running(async (context) =>
+        (await import('./commands/console.ts')).openConsole(context, flags),
+      ),
+    );
   withSettings(program.command('daemon'))
     .description('run the daemon in the foreground')
     .addHelpText('after', examples('runyard daemon', 'RUNYARD_LOG=debug runyard daemon'))

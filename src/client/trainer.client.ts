@@ -2,6 +2,7 @@
 import os from 'node:os';
 import {
   type ArtifactItem,
+  type ConsoleLink,
   type DaemonStatus,
   type DrainReply,
   finalStatuses,
@@ -117,6 +118,8 @@ export type TrainerClient = {
   readers(): AsyncGenerator<Reader>;
   /** Resolves when whoever reads with it is cut off. Throws `reader_not_found`. */
   revokeReader(name: string): Promise<Reader>;
+  /** A link that opens the web console once, within minutes. Throws `console_off`. */
+  openConsole(options?: { viewer?: boolean }): Promise<ConsoleLink>;
   shutdown(options?: { keepBus?: boolean }): Promise<{ live_runs: number }>;
   close(): void;
 };
@@ -231,6 +234,7 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
       yield* listing<Reader>('ListReaders', {});
     },
     revokeReader: (name) => calls.unary('RevokeReader', { name }),
+    openConsole: ({ viewer = false } = {}) => calls.unary('OpenConsole', { viewer }),
     shutdown: ({ keepBus = false } = {}) => calls.unary('Shutdown', { keep_bus: keepBus }),
     close: () => calls.close(),
   };

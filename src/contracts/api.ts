@@ -4,6 +4,7 @@
  * from the daemon; transports translate and hold no state.
  */
 import type { Violation } from '../errors.ts';
+import type { ConsolePort, ShowingPort } from './console.ts';
 import type { MetricKey, MetricKeysRequest, MetricsRequest, MetricWireBatch } from './metrics.ts';
 import type { ReadersPort } from './readers.ts';
 import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
@@ -120,6 +121,8 @@ export type DaemonStatus = {
   home: string;
   socket: string;
   tcp: string;
+  /** `host:port` of the web console; empty when it is off or could not be opened. */
+  console: string;
   bus_url: string;
   bus_connected: boolean;
   runs_queued: number;
@@ -164,9 +167,15 @@ export type SubmitRequest = {
 export type ListFilter = {
   all: boolean;
   user: string;
+  /** One status, or several with commas between. */
   status: string;
   group: string;
   limit: number;
+  project: string;
+  /** Part of an id, a name, a tag, a command …, in any case. */
+  search: string;
+  /** Only runs after this one in the list: its `submitted_at`, a space, its `run_id`. */
+  after: string;
 };
 export type LogsRequest = {
   run: string;
@@ -225,13 +234,19 @@ export type RemovedRun = { run_id: string; seq: number; pos: number; at: string 
 /** What is kept of runs: of a run's id that is known to be one. */
 export interface RetentionPort {
   artifacts(which: { runId: string; attempt: number }): Iterable<ArtifactItem>;
+  /** Bytes of one of those. Throws `artifact_not_found`. */
+  read(
+    item: ArtifactItem,
+    range: { offset: number; length: number },
+    signal: AbortSignal,
+  ): AsyncIterable<Buffer>;
   pin(runId: string, pinned: boolean): Promise<void>;
   /** Removes artifacts beyond the limits, oldest first; with `dry_run` only tells which. */
   collect(request: GarbageRequest): AsyncIterable<Removal>;
 }
 
 /** What every transport asks of the daemon. All refusals are `RunyardError`s. */
-export interface OrchestratorPort extends ReadersPort {
+export interface OrchestratorPort extends ReadersPort, ShowingPort, ConsolePort {
   /** Resolves after the run is synced to disk. */
   submit(request: SubmitRequest): Promise<{ run_id: string; created: boolean }>;
   /** Resolves after the stop is synced to disk. */

@@ -27,6 +27,16 @@ export {
 } from './api.ts';
 export { type Cause, type CauseCode, causeCodes, isCause } from './causes.ts';
 export { canonicalJson, configDigest, type TrainRunConfig, validateConfig } from './config.ts';
+export type {
+  ArtifactRange,
+  AttemptSeen,
+  Chart,
+  ConsoleLink,
+  ConsolePort,
+  RunDetails,
+  ShowingPort,
+  Transition,
+} from './console.ts';
 export type { ArtifactsMessage } from './gen/artifacts.v1.ts';
 export type { MetricsMessage } from './gen/metrics.v1.ts';
 export {

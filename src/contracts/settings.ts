@@ -39,6 +39,7 @@ export function loadSettings(
         ?.replaceAll(/[^A-Za-z0-9_-]/g, '-')
         .slice(0, 32) || 'yard',
     listen: '127.0.0.1:0',
+    console_listen: '127.0.0.1:0',
     parallel: os.availableParallelism(),
     gpus: 'auto',
     memory_mib: 0,
@@ -99,6 +100,7 @@ function fromEnv(env: Env): SettingsFile {
     home: env.RUNYARD_HOME ? path.resolve(env.RUNYARD_HOME) : undefined,
     yard: env.RUNYARD_YARD || undefined,
     listen: env.RUNYARD_LISTEN || undefined,
+    console_listen: env.RUNYARD_CONSOLE_LISTEN || undefined,
     parallel: number(env.RUNYARD_PARALLEL),
     gpus: env.RUNYARD_GPUS || undefined,
     kill_patience_s: number(env.RUNYARD_KILL_PATIENCE_S),

@@ -94,12 +94,12 @@ export function streamOwner(home: Home): StreamOwner {
   };
 }
 
-/** The address that the last daemon of this directory listened on. */
-export function readTcp(file: string): string | null {
+/** The addresses that the last daemon of this directory listened on. */
+export function readAddress(file: string): { tcp?: string; console?: string } {
   try {
-    return (JSON.parse(fs.readFileSync(file, 'utf8')) as { tcp: string }).tcp;
+    return JSON.parse(fs.readFileSync(file, 'utf8')) as { tcp?: string; console?: string };
   } catch {
-    return null;
+    return {};
   }
 }
 
@@ -122,15 +122,15 @@ export async function firstOf<T>(
 /** Says where this daemon answers. */
 export function writeAddress(
   home: Home,
-  about: { yard: string; version: string; tcp: string },
+  about: { yard: string; version: string; tcp: string; console: string },
 ): void {
-  const { yard, version, tcp } = about;
+  const { tcp, console, ...rest } = about;
   const address = {
     ...identityOf(process.pid),
-    yard,
-    version,
+    ...rest,
     socket: home.socket,
     tcp,
+    console,
     token_file: home.tokenFile,
   };
   writeAtomic(home.daemonFile, JSON.stringify(address), { mode: 0o600 });

@@ -22,6 +22,7 @@ export type HealthDeps = {
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
+  console: () => { address: string; trouble: string | null };
   state: () => string;
   recovery: () => Recovery;
   killScope: KillScope;
@@ -40,6 +41,7 @@ export type Signs = {
   /** Where the bus is, when it is a server of somebody else. */
   externalBus?: string | null;
   gpus?: readonly string[];
+  console?: string | null;
 };
 
 const watchMs = 1000;
@@ -71,6 +73,10 @@ export function reasonsOf(signs: Signs): HealthReason[] {
   for (const trouble of signs.gpus ?? []) {
     reasons.push({ part: 'gpus', severity: 'degraded', text: trouble, hint: 'runyard gpus' });
   }
+  if (signs.console) {
+    const hint = 'set console_listen to another address, or to off';
+    reasons.push({ part: 'console', severity: 'degraded', text: signs.console, hint });
+  }
   return reasons;
 }
 
@@ -91,6 +97,7 @@ export function createHealth(deps: HealthDeps) {
       bus: bus.trouble(),
       externalBus: bus.external ? bus.url() : null,
       gpus: deps.gpuTroubles(),
+      console: deps.console().trouble,
     });
 
   /** Why nothing new is taken or started now. */
@@ -134,6 +141,7 @@ export function createHealth(deps: HealthDeps) {
         home: home.root,
         socket: home.socket,
         tcp: deps.tcp(),
+        console: deps.console().address,
         bus_url: bus.url(),
         bus_connected: bus.connection() !== null,
         bus_external: bus.external,

@@ -14,6 +14,7 @@ import { failpoint } from '../failpoints.ts';
 import type { Home, RunRow, RunStore } from '../persistence/index.ts';
 import { runDir, runFiles, writeAtomic } from '../rundir/index.ts';
 import { type Clock, every, type Logger } from '../telemetry/index.ts';
+import { artifactBytes } from './artifact-bytes.ts';
 
 export type Keeping = RetentionPort & {
   /** Ends what a crash left half removed, and goes on to keep to the settings' limits. */
@@ -132,6 +133,7 @@ export function createKeeping(options: KeepingOptions): Keeping {
       for (const { name, problem } of manifest?.missing ?? [])
         yield { ...nothing, attempt, name, problem };
     },
+    read: (item, range, signal) => artifactBytes(home.artifacts, item, range, signal),
     async pin(runId, pinned) {
       const marker = path.join(runDir(home.root, runId), runFiles.pinned);
       const at = store.run(runId)?.pinned_at ?? clock.iso();

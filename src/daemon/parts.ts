@@ -31,7 +31,8 @@ import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBreaker } from './breaker.ts';
 import { openBus } from './bus-parts.ts';
-import { firstOf, loadToken, noteOwner, readTcp, writeAddress } from './endpoint.ts';
+import { createConsole } from './console/index.ts';
+import { firstOf, loadToken, noteOwner, readAddress, writeAddress } from './endpoint.ts';
 import { openGpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
@@ -157,6 +158,7 @@ export async function openParts(
     },
   });
   const token = loadToken(home.tokenFile);
+  const webConsole = createConsole({ ...options, home, token, clock, log });
   let server: GrpcServer | null = null;
   let state = 'opening';
   let swept: Promise<number> = Promise.resolve(0);
@@ -299,6 +301,7 @@ export async function openParts(
     bus,
     idleWorkers: () => executor.idle(),
     tcp: () => server?.tcp ?? '',
+    console: () => ({ address: webConsole.address(), trouble: webConsole.trouble() }),
     state: () => state,
     recovery: recovery.report,
     killScope: killScope(settings.cgroup),
@@ -348,6 +351,7 @@ export async function openParts(
         hash: null,
       }),
     readers,
+    console: webConsole.port,
     removing: { remove: removing.remove, removedAt: removals.removedAt },
     strayed: strays.why,
     stopAsked: memoirs.stopAsked,
@@ -400,22 +404,27 @@ export async function openParts(
     },
     async serve() {
       const { listen } = settings;
-      const kept = readTcp(home.daemonFile);
+      const before = readAddress(home.daemonFile);
+      const kept = before.tcp;
       // An address that was not chosen stays the same over restarts while it can.
-      const wanted = listen.endsWith(':0') && kept !== null ? [kept, listen] : [listen];
+      const wanted = listen.endsWith(':0') && kept !== undefined ? [kept, listen] : [listen];
       server = await firstOf(wanted, (address) =>
         startGrpcServer({
           port: orchestrator,
           socketPath: home.socket,
           listen: address,
-          token,
+          roleOf: webConsole.roleOf,
           log,
         }),
       );
-      writeAddress(home, { yard: settings.yard, version: options.version, tcp: server.tcp });
+      const about = { yard: settings.yard, version: options.version, tcp: server.tcp };
+      writeAddress(home, { ...about, console: before.console ?? '' });
       log.info({ socket: home.socket, tcp: server.tcp }, 'serving');
       failpoint('daemon.served');
       options.onReady?.({ socket: home.socket, tcp: server.tcp });
+      void webConsole.start(orchestrator).then(() => {
+        if (!closed) writeAddress(home, { ...about, console: webConsole.address() });
+      });
       // Only now: it searches the whole machine, and nobody has to wait for it.
       setImmediate(async () => {
         if (closed) return;
@@ -443,7 +452,7 @@ export async function openParts(
       purging.close();
       const { live } = supervisor.counts();
       noteOwner(home, true);
-      await server?.close();
+      await Promise.all([server?.close(), webConsole.close()]);
       supervisor.close();
       await executor.close();
       await telemetry.close();

@@ -47,7 +47,16 @@ type Source = {
   close(): void;
 };
 
-const everything: ListFilter = { all: true, user: '', status: '', group: '', limit: 0 };
+const everything: ListFilter = {
+  all: true,
+  user: '',
+  status: '',
+  group: '',
+  limit: 0,
+  project: '',
+  search: '',
+  after: '',
+};
 
 export function openOffline(root: string): Offline {
   const pid = daemonPid(root);
@@ -147,9 +156,10 @@ function fromDirectories(root: string): Source {
 }
 
 function matches(row: RunRow, filter: ListFilter): boolean {
-  const { all, user, status, group } = filter;
+  const { all, user, status, group, project } = filter;
   if (!all && row.finished_at !== null) return false;
   return (
+    (project === '' || row.project === project) &&
     (user === '' || row.user === user) &&
     (status === '' || row.status === status) &&
     (group === '' || row.grp === group)

@@ -5,6 +5,7 @@ import { failpoint } from '../failpoints.ts';
 import type { Db } from './database.ts';
 import { type Guard, unguarded } from './guard.ts';
 import { leaseStatements, shutStatements } from './leases.ts';
+import { type ListFilter, listed } from './listing.ts';
 import { type TransitionRow, toRunEvent } from './transitions.ts';
 
 /** A row of `runs`, columns as in the schema. */
@@ -158,20 +159,6 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
           JOIN transitions first ON first.run_id = runs.run_id AND first.seq = 1
           WHERE finished_at IS NULL ORDER BY first.pos`,
       ),
-    list: (filter: { all: boolean; user: string; status: string; group: string; limit: number }) =>
-      all<RunRow>(
-        `SELECT * FROM runs WHERE (? OR finished_at IS NULL) AND (? = '' OR user = ?)
-          AND (? = '' OR status = ?) AND (? = '' OR grp = ?)
-          ORDER BY submitted_at DESC, run_id DESC LIMIT ?`,
-        filter.all ? 1 : 0,
-        filter.user,
-        filter.user,
-        filter.status,
-        filter.status,
-        filter.group,
-        filter.group,
-        filter.limit === 0 ? 1000 : filter.limit,
-      ),
     /** How long the newest completed runs took, the newest submit first. */
     completedLately: (limit: number) =>
       all<{ run_id: string; config: string; started_at: string; finished_at: string }>(
@@ -179,6 +166,7 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
           WHERE status = 'completed' AND started_at IS NOT NULL ORDER BY submitted_at DESC LIMIT ?`,
         limit,
       ),
+    list: (filter: ListFilter) => listed(all, filter),
     idsByPrefix: (prefix: string) =>
       all<{ run_id: string }>(
         'SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? LIMIT 5',
@@ -214,6 +202,14 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
         'SELECT * FROM transitions WHERE run_id = ? AND seq >= ? AND pos <= ? ORDER BY seq LIMIT ?',
         runId,
         fromSeq,
+        uptoPos,
+        limit,
+      ).map(toRunEvent),
+    /** Events of all runs after a position, up to another one. */
+    yardEvents: (afterPos: number, uptoPos: number, limit: number) =>
+      all<TransitionRow>(
+        'SELECT * FROM transitions WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?',
+        afterPos,
         uptoPos,
         limit,
       ).map(toRunEvent),

@@ -15,11 +15,12 @@ import { createFakeOrchestrator, type FakeOrchestrator, runId } from '../fixture
 const definition = loadProto();
 const service = orchestratorService(definition);
 const log = pino({ level: 'silent' });
+const roleOf = (authorization: string) => (authorization === 'Bearer secret' ? 'operator' : null);
 
 async function serve(t: TestContext, port: FakeOrchestrator = createFakeOrchestrator()) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-grpc-'));
   const socketPath = path.join(dir, 'daemon.sock');
-  const options = { port, socketPath, listen: '127.0.0.1:0', token: 'secret', log };
+  const options = { port, socketPath, listen: '127.0.0.1:0', roleOf, log };
   let server = await startGrpcServer(options);
   const client = await connect({ socket: socketPath });
   t.after(async () => {

@@ -20,6 +20,7 @@ import {
   type Db,
 } from '../../src/persistence/index.ts';
 import { neverRan } from '../../src/rundir/index.ts';
+import { noConsole } from '../fixtures/console.ts';
 import { noReaders } from '../fixtures/readers.ts';
 import type { Bus } from './bus.ts';
 import type { Checker } from './checker.ts';
@@ -212,11 +213,17 @@ export function startDaemon(parts: DaemonParts): Daemon {
     // Nothing of it is simulated.
     supply: { gpus: () => [], setDrain: async () => null as never },
     readers: noReaders,
+    console: noConsole,
     removing: {
       remove: () => Promise.reject(new Error('not simulated')),
       removedAt: () => undefined,
     },
-    retention: { artifacts: () => [], pin: async () => undefined, async *collect() {} },
+    retention: {
+      artifacts: () => [],
+      async *read() {},
+      pin: async () => undefined,
+      async *collect() {},
+    },
     home: { root: '/sim' },
     store,
     inputs: { read: async () => Buffer.alloc(0) } as never,

@@ -94,6 +94,7 @@ export function statusLines(found: DaemonStatus, nowMs: number): string[] {
     `gpus     ${gpus}`,
     `bus      ${busText(found)} ${found.bus_connected ? 'connected' : 'away'}, ${found.outbox_depth} waiting`,
     `api      unix:${found.socket}${found.tcp && ` and ${found.tcp} (with the token)`}`,
+    ...(found.console ? [`console  http://${found.console} (log in: runyard console)`] : []),
     `kills    ${found.kill_scope}: ${found.kill_scope_why}`,
     ...(found.recovery === null ? [] : [`started  ${found.recovery.text}`]),
     `disk     ${bytesText(found.disk_free_bytes)} free`,

@@ -17,6 +17,10 @@ export interface Settings {
    */
   listen?: string;
   /**
+   * Loopback address of the web console and its HTTP API; port 0 lets the system choose, off: none.
+   */
+  console_listen?: string;
+  /**
    * CPU slots. A run without GPUs takes one, or as many as its cpus say; GPUs limit the others.
    */
   parallel?: number;

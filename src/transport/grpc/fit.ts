@@ -6,7 +6,10 @@ import { controlMaxBytes } from '../../contracts/index.ts';
 type Serialize = (message: object) => Buffer;
 
 /** Methods whose replies are data plane, with limits of their own. */
-const dataReplies = ['StreamLogs', 'StreamMetrics', 'ListMetrics', 'ListArtifacts'];
+const dataReplies = [
+  ...['StreamLogs', 'StreamMetrics', 'ListMetrics', 'ListArtifacts', 'ReadArtifact'],
+  ...['GetRunDetails', 'ListTransitions', 'GetChart', 'GetSchema'],
+];
 
 /** The service, its control replies cut to size. */
 export function fitting(service: ServiceDefinition): ServiceDefinition {

@@ -10,6 +10,7 @@ import type {
 } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import {
+  type ArtifactRange,
   controlMaxBytes,
   type DrainRequest,
   fromStruct,
@@ -27,6 +28,7 @@ import {
 import { RunyardError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { streamEvents } from './events.ts';
+import { yardEvents } from './yard-events.ts';
 
 type RunRef = { ref: string } | null;
 type SubmitMessage = {
@@ -172,6 +174,21 @@ export function createHandlers(
       yield* await port.listReaders();
     }),
     RevokeReader: unary(({ name }: { name: string }) => port.revokeReader(name)),
+    StreamYard: stream((request: { after_pos: number; follow: boolean }, signal) =>
+      yardEvents(port, request, signal),
+    ),
+    GetRunDetails: unary(({ run }: { run: RunRef }) => port.details(refOf(run))),
+    ListTransitions: stream(({ run }: { run: RunRef }) => port.transitions(refOf(run))),
+    ReadArtifact: stream(async function* (
+      { run, ...range }: Omit<ArtifactRange, 'run'> & { run: RunRef },
+      signal,
+    ) {
+      for await (const data of port.readArtifact({ ...range, run: refOf(run) }, signal))
+        yield { data };
+    }),
+    GetChart: unary(({ machine }: { machine: string }) => port.chart(machine)),
+    GetSchema: unary(({ name }: { name: string }) => ({ name, json: port.schema(name) })),
+    OpenConsole: unary(({ viewer }: { viewer: boolean }) => port.openConsole({ viewer })),
     StreamStatus: (call: ServerDuplexStream<StatusMessage, RunEvent>) =>
       streamEvents(call, port, statusOf),
     Shutdown: unary(({ keep_bus }: { keep_bus: boolean }) => port.shutdown({ keepBus: keep_bus })),

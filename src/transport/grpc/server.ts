@@ -1,6 +1,6 @@
 /** Serves the control API on a UNIX socket and on loopback TCP. Holds no state of runs. */
 import fs from 'node:fs';
-import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, service as healthService } from 'grpc-health-check';
@@ -11,8 +11,9 @@ import {
   serviceName,
 } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
+import type { Role } from '../../gate.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import { requireToken } from './auth.ts';
+import { askGate } from './auth.ts';
 import { fitting } from './fit.ts';
 import { createHandlers, limited } from './handlers.ts';
 import { reflectable } from './reflection.ts';
@@ -22,9 +23,10 @@ export type GrpcServerOptions = {
   port: OrchestratorPort;
   /** Its directory is private; the caller holds the daemon's lock, so an old socket is stale. */
   socketPath: string;
-  /** `host:port` on loopback, every call with the token. */
+  /** `host:port` on loopback. */
   listen: string;
-  token: string;
+  /** Who calls over TCP, by its `authorization`; null: nobody that we know. */
+  roleOf: (authorization: string) => Role | null;
   log: Logger;
 };
 
@@ -34,10 +36,11 @@ const closeMs = 1000;
 
 /** Throws port_in_use. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { port, socketPath, listen, token, log } = options;
+  const { port, socketPath, listen, log } = options;
   const definition = loadProto();
-  const local = build(definition, port, log, {});
-  const remote = build(definition, port, log, { interceptors: [requireToken(definition, token)] });
+  // Who can open the socket is the user, and could do all of it without us.
+  const local = build(definition, port, log, () => 'operator');
+  const remote = build(definition, port, log, options.roleOf);
   fs.rmSync(socketPath, { force: true });
   await bind(local, `unix:${socketPath}`);
   fs.chmodSync(socketPath, 0o600);
@@ -63,9 +66,12 @@ function build(
   definition: PackageDefinition,
   port: OrchestratorPort,
   log: Logger,
-  options: ServerOptions,
+  roleOf: GrpcServerOptions['roleOf'],
 ): Server {
-  const server = new Server({ 'grpc.max_receive_message_length': receiveMaxBytes, ...options });
+  const server = new Server({
+    'grpc.max_receive_message_length': receiveMaxBytes,
+    interceptors: [askGate(definition, roleOf)],
+  });
   const service = fitting(limited(orchestratorService(definition)));
   server.addService(service, createHandlers(definition, port, log));
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });

@@ -14,16 +14,20 @@
  *
  * Each reader that was exported has an account of its own, so that its inboxes are nobody else's.
  */
+import { busGate } from '../../gate.ts';
 import { type StreamKind, streamNames, subjects } from './names.ts';
 import type { KeptReader } from './readers.ts';
 
 export type BusCredentials = { user: string; password: string };
 export type AllCredentials = Record<'daemon' | 'worker' | 'reader' | 'system', BusCredentials>;
 
-/** What workers write. */
-const published = ['facts', 'metrics', 'logs', 'artifacts'] as const;
-/** Facts are a conversation of worker and daemon: a reader that made consumers there could disturb it. */
-export const readable = ['events', 'metrics', 'logs', 'artifacts'] as const;
+type Kind = keyof typeof busGate;
+const kinds = Object.keys(busGate) as Kind[];
+/** Signs of life are not stored, and go another way. */
+const stored = kinds.filter((kind): kind is StreamKind => kind !== 'beat');
+/** What workers write, and what readers read. */
+const published = stored.filter((kind) => busGate[kind].write === 'worker');
+export const readable = stored.filter((kind) => busGate[kind].read === 'viewer');
 
 type Service = { subject: string; replies: 'Singleton' | 'Stream' };
 

@@ -1,0 +1,71 @@
+/** The yard: how it is, what it gives out, what it is made of. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { DrainRequest } from '../../../contracts/index.ts';
+import { list, message, object, optional, type Route, route } from '../route.ts';
+
+export const yardRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    url: '/api/health',
+    summary: 'How the daemon is, and why.',
+    answer: message('DaemonStatus'),
+    handle: ({ door }) => door.port.health(),
+  }),
+  route({
+    method: 'GET',
+    url: '/api/gpus',
+    summary: 'GPUs, and who holds them.',
+    answer: object({ gpus: list(message('Gpu')) }),
+    handle: ({ door }) => ({ gpus: [...door.port.gpus()] }),
+  }),
+  route<object, DrainRequest>({
+    method: 'POST',
+    url: '/api/drain',
+    summary: 'Gives nothing more out, of a GPU or of the yard; or takes that back.',
+    body: {
+      fields: {
+        target: optional('A GPU: its UUID, a beginning of it, or its number; empty: the yard.'),
+        on: { type: 'boolean' },
+        reason: optional('Why, for people to read.'),
+        user: optional('In whose name; default: the user of the daemon.'),
+      },
+      required: ['on'],
+    },
+    answer: message('SetDrainReply'),
+    handle: ({ door, body }) => door.port.setDrain({ ...body, user: body.user || door.user }),
+  }),
+  route({
+    method: 'GET',
+    url: '/api/charts/:machine',
+    summary: 'The chart of run, daemon or worker. Its version is the ETag.',
+    answer: { type: 'string' },
+    media: 'image/svg+xml',
+    handle({ door, params, reply }) {
+      const { svg, version } = door.port.chart(params.machine ?? '');
+      return reply
+        .type('image/svg+xml')
+        .header('cache-control', 'no-cache')
+        .header('etag', `"${version}"`)
+        .send(svg);
+    },
+  }),
+  route({
+    method: 'GET',
+    url: '/api/schemas/:name',
+    summary: 'A JSON Schema, such as train-run-config.v1.',
+    answer: { type: 'object' },
+    handle: ({ door, params, reply }) =>
+      reply.type('application/json').send(door.port.schema(params.name ?? '')),
+  }),
+  route({
+    method: 'GET',
+    url: '/api/openapi.json',
+    summary: 'This page.',
+    answer: { type: 'object' },
+    handle: ({ door, reply }) =>
+      reply
+        .type('application/json')
+        .send(fs.createReadStream(path.join(door.schemasDir, 'openapi.json'))),
+  }),
+];
