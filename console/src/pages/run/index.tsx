@@ -1,0 +1,3 @@
+export function RunPage({ run }: { run: string }) {
+  return <h1>{run}</h1>;
+}
