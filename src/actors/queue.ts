@@ -58,6 +58,8 @@ export type Queue = {
   forget(runId: string): void;
   /** It waits; its place is that of its submit. */
   wait(runId: string): void;
+  /** It waits, but not in line, until it is said to wait again. */
+  skip(runId: string): void;
   /** It waits no longer. */
   leave(runId: string): void;
   /** Somebody holds it, or nobody any more. */
@@ -219,6 +221,10 @@ export function createQueue(options: QueueOptions): Queue {
       found.sinceMs = null;
       live.delete(runId);
       line.put(found.request);
+    },
+    skip(runId) {
+      changed();
+      line.take(runId);
     },
     leave(runId) {
       const found = known.get(runId);

@@ -55,6 +55,11 @@ export type SupervisorOptions = {
 
 export type Supervisor = ReturnType<typeof createSupervisor>;
 
+export type NewRun = {
+  row: Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'>;
+  input: RunInput;
+};
+
 /** How long after a refused commit the run is rebuilt from what was committed last. */
 const rebuildMs = 1000;
 
@@ -227,37 +232,50 @@ export function createSupervisor(options: SupervisorOptions) {
   };
 
   return {
-    /** Stores a new run and starts its chart. Synchronous; not yet synced to disk. */
-    add(row: Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'>, input: RunInput): void {
-      const draft: RunRow = {
-        ...row,
-        last_seq: 1,
-        snapshot: null,
-        state: 'queued',
-        status: 'queued',
-      };
-      const position = store.lastPos() + 1;
-      const entry = enter(draft, position, (machine) => createActor(machine, { input }));
+    /** Stores new runs, all or none, and starts their charts. Synchronous; not yet synced to disk. */
+    addAll(runs: readonly NewRun[]): void {
+      const made: { entry: Entry; pos: number }[] = [];
+      const begun: string[] = [];
       try {
-        const snapshot = JSON.stringify(entry.actor.getPersistedSnapshot());
-        const pos = store.insert(
-          { ...draft, snapshot },
-          {
-            at: row.submitted_at,
-            attempt: 1,
-            event: 'run.submit',
-            from: '',
-            to: 'queued',
-            detail: { user: row.user },
-            machineVersion: runMachineVersion,
-          },
-        );
-        entry.actor.start();
-        options.committed({ runId: row.run_id, pos, done: false });
+        store.insertAll((insert) => {
+          for (const { row, input } of runs) {
+            const draft: RunRow = {
+              ...row,
+              last_seq: 1,
+              snapshot: null,
+              state: 'queued',
+              status: 'queued',
+            };
+            begun.push(row.run_id);
+            const entry = enter(draft, store.lastPos() + 1, (machine) =>
+              createActor(machine, { input }),
+            );
+            const snapshot = JSON.stringify(entry.actor.getPersistedSnapshot());
+            const pos = insert(
+              { ...draft, snapshot },
+              {
+                at: row.submitted_at,
+                attempt: 1,
+                event: 'run.submit',
+                from: '',
+                to: 'queued',
+                detail: { user: row.user },
+                machineVersion: runMachineVersion,
+              },
+            );
+            made.push({ entry, pos });
+          }
+        });
       } catch (error) {
-        entries.delete(row.run_id);
-        queue.forget(row.run_id);
+        for (const runId of begun) {
+          entries.delete(runId);
+          queue.forget(runId);
+        }
         throw error;
+      }
+      for (const { entry, pos } of made) {
+        entry.actor.start();
+        options.committed({ runId: entry.runId, pos, done: false });
       }
       queue.schedule();
     },
@@ -306,6 +324,19 @@ export function createSupervisor(options: SupervisorOptions) {
       } finally {
         entry.fact = null;
       }
+    },
+
+    /** Takes waiting runs out of line, until the returned function is called: none of them starts meanwhile. */
+    standAside(runIds: readonly string[]): () => void {
+      for (const runId of runIds) queue.skip(runId);
+      return () => {
+        for (const runId of runIds) {
+          const entry = entries.get(runId);
+          if (entry !== undefined && stateOf(entry.actor.getSnapshot()) === 'queued')
+            queue.wait(runId);
+        }
+        queue.schedule();
+      };
     },
 
     why: (runId: string) => queue.why(runId),

@@ -3,6 +3,8 @@ export type { EventsOptions, LogsOptions, MetricsOptions, StreamOptions } from '
 export {
   type ConnectOptions,
   connect,
+  type ManyOptions,
+  type ManySubmit,
   type PauseOptions,
   type ReaderOptions,
   type StopOptions,

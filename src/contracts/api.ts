@@ -5,6 +5,7 @@
  */
 import type { Violation } from '../errors.ts';
 import type { ConsolePort, ShowingPort } from './console.ts';
+import type { GroupsPort } from './groups.ts';
 import type { MetricKey, MetricKeysRequest, MetricsRequest, MetricWireBatch } from './metrics.ts';
 import type { ReadersPort } from './readers.ts';
 import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
@@ -48,6 +49,8 @@ export type RunSummary = {
   code: string;
   retry_of: string;
   note: string;
+  /** What tells it apart in its group, such as the cell of a sweep. */
+  params: Record<string, string>;
 };
 
 /** `done` is shown by its outcome. */
@@ -156,6 +159,11 @@ export type ErrorDetail = {
   violations: Violation[];
 };
 
+export type RunHandle = {
+  run_id: string;
+  /** False when its key found an earlier one. */
+  created: boolean;
+};
 export type SubmitRequest = {
   /** A TrainRunConfig as received, not yet validated. */
   config: unknown;
@@ -246,9 +254,11 @@ export interface RetentionPort {
 }
 
 /** What every transport asks of the daemon. All refusals are `RunyardError`s. */
-export interface OrchestratorPort extends ReadersPort, ShowingPort, ConsolePort {
+export interface OrchestratorPort extends ReadersPort, ShowingPort, ConsolePort, GroupsPort {
   /** Resolves after the run is synced to disk. */
-  submit(request: SubmitRequest): Promise<{ run_id: string; created: boolean }>;
+  submit(request: SubmitRequest): Promise<RunHandle>;
+  /** All or none; handles in the same order, each when its run is synced to disk. */
+  submitMany(requests: readonly SubmitRequest[]): AsyncIterable<RunHandle>;
   /** Resolves after the stop is synced to disk. */
   stop(request: { run: string; reason: string; user: string; now: boolean }): Promise<RunSummary>;
   /** Asks for a pause, or for its end. Idempotent; throws `run_not_running` in other states. */

@@ -20,6 +20,7 @@ export {
   type RemovedRun,
   type RetentionPort,
   type RunEvent,
+  type RunHandle,
   type RunStatus,
   type RunSummary,
   runStatuses,
@@ -39,6 +40,15 @@ export type {
 } from './console.ts';
 export type { ArtifactsMessage } from './gen/artifacts.v1.ts';
 export type { MetricsMessage } from './gen/metrics.v1.ts';
+export {
+  type GroupFilter,
+  type GroupState,
+  type GroupStop,
+  type GroupSummary,
+  type GroupsPort,
+  type GroupWatch,
+  submitsMost,
+} from './groups.ts';
 export {
   controlMaxBytes,
   fromStatus,

@@ -142,4 +142,9 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (run_id, attempt)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- A group is counted from this index alone, and listed by it.
+  CREATE INDEX runs_by_group ON runs (grp, submitted_at, status, started_at, finished_at, hold)
+    WHERE grp <> '';
+  `,
 ];

@@ -22,6 +22,16 @@ export interface TrainRunConfig {
   project?: string;
   group?: string;
   /**
+   * At most so many runs of its group are live while it starts.
+   */
+  at_once?: number;
+  /**
+   * What tells it apart from others of its group, such as the cell of a sweep; for tables, the trainer is not told.
+   */
+  params?: {
+    [k: string]: string;
+  };
+  /**
    * @maxItems 16
    */
   tags?: string[];
