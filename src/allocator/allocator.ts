@@ -7,7 +7,7 @@
  *       for it: nobody behind it can put off its start (decision 50).
  *   A3  Whoever waits for something behind it is given none of that either. What nobody before it waits
  *       for, it gets.
- *   A4  No limit of a user or a project is exceeded; what is left of one is kept for its first that waits.
+ *   A4  No limit of a user, a project or a group is exceeded; what is left of one is kept for its first that waits.
  *   A5  A run that cannot start however many others end (held, too early, too large for the yard) keeps
  *       nothing from anybody.
  *   A6  The verdict about a run is made by the same walk as the grants.

@@ -12,6 +12,10 @@ export type Claim = {
   readonly user: string;
   /** Empty: none, and no limit of projects is about it. */
   readonly project: string;
+  /** Left out: none. */
+  readonly group?: string;
+  /** So many runs of its group may be live when it is; left out or 0: no limit. */
+  readonly groupMost?: number;
   /** Whole GPUs; or below 1, a share of one. */
   readonly gpus: number;
   /** What each GPU has to have, or what a share of one takes of it; null: not said. */

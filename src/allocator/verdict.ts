@@ -47,7 +47,7 @@ export type Verdict =
   | { readonly kind: 'impossible'; readonly lacks: readonly Lack[] }
   | {
       readonly kind: 'limit';
-      readonly of: 'user' | 'project';
+      readonly of: 'user' | 'project' | 'group';
       readonly name: string;
       readonly what: 'runs' | 'gpus';
       readonly most: number;

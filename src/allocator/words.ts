@@ -90,7 +90,7 @@ function limitText(verdict: Verdict & { kind: 'limit' }): string {
   const { of, name, what, most, now, need, keptFor } = verdict;
   const unit = what === 'gpus' ? 'GPUs' : 'runs';
   if (need > most) return `needs ${need} ${unit}; a ${of} may have ${most} at once`;
-  const who = of === 'user' ? name : `project ${name}`;
+  const who = { user: name, project: `project ${name}`, group: `g:${name}` }[of];
   const kept = keptFor === null ? '' : `; the rest is kept for ${keptFor}, which came before it`;
   return `${who} has ${now} of at most ${most} ${unit} at once${kept}`;
 }

@@ -11,6 +11,7 @@ export type SubmitFlags = {
   name?: string;
   project?: string;
   group?: string;
+  atOnce?: string;
   tag?: string[];
   note?: string;
   gpus?: string;
@@ -96,6 +97,7 @@ function options(flags: SubmitFlags, cwd: string): Record<string, unknown> {
     name,
     project,
     group,
+    at_once: flags.atOnce === undefined ? undefined : wholeNumber(flags.atOnce, '--at-once'),
     note,
     tags: tag,
     artifacts: artifact,

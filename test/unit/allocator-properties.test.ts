@@ -43,6 +43,14 @@ const setting: fc.Arbitrary<Setting> = fc.record({
 const request = fc.record({
   user: fc.constantFrom('ana', 'ben', 'eve'),
   project: fc.constantFrom('', '', 'dqn', 'ppo'),
+  /** Each run of a group names the same limit. */
+  groups: fc.constantFrom(
+    {},
+    {},
+    { group: 'free' },
+    { group: 'one', groupMost: 1 },
+    { group: 'two', groupMost: 2 },
+  ),
   priority: fc.constantFrom(0, 0, 0, 1, -1),
   gpus: fc.constantFrom(0, 0, 1, 1, 1, 2, 3, 4, 0.05, 0.1, 0.25, 0.333, 0.5, 0.75),
   gpuMemoryMib: fc.constantFrom(null, null, 4 * gib, 16 * gib, 40 * gib),
@@ -265,7 +273,8 @@ function submit(
   yard: AllocatorYard,
   wanted: typeof request extends fc.Arbitrary<infer T> ? T : never,
 ) {
-  const { hold, startInMs, after, ...claim } = wanted;
+  const { hold, startInMs, after, groups, ...plain } = wanted;
+  const claim = { ...plain, ...groups };
   const known = [...yard.fates.keys()];
   position += 1;
   yard.submit({

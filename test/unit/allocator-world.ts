@@ -148,6 +148,10 @@ export function checkHoldings({ live, gpus, limits, state }: AllocatorYard): voi
       assert.ok(most.gpus === 0 || held <= wholeGpu * most.gpus, `GPUs of ${of} ${name}`);
     }
   }
+  for (const { group, groupMost: most = 0 } of claims) {
+    const own = claims.filter((claim) => claim.group === group);
+    assert.ok(most === 0 || own.length <= most, `runs of group ${group}`);
+  }
 }
 
 /**

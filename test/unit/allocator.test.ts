@@ -191,6 +191,21 @@ test('limits of users and projects are kept and named', () => {
   assert.equal(yard.why('f'), 'project dqn has 1 of at most 1 runs at once');
 });
 
+test('at most so many runs of a group are live, and what they need is free for others', () => {
+  const group = { group: 'dqn', groupMost: 2 };
+  const yard = yardOf(
+    { cards: cards(24, 24, 24, 24) },
+    asks('a', { gpus: 1, ...group }),
+    asks('b', { gpus: 1, ...group }),
+    asks('c', { gpus: 1, ...group }),
+    asks('d', { gpus: 1, ...group }),
+    asks('e', { gpus: 2 }),
+  );
+  assert.deepEqual(yard.started(), ['a', 'b', 'e']);
+  for (const runId of ['c', 'd'])
+    assert.equal(yard.why(runId), 'g:dqn has 2 of at most 2 runs at once');
+});
+
 test('GPUs that are drained, set aside, sick or used by others are given to nobody', () => {
   const yard = yardOf({ cards: cards(24, 24) }, asks('a', { gpus: 1 }), asks('b', { gpus: 2 }));
   const [first, second] = yard.gpus;

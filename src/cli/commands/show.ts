@@ -7,8 +7,10 @@ import {
 } from '../../contracts/index.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { groupOf, isGroup } from '../groups.ts';
 import { duration, endLine, plainCell, table, warningsOf } from '../render.ts';
 import { sourceOf } from '../source.ts';
+import type { GroupFlags } from './group.ts';
 import { jsonKey, keysTable } from './metrics.ts';
 
 /** More would push the states away. */
@@ -19,8 +21,10 @@ type Paint = Context['terminal']['paint'];
 export async function show(
   context: Context,
   ref: string,
-  flags: { offline?: boolean } = {},
+  flags: { offline?: boolean } & GroupFlags = {},
 ): Promise<number> {
+  if (isGroup(ref) && flags.offline !== true)
+    return (await import('./group.ts')).showGroup(context, groupOf(ref), flags);
   const { terminal, json } = context;
   const source = await sourceOf(context, flags);
   const run = await source.get(ref);
@@ -81,6 +85,7 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     run.group && `group ${run.group}`,
     ...run.tags,
   ];
+  const params = Object.entries(run.params).map(([key, value]) => `${key}=${value}`);
   const attempt = [
     String(run.attempt),
     run.pid !== 0 && `pid ${run.pid}`,
@@ -92,6 +97,7 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     ['pinned', run.pinned_at],
     ...warningsOf(events).map((text): [string, string] => ['warning', text]),
     ['note', run.note],
+    ['params', params.join(' ')],
     ['command', run.command],
     ['directory', run.cwd],
     ['code', run.code],
