@@ -19,7 +19,8 @@ export type Sweep = {
 };
 
 const nameMost = 63;
-const placeholder = /\{\{([\w./-]+)\}\}|\{([\w./-]+)\}/g;
+/** `${…}` is the shell's. */
+const placeholder = /(?<!\$)(?:\{\{([\w./-]+)\}\}|\{([\w./-]+)\})/g;
 
 /** Throws usage. */
 export function sweepOf(given: {
