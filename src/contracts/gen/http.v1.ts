@@ -176,6 +176,10 @@ export interface RunSummary {
    * retention keeps its artifacts; empty when it does not
    */
   pinned_at: string;
+  /**
+   * what tells it apart in its group, such as the cell of a sweep
+   */
+  params: string;
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema
@@ -724,6 +728,16 @@ export interface TrainRunConfig {
   name?: string;
   project?: string;
   group?: string;
+  /**
+   * At most so many runs of its group are live while it starts.
+   */
+  at_once?: number;
+  /**
+   * What tells it apart from others of its group, such as the cell of a sweep; for tables, the trainer is not told.
+   */
+  params?: {
+    [k: string]: string;
+  };
   /**
    * @maxItems 16
    */
