@@ -161,7 +161,7 @@ test('a group is held, released, stopped as a whole; what waited never starts', 
   assert.deepEqual([group.state, group.running, group.queued, group.at_once], ['running', 2, 4, 2]);
   const waiting = (await ry('ls', '--status', 'queued', 'g:all', '--json')).lines;
   for (const { why } of json(waiting)) assert.equal(why, 'g:all has 2 of at most 2 runs at once');
-  const held = await ry('hold', '-m', 'not now', 'g:all');
+  const held = await ry('hold', 'g:all', '-m', 'not now');
   assert.equal(held.lines.length, 4);
   assert.equal((await yard.client.group('all')).held, 4);
   assert.equal((await ry('release', 'g:all')).lines.length, 4);
