@@ -202,7 +202,7 @@ async function release(
       signal.throwIfAborted();
       await deps.release(input);
       failpoint('release.freed');
-      return { type: 'slots.released' };
+      return { type: 'slots.released', now: clock.now() };
     } catch (error) {
       if (signal.aborted) throw error;
       await pause(clock, releaseRetryMs);

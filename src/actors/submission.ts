@@ -15,6 +15,7 @@ import type { RunRow } from '../persistence/index.ts';
 import { bootId, makeDirectory, runDir, runFiles, writeAtomic } from '../rundir/index.ts';
 import { defaultSearchPath, envOf } from './environment.ts';
 import { findProgram } from './preflight.ts';
+import { retryPolicy } from './retrying.ts';
 
 export function submitDigest(config: TrainRunConfig, env: InputRef | null): string {
   const data = canonicalJson({ config, env: env?.sha256 ?? null });
@@ -96,6 +97,7 @@ export function runInput(
     graceMs: 1000 * (config.stop?.grace_s ?? defaults.graceS),
     killPatienceMs: 1000 * defaults.killPatienceS,
     timeLimitMs: config.time_limit_s === undefined ? null : 1000 * config.time_limit_s,
+    retry: retryPolicy(config),
     hold: hold === null ? null : (JSON.parse(hold) as StopRequest),
   };
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
 import { type Env, usage, wholeNumber } from './context.ts';
+import { type EndFlags, endsOf } from './ends.ts';
 import { runEnvironment } from './environment.ts';
 import { parseBytes, parseSeconds } from './spans.ts';
 
@@ -38,7 +39,7 @@ export type SubmitFlags = {
   wandb?: string;
   data?: string[];
   disk?: string;
-};
+} & EndFlags;
 
 export type Composed = {
   /** Not yet validated. */
@@ -71,6 +72,7 @@ export async function compose(input: {
     ...base,
     ...(words.length === 0 ? {} : { command: [...words] }),
     ...options(flags, cwd),
+    ...endsOf(flags, base),
     cwd: workingDirectory(flags, base, cwd),
   };
   // A value given on the command line wins over one of the file.

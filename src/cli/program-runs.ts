@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { LogsFlags } from './commands/logs.ts';
 import type { ListFlags } from './commands/runs.ts';
 import type { SubmitFlags } from './compose.ts';
+import { withEndOptions } from './ends.ts';
 import type { Running } from './program.ts';
 import { addKeepingCommands } from './program-keeping.ts';
 import { addMetricCommands } from './program-metrics.ts';
@@ -159,7 +160,7 @@ function addStreams(program: Command, running: Running): void {
 }
 
 function withRunOptions(command: Command): Command {
-  return withQueueOptions(command)
+  return withEndOptions(withQueueOptions(command))
     .argument('[command...]', 'program and arguments, after --')
     .passThroughOptions()
     .option('-f, --file <path>', 'a configuration in YAML or JSON; options win over it')

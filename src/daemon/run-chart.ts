@@ -63,7 +63,7 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
     clock,
     executor,
     preflight: async (runId, signal) => {
-      const { config, submitted, program } = await runInputs.of(runId);
+      const { config, submitted, program, gone } = await runInputs.of(runId);
       const about = {
         program: program ?? config.command[0] ?? '',
         config,
@@ -72,7 +72,9 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
         diskFloorBytes: settings.disk_floor_mib * 2 ** 20,
         hash: options.hash,
       };
-      return preflight(about, signal);
+      const reasons = await preflight(about, signal);
+      // A trainer without it would fail of something else, and nobody would see why.
+      return gone === null ? reasons : [`its environment ${gone} was removed`, ...reasons];
     },
     warnings: async (runId) => codeWarnings((await runInputs.of(runId)).config.code),
     lease: async ({ runId, attempt }, slots, signal) => {

@@ -44,6 +44,11 @@ export function falsehood(end: End, about: Circumstances): string | null {
   } else if (truth?.recorded != null && !truth.directoryLost && end.code !== 'unkillable') {
     return `its exit was recorded as ${JSON.stringify(truth.recorded)} and is not told`;
   }
+  return unjustified(end, about);
+}
+
+/** Why the reason is not true, or null. */
+export function unjustified(end: End, about: Circumstances): string | null {
   const justified = causes[end.code];
   if (justified === undefined) return `nobody knows the reason ${end.code}`;
   return justified(end, about) ? null : `${end.code} (${end.text}) is not what happened`;

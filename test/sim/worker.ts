@@ -233,6 +233,12 @@ function machineOf(stage: Stage, wires: Wires, worker: Worker): WorkerMachine {
       return { manifest: `${store}/manifest.json`, artifacts: 1, bytes: 1, problems: [] };
     },
     createStallWatch,
+    createInquest: (dir) => ({
+      cause: () =>
+        find(dir)?.exit?.code === 137
+          ? { code: 'oom_kill', text: 'killed for want of memory' }
+          : null,
+    }),
     announce: async () => undefined,
     surveyOutput: async () => ({ lines: 0, points: 0 }),
     silentFor(dir) {
