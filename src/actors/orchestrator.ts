@@ -27,6 +27,7 @@ import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import { createAsking } from './asking.ts';
 import { attemptOf, refOf, withDependencies } from './lookup.ts';
+import { configOfRetry, type Predecessor, predecessorOf, uploadsOf } from './retry-run.ts';
 import { createShowing } from './showing.ts';
 import { foundProgram, newRow, runInput, submitDigest, writeRunFiles } from './submission.ts';
 import { summaryOf } from './summary.ts';
@@ -166,43 +167,51 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     return { verdict: verdict.kind === 'hopeless' ? 'refused' : 'waits', text, slots: [] };
   };
 
+  /** `from`: the run that it is a retry of. */
+  const submit = async (
+    request: SubmitRequest,
+    from: Predecessor | null,
+  ): Promise<{ run_id: string; created: boolean }> => {
+    const given = validateConfig(request.config);
+    const digest = submitDigest(given, request.env_ref);
+    const known = knownRun(request.key, digest);
+    if (known !== null) return known;
+    deps.admit();
+    const config = withDependencies(store, given);
+    const [env, diff] = await uploadsOf(deps.inputs, request.env_ref, config, from);
+    const program = await disk.foundProgram(config, env);
+    // The same submit may have come again meanwhile. From here to the commit nothing else runs.
+    const meanwhile = knownRun(request.key, digest);
+    if (meanwhile !== null) return meanwhile;
+    const runId = deps.newId();
+    deps.remember(runId, { config, env, program });
+    const retryOf = from?.runId ?? null;
+    const row = { ...newRow(runId, config, digest, request, clock.iso()), retry_of: retryOf };
+    const { root } = deps.home;
+    let filesSynced: Promise<void> = Promise.resolve();
+    try {
+      filesSynced = disk.writeRunFiles(root, runId, config, request, env, row, diff);
+      failpoint('submit.written');
+      supervisor.add(row, runInput(runId, config, deps.defaults, row.hold));
+    } catch (error) {
+      // Nobody was told of it: a directory that stays would look like a run that was taken.
+      await filesSynced.catch(() => undefined);
+      if (store.run(runId) === undefined)
+        fs.rmSync(runDir(deps.home.root, runId), { recursive: true, force: true });
+      throw error;
+    }
+    failpoint('submit.committed');
+    await Promise.all([filesSynced, deps.synced()]);
+    failpoint('submit.synced');
+    return { run_id: runId, created: true };
+  };
+
   return {
-    async submit(request) {
-      const given = validateConfig(request.config);
-      const digest = submitDigest(given, request.env_ref);
-      const known = knownRun(request.key, digest);
-      if (known !== null) return known;
-      deps.admit();
-      const config = withDependencies(store, given);
-      const diffRef = config.code?.diff_ref;
-      const [env, diff] = await Promise.all([
-        request.env_ref === null ? null : deps.inputs.read(request.env_ref),
-        diffRef === undefined ? null : deps.inputs.read({ uri: diffRef }),
-      ]);
-      const program = await disk.foundProgram(config, env);
-      // The same submit may have come again meanwhile. From here to the commit nothing else runs.
-      const meanwhile = knownRun(request.key, digest);
-      if (meanwhile !== null) return meanwhile;
-      const runId = deps.newId();
-      deps.remember(runId, { config, env, program });
-      const row = newRow(runId, config, digest, request, clock.iso());
-      const { root } = deps.home;
-      let filesSynced: Promise<void> = Promise.resolve();
-      try {
-        filesSynced = disk.writeRunFiles(root, runId, config, request, env, row, diff);
-        failpoint('submit.written');
-        supervisor.add(row, runInput(runId, config, deps.defaults, row.hold));
-      } catch (error) {
-        // Nobody was told of it: a directory that stays would look like a run that was taken.
-        await filesSynced.catch(() => undefined);
-        if (store.run(runId) === undefined)
-          fs.rmSync(runDir(deps.home.root, runId), { recursive: true, force: true });
-        throw error;
-      }
-      failpoint('submit.committed');
-      await Promise.all([filesSynced, deps.synced()]);
-      failpoint('submit.synced');
-      return { run_id: runId, created: true };
+    submit: (request) => submit(request, null),
+    async retry({ run, changes, ...request }) {
+      const row = rowOf(run);
+      const config = configOfRetry(row, changes);
+      return submit({ ...request, config }, await predecessorOf(deps.home.root, row.run_id));
     },
 
     async stop({ run, reason, user, now }) {
@@ -231,7 +240,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     setDrain: (request) => deps.supply.setDrain(request),
 
     resolve,
-    get: (ref) => summary(rowOf(ref)),
+    get(ref) {
+      const row = rowOf(ref);
+      return { ...summary(row), retried_by: store.retryOf(row.run_id) ?? '' };
+    },
     *list(filter) {
       for (const row of store.list(filter)) yield summary(row);
     },

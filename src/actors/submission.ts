@@ -49,16 +49,16 @@ export function writeRunFiles(
   config: TrainRunConfig,
   request: SubmitRequest,
   env: Buffer | null,
-  row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id'>,
+  row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id' | 'retry_of'>,
   diff: Buffer | null,
 ): Promise<void> {
-  const { submitted_at, submit_digest, trace_id } = row;
+  const { submitted_at, submit_digest, trace_id, retry_of } = row;
   const dir = runDir(root, runId);
   makeDirectory(dir);
   const configFile = path.join(dir, runFiles.config);
   const envFile = path.join(dir, runFiles.env);
   const { user, key } = request;
-  const submitted = { submitted_at, submit_digest, trace_id, boot_id: bootId() };
+  const submitted = { submitted_at, submit_digest, trace_id, retry_of, boot_id: bootId() };
   writeAtomic(
     configFile,
     JSON.stringify({ v: 1, run_id: runId, user, key, ...submitted, config }),

@@ -71,7 +71,7 @@ export async function compose(input: {
     umask: umask.toString(8).padStart(3, '0'),
     ...base,
     ...(words.length === 0 ? {} : { command: [...words] }),
-    ...options(flags, cwd),
+    ...optionsOf(flags, cwd),
     ...endsOf(flags, base),
     cwd: workingDirectory(flags, base, cwd),
   };
@@ -90,7 +90,8 @@ export async function compose(input: {
   return { config, env };
 }
 
-function options(flags: SubmitFlags, cwd: string): Record<string, unknown> {
+/** What of a configuration the options say. Throws usage. */
+export function optionsOf(flags: SubmitFlags, cwd: string): Record<string, unknown> {
   const { name, project, group, tag, note, isolate, artifact, preset, wandb } = flags;
   const seconds = (text: string | undefined, option: string) =>
     text === undefined ? undefined : parseSeconds(text, option);

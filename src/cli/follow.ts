@@ -48,7 +48,7 @@ export async function follow(
   void warn(context, client, runId, signal).catch(() => undefined);
   try {
     let run: RunSummary | null = null;
-    for (let attempt = 0; run === null; ) {
+    for (let attempt = 1; run === null; ) {
       for await (const chunk of client.logs(runId, {
         attempt,
         follow: true,
@@ -58,9 +58,8 @@ export async function follow(
       })) {
         printChunk(context, chunk);
         bar = chunk.begun.at(-1)?.text ?? '';
-        attempt = chunk.attempt;
       }
-      const next = await ended(client, runId, Math.max(1, attempt), following.signal);
+      const next = await ended(client, runId, attempt, following.signal);
       if (typeof next !== 'number') run = next;
       else {
         attempt = next;

@@ -8,6 +8,7 @@ import type { Running } from './program.ts';
 import { addKeepingCommands } from './program-keeping.ts';
 import { addMetricCommands } from './program-metrics.ts';
 import { addQueueCommands, addResume, withQueueOptions } from './program-queue.ts';
+import { addRetry } from './program-retry.ts';
 import { examples } from './program-yard.ts';
 
 export function addRunCommands(program: Command, running: Running): void {
@@ -57,6 +58,7 @@ export function addRunCommands(program: Command, running: Running): void {
     .action((refs: string[], flags: { message?: string; now?: boolean; wait?: boolean }) =>
       running(async (context) => (await import('./commands/runs.ts')).stop(context, refs, flags)),
     );
+  addRetry(program, running);
   addPausing(program, running);
   addQueueCommands(program, running);
   addKeepingCommands(program, running);

@@ -5,6 +5,7 @@ export {
   connect,
   type PauseOptions,
   type ReaderOptions,
+  type RetryOptions,
   type StopOptions,
   type SubmitOptions,
   type TrainerClient,

@@ -47,6 +47,8 @@ export type RunSummary = {
   cwd: string;
   code: string;
   retry_of: string;
+  /** The newest retry of it; empty in lists. */
+  retried_by: string;
   note: string;
 };
 
@@ -164,6 +166,11 @@ export type SubmitRequest = {
   user: string;
   traceparent: string;
 };
+export type RetryRequest = Omit<SubmitRequest, 'config'> & {
+  run: string;
+  /** Fields of a TrainRunConfig that take the place of the run's own. */
+  changes: Record<string, unknown>;
+};
 export type ListFilter = {
   all: boolean;
   user: string;
@@ -249,6 +256,8 @@ export interface RetentionPort {
 export interface OrchestratorPort extends ReadersPort, ShowingPort, ConsolePort {
   /** Resolves after the run is synced to disk. */
   submit(request: SubmitRequest): Promise<{ run_id: string; created: boolean }>;
+  /** A new run like one that is over. Throws `run_not_over`, `input_missing`, and what a submit throws. */
+  retry(request: RetryRequest): Promise<{ run_id: string; created: boolean }>;
   /** Resolves after the stop is synced to disk. */
   stop(request: { run: string; reason: string; user: string; now: boolean }): Promise<RunSummary>;
   /** Asks for a pause, or for its end. Idempotent; throws `run_not_running` in other states. */

@@ -142,4 +142,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (run_id, attempt)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE INDEX runs_retry_of ON runs (retry_of) WHERE retry_of IS NOT NULL;
+  `,
 ];

@@ -187,3 +187,44 @@ test('runyard run shows the output of all attempts, and ends with the exit code 
   });
   assert.match(refused.stderr, /--retry-on.*says nothing about how often[\s\S]*--retries 3/);
 });
+
+test('runyard retry makes a new run of one that is over, and each names the other', async () => {
+  await using yard = await startYard();
+  const shell = { RUNYARD_HOME: yard.home, PATH: env.PATH };
+  const runyard = (...words: string[]) =>
+    execa(bin, words, {
+      env: { ...shell, SECRET: 'of this shell' },
+      extendEnv: false,
+      reject: false,
+    });
+  const script = 'echo "$SECRET" > "$0"; test "$SECRET" = "of this shell"';
+  const config = { command: ['sh', '-c', script, path.join(yard.home, 'secret')], group: 'seeds' };
+  const first = await submit(yard, { ...config, priority: 3, note: 'first' });
+  assert.equal((await yard.client.wait(first)).status, 'failed');
+  const good = await submit(yard, { command: ['true'], group: 'seeds' });
+  await yard.client.wait(good);
+
+  const { stdout: second } = await runyard('retry', first, '--priority', '5', '--note', 'again');
+  const done = await yard.client.wait(second);
+  assert.equal(done.status, 'completed');
+  assert.deepEqual([done.retry_of, done.note, done.group], [first, 'again', 'seeds']);
+  assert.equal((await yard.client.get(first)).retried_by, second);
+  assert.match((await runyard('show', first)).stdout, new RegExp(`retried by ${second}`));
+  const kept = JSON.parse(
+    fs.readFileSync(path.join(yard.home, 'runs', second, 'config.json'), 'utf8'),
+  );
+  assert.deepEqual([kept.retry_of, kept.config.priority], [first, 5]);
+
+  // Of a group only what failed, and has no retry yet.
+  const bad = await submit(yard, { command: ['false'], group: 'seeds' });
+  await yard.client.wait(bad);
+  const { stdout: third } = await runyard('retry', 'g:seeds', '--failed');
+  assert.equal((await yard.client.wait(third)).retry_of, bad);
+
+  // Its environment went with its end; one that goes on cannot be retried.
+  await assert.rejects(yard.client.retry(first), /was deleted at its end.*runyard retry sends/);
+  const live = await submit(yard, { command: ['sleep', '60'] });
+  const refused = await runyard('retry', live);
+  assert.match(refused.stderr, /only a run that is over can be retried/);
+  assert.notEqual(refused.exitCode, 0);
+});

@@ -87,6 +87,7 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     String(run.attempt),
     run.pid !== 0 && `pid ${run.pid}`,
     run.retry_of && `retry of ${run.retry_of}`,
+    run.retried_by && `retried by ${run.retried_by}`,
   ];
   const facts: [string, string][] = [
     ['why', reason === null ? run.why : `${reason.text} (${reason.code})`],

@@ -39,6 +39,10 @@ type SubmitMessage = {
   user: string;
   traceparent: string;
 };
+type RetryMessage = Omit<SubmitMessage, 'config' | 'config_ref'> & {
+  run: RunRef;
+  changes: Struct | null;
+};
 type StopMessage = { run: RunRef; reason: string; user: string; now: boolean };
 type PauseMessage = { run: RunRef; reason: string; user: string };
 type ExportReaderMessage = { name: string; expires_s: number; runs: RunRef[] };
@@ -127,6 +131,14 @@ export function createHandlers(
   return {
     SubmitRun: unary(async (request: SubmitMessage) =>
       port.submit(await submission(port, request)),
+    ),
+    RetryRun: unary(({ run, changes, env_ref, ...rest }: RetryMessage) =>
+      port.retry({
+        ...rest,
+        run: refOf(run),
+        changes: fromStruct(changes ?? {}),
+        env_ref: env_ref?.uri ? env_ref : null,
+      }),
     ),
     StopRun: unary(({ run, reason, user, now }: StopMessage) =>
       port.stop({ run: refOf(run), reason, user, now }),
