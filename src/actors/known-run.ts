@@ -173,6 +173,12 @@ function live(retracing: Retracing, past: PastAttempt, around: Around): boolean 
     for (const event of endEvents(past, around.end, then)) retracing.send(event, endedAt);
     return retracing.attempt() > before;
   }
+  const { rule } = past;
+  // Of one that lives its worker says so.
+  if (past.kind === 'exited' && rule !== null && (stop === null || rule.at < stop.at)) {
+    const then = instantOf(Date.parse(rule.at), past.bootId, now);
+    retracing.send({ type: 'rule.met', text: rule.text, now: then }, rule.at);
+  }
   const stoppedFirst = stop !== null && (past.endedAt === null || stop.at <= past.endedAt);
   if (past.paused) {
     const who = { user: 'unknown', reason: 'it was found stopped', at: isoOf(now) };

@@ -7,10 +7,16 @@ export type EndFlags = {
   retries?: string;
   retryOn?: string[];
   retryBackoff?: string;
+  stopWhen?: string[];
 };
 
 export function withEndOptions(command: Command): Command {
   return command
+    .option(
+      '--stop-when <rule>',
+      "end it where a metric is, such as 'charts/episodic_return<50@20000': below 50 from step 20000 on",
+      collect,
+    )
     .option('--retries <n>', 'further attempts of a run that fails; never after a stop')
     .option(
       '--retry-on <causes>',
@@ -28,7 +34,17 @@ export function endsOf(
   flags: EndFlags,
   base: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const { retries, retryOn, retryBackoff } = flags;
+  const { stopWhen } = flags;
+  return {
+    ...retryOf(flags, base),
+    ...(stopWhen === undefined ? {} : { stop_when: stopWhen.map(stopRule) }),
+  };
+}
+
+function retryOf(
+  { retries, retryOn, retryBackoff }: EndFlags,
+  base: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   if (retries === undefined && retryOn === undefined && retryBackoff === undefined) return {};
   const before = isObject(base.retry) ? base.retry : {};
   if (retries === undefined && before.max === undefined) {
@@ -44,6 +60,19 @@ export function endsOf(
         ? {}
         : { backoff_s: parseSeconds(retryBackoff, '--retry-backoff') }),
     },
+  };
+}
+
+/** `charts/episodic_return<50@20000`. */
+function stopRule(text: string): Record<string, unknown> {
+  const [, key = '', sign, value = '', after] =
+    /^(.+?)\s*([<>])\s*(-?[\d.]+(?:e[+-]?\d+)?)(?:@(\d+))?$/i.exec(text) ?? [];
+  if (sign === undefined || Number.isNaN(Number(value)))
+    throw usage('--stop-when', `must be a rule, not "${text}"`, "such as 'charts/loss>5@1000'");
+  return {
+    key,
+    [sign === '<' ? 'below' : 'above']: Number(value),
+    ...(after === undefined ? {} : { after_steps: Number(after) }),
   };
 }
 

@@ -46,6 +46,7 @@ export async function attemptSpec(from: {
     diskFloorBytes: settings.disk_floor_mib * 2 ** 20,
     outputLimitBytes: (config.output_limit_mib ?? settings.output_limit_mib) * 2 ** 20,
     stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
+    stopWhen: [config.stop_when ?? []].flat(),
     killPatienceMs: 1000 * settings.kill_patience_s,
     gpuLocks: locks.exclusive(slots),
     gpuLocksShared: locks.shared(slots),

@@ -16,7 +16,6 @@ export const onlyByFaults: Readonly<Record<string, string>> = {
   'running effect.failed stopping.terminating': disk,
   'running xstate.error.actor.watch stopping.killing': crash,
   'running xstate.error.actor.timeLimit stopping.killing': crash,
-  'running rule.met stopping.terminating': 'a metric rule',
   'running.starting launch.failed stopping.terminating': 'a recorder program that cannot run',
   'running.starting start.timed_out stopping.terminating': 'two minutes without any worker',
   'running.starting xstate.error.actor.launch stopping.terminating': crash,

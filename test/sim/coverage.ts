@@ -19,7 +19,7 @@ const isOfAttempt = (fault: string): boolean =>
   (attemptFaults as readonly string[]).includes(fault);
 /** What only a worker tells. */
 export const toldByWorkers =
-  /^(trainer\.|recorder\.|attempt\.|machine\.|launch\.failed|leftovers\.|output\.)/;
+  /^(trainer\.|rule\.|recorder\.|attempt\.|machine\.|launch\.failed|leftovers\.|output\.)/;
 const trainerLives = /^(running\.|stopping\.(terminating|killing)$)/;
 
 export const exclusions: readonly Exclusion[] = [
@@ -51,7 +51,8 @@ export const exclusions: readonly Exclusion[] = [
   {
     because: 'a trainer that was seen is told as started first, and facts come in order',
     when: ({ state, event }) =>
-      state === 'running.starting' && ['trainer.stalled', 'recorder.lost'].includes(event),
+      state === 'running.starting' &&
+      ['trainer.stalled', 'rule.met', 'recorder.lost'].includes(event),
   },
   {
     because: 'whose trainer was there is told of as started first',

@@ -184,6 +184,7 @@ function planAny(random: Random, id: string, atMs: number): RunPlan {
   if (random.chance(0.1)) config.cpus = random.between(1, 3);
   if (random.chance(0.15)) config.artifacts = ['*.pt'];
   if (random.chance(0.2)) config.retry = planRetry(random);
+  if (random.chance(0.1)) config.stop_when = planRule(random, 1_500);
   return {
     id,
     atMs,
@@ -245,6 +246,11 @@ function planRetry(random: Random): NonNullable<TrainRunConfig['retry']> {
     backoff_factor: random.pick([1, 2]),
     ...(random.chance(0.3) ? { backoff_max_s: random.between(1, 5) } : {}),
   };
+}
+
+/** Fulfilled so many milliseconds after the start of a trainer that talks (`pump` in worker.ts). */
+export function planRule(random: Random, mostMs: number): { key: string; below: number }[] {
+  return [{ key: 'loss', below: -random.between(1, mostMs) }];
 }
 
 function planEnd(random: Random): TrainerPlan['end'] {

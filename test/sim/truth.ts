@@ -78,6 +78,7 @@ const causes: Readonly<Record<string, (end: End, about: Circumstances) => boolea
     (reboots > 0 || leasedForMs >= 1000 * plan.config.time_limit_s - 2),
   stalled: (_, { plan, truth }) =>
     plan.config.stall_limit_s !== undefined && truth !== null && truth.forks === 1,
+  stop_rule: (_, { truth }) => truth?.ruleMet === true,
   // No recorder came to claim it, or none came in time.
   launch_failed: (_, { truth, leasedForMs, reboots }) =>
     (truth?.forks ?? 0) === 0 ||
