@@ -12,9 +12,15 @@ export type Attempt = {
   status: string;
   code: string;
   text: string;
+  /** What it went on from; empty: from the beginning. */
+  resumed_from: string;
 };
 
-type Detail = { ended?: { status: string; code: string; text: string }; at?: string };
+type Detail = {
+  resumes?: string;
+  ended?: { status: string; code: string; text: string };
+  at?: string;
+};
 
 /** All of them, from the first. */
 export function attemptsOf(events: readonly RunEvent[], run: RunSummary): Attempt[] {
@@ -22,7 +28,14 @@ export function attemptsOf(events: readonly RunEvent[], run: RunSummary): Attemp
   const one = (number: number): Attempt => {
     const known = found.find(({ attempt }) => attempt === number);
     if (known !== undefined) return known;
-    const blank = { started_at: '', ended_at: '', status: '', code: '', text: '' };
+    const blank = {
+      started_at: '',
+      ended_at: '',
+      status: '',
+      code: '',
+      text: '',
+      resumed_from: '',
+    };
     const made = { attempt: number, ...blank };
     found.push(made);
     return made;
@@ -30,6 +43,7 @@ export function attemptsOf(events: readonly RunEvent[], run: RunSummary): Attemp
   for (const event of events) {
     const about = one(event.attempt);
     const detail = JSON.parse(event.detail_json) as Detail;
+    if (event.event === 'preflight.passed') about.resumed_from = detail.resumes ?? '';
     if (event.event === 'trainer.started') about.started_at = detail.at ?? event.at;
     if (event.to !== 'queued' || !event.from.startsWith('stopping')) continue;
     const { status = 'voided', code = 'voided', text = 'it never began' } = detail.ended ?? {};

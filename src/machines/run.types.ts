@@ -120,8 +120,8 @@ export type RunCommand =
 
 /** What happened: past tense. */
 export type RunFact =
-  /** `warnings`: what does not keep it from starting, but may surprise. */
-  | { type: 'preflight.passed'; warnings?: readonly string[] }
+  /** `warnings`: what does not keep it from starting, but may surprise; `resumes`: what it goes on from. */
+  | { type: 'preflight.passed'; warnings?: readonly string[]; resumes?: string }
   | { type: 'preflight.failed'; code: string; text: string }
   | { type: 'slots.leased'; slots: readonly string[]; now: Instant }
   | { type: 'slots.refused'; text: string }

@@ -228,3 +228,39 @@ test('runyard retry makes a new run of one that is over, and each names the othe
   assert.match(refused.stderr, /only a run that is over can be retried/);
   assert.notEqual(refused.exitCode, 0);
 });
+
+test('a trainer that dies goes on from its newest checkpoint, and show says from which', async () => {
+  await using yard = await startYard();
+  const cwd = path.join(yard.home, 'cwd');
+  fs.mkdirSync(cwd);
+  const script = path.resolve(import.meta.dirname, '../fixtures/trainers/checkpoints.py');
+  const retry = {
+    max: 3,
+    backoff_s: 0.05,
+    resume: { artifact: 'ckpt/*.json', args: ['--resume', '{artifact}'] },
+  };
+  const run = await submit(yard, { command: ['python3', '-I', '-S', script], cwd, retry });
+  const done = await yard.client.wait(run);
+  assert.equal(done.status, 'completed', done.why);
+  assert.equal(done.attempt, 3);
+  const journal = fs.readFileSync(path.join(cwd, 'journal'), 'utf8').trim().split('\n');
+  const store = path.join(yard.home, 'artifacts', run);
+  // It dies behind step 900 and behind step 1100: as text, 900 would be after 1100.
+  assert.deepEqual(journal, [
+    'attempt 1 from 0',
+    `attempt 2 from 900 ${path.join(store, '1/v1/ckpt/step_900.json')}`,
+    `attempt 3 from 1100 ${path.join(store, '2/v1/ckpt/step_1100.json')}`,
+    'done at 1200',
+  ]);
+  const shown = await execa(bin, ['show', run, '--json'], { env: { RUNYARD_HOME: yard.home } });
+  assert.deepEqual(
+    JSON.parse(shown.stdout).attempts.map((each: { resumed_from: string }) => each.resumed_from),
+    [
+      '',
+      'ckpt/step_900.json of attempt 1 (step 900)',
+      'ckpt/step_1100.json of attempt 2 (step 1100)',
+    ],
+  );
+  const plain = await execa(bin, ['show', run], { env: { RUNYARD_HOME: yard.home } });
+  assert.match(plain.stdout, /from ckpt\/step_1100\.json of attempt 2/);
+});

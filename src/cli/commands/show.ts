@@ -83,9 +83,11 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     run.group && `group ${run.group}`,
     ...run.tags,
   ];
+  const attempts = attemptsOf(events, run);
   const attempt = [
     String(run.attempt),
     run.pid !== 0 && `pid ${run.pid}`,
+    attempts.at(-1)?.resumed_from && `from ${attempts.at(-1)?.resumed_from}`,
     run.retry_of && `retry of ${run.retry_of}`,
     run.retried_by && `retried by ${run.retried_by}`,
   ];
@@ -100,7 +102,7 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     ['code', run.code],
     ['user', who.filter(Boolean).join(' · ')],
     ['attempt', attempt.filter(Boolean).join(' · ')],
-    ...attemptTexts(attemptsOf(events, run)).map((text): [string, string] => ['before', text]),
+    ...attemptTexts(attempts).map((text): [string, string] => ['before', text]),
     ['gpus', run.gpu_slots.join(',')],
     ['last', run.last_metric],
     ['stopped', run.stop_user && `by ${run.stop_user}${run.stop_reason && `: ${run.stop_reason}`}`],

@@ -144,6 +144,22 @@ export interface TrainRunConfig {
       )[]
     ];
     /**
+     * How a further attempt goes on from what an earlier one left in the store.
+     */
+    resume?: {
+      /**
+       * A glob below the working directory: checkpoints. What it matches is taken as an artifact; the one of the highest step, or the newest, is gone on from.
+       */
+      artifact: string;
+      /**
+       * Arguments that are appended to the command; {artifact} in them is the file.
+       *
+       * @minItems 1
+       * @maxItems 64
+       */
+      args: [string, ...string[]];
+    };
+    /**
      * Seconds from the end of the first attempt to the second. Default: 10.
      */
     backoff_s?: number;
