@@ -40,7 +40,8 @@ export function causesOf({ state, event }: Ambush): readonly FaultKind[] {
   if (event === 'attempt.voided') return ['recorder.kill'];
   if (event === 'trainer.vanished' && state === 'running.starting') return ['recorder.kill'];
   // Its first worker has made it go on, and did not come to tell.
-  if (event === 'trainer.stalled' && state === 'running.resuming') return ['worker.kill'];
+  const isLate = event === 'trainer.stalled' || event === 'rule.met';
+  if (isLate && state === 'running.resuming') return ['worker.kill'];
   return causes[event] ?? [];
 }
 

@@ -79,6 +79,10 @@ export const exclusions: readonly Exclusion[] = [
     when: ({ state, event }) => state === 'running.paused.confirmed' && event === 'trainer.stalled',
   },
   {
+    because: 'a paused trainer says nothing here, and what it said before is told before the pause',
+    when: ({ state, event }) => state === 'running.paused.confirmed' && event === 'rule.met',
+  },
+  {
     because: 'after a restart of the machine nothing of the attempt lives that could cause it',
     when: ({ event, fault }) =>
       /^machine\./.test(fault) &&
@@ -86,6 +90,7 @@ export const exclusions: readonly Exclusion[] = [
         'recorder.lost',
         'trainer.vanished',
         'trainer.stalled',
+        'rule.met',
         'trainer.paused',
         'trainer.resumed',
         'leftovers.survived',
