@@ -96,7 +96,25 @@ export interface TrainRunConfig {
   /**
    * A rule of a metric, or several: a point that fulfils one ends the run as completed, by its stop signal.
    */
-  stop_when?: StopRule | StopRule[];
+  stop_when?:
+    | {
+        key: string;
+        below?: number;
+        above?: number;
+        /**
+         * Points of earlier steps, and of none, do not count.
+         */
+        after_steps?: number;
+      }
+    | {
+        key: string;
+        below?: number;
+        above?: number;
+        /**
+         * Points of earlier steps, and of none, do not count.
+         */
+        after_steps?: number;
+      }[];
   /**
    * Further attempts of a run that failed. Never after a person's stop.
    */
@@ -229,16 +247,4 @@ export interface TrainRunConfig {
     script_sha256?: string;
     interpreter?: string;
   };
-}
-/**
- * A metric's key with below or above, and after_steps: {"key": "charts/episodic_return", "below": 50, "after_steps": 20000}.
- */
-export interface StopRule {
-  key: string;
-  below?: number;
-  above?: number;
-  /**
-   * Points of earlier steps, and of none, do not count.
-   */
-  after_steps?: number;
 }
