@@ -19,7 +19,16 @@ const grpc: Readonly<Record<string, Need>> = {
     ...['ListArtifacts', 'ReadArtifact', 'GetChart', 'GetSchema', 'ListGroups', 'WatchGroup'],
   ]),
   ...named('/runyard.v1.Orchestrator', 'operator', [
-    ...['SubmitRun', 'StopRun', 'PauseRun', 'ResumeRun', 'HoldRun', 'ReleaseRun', 'SetDrain'],
+    ...[
+      'SubmitRun',
+      'RetryRun',
+      'StopRun',
+      'PauseRun',
+      'ResumeRun',
+      'HoldRun',
+      'ReleaseRun',
+      'SetDrain',
+    ],
     ...['PutInput', 'PinRun', 'CollectGarbage', 'RemoveRun', 'Shutdown', 'OpenConsole'],
     ...['ExportReader', 'ListReaders', 'RevokeReader', 'SubmitRuns', 'StopGroup'],
   ]),

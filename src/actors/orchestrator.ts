@@ -28,6 +28,7 @@ import { createAsking } from './asking.ts';
 import { createBreath } from './breath.ts';
 import { createGroups } from './groups.ts';
 import { attemptOf, refOf, withDependencies } from './lookup.ts';
+import { configOfRetry, predecessorOf } from './retry-run.ts';
 import { createShowing } from './showing.ts';
 import { foundProgram, newRow, writeRunFiles } from './submission.ts';
 import { createSubmitting } from './submitting.ts';
@@ -171,7 +172,14 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   };
 
   return {
-    ...submitting,
+    submit: (request) => submitting.submit(request),
+    submitMany: (requests) => submitting.submitMany(requests),
+    async retry({ run, changes, ...request }) {
+      const row = rowOf(run);
+      const config = configOfRetry(row, changes);
+      const from = await predecessorOf(deps.home.root, row.run_id);
+      return submitting.submit({ ...request, config }, from);
+    },
     ...groups,
 
     async stop({ run, reason, user, now }) {
@@ -199,7 +207,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     setDrain: (request) => deps.supply.setDrain(request),
 
     resolve,
-    get: (ref) => summary(rowOf(ref)),
+    get(ref) {
+      const row = rowOf(ref);
+      return { ...summary(row), retried_by: store.retryOf(row.run_id) ?? '' };
+    },
     *list(filter) {
       // Row by row from the registry would keep others from it; all at once would fill the memory.
       let left = filter.limit === 0 ? listedMost : filter.limit;

@@ -15,6 +15,7 @@ import type { RunRow } from '../persistence/index.ts';
 import { bootId, makeDirectory, runDir, runFiles, writeAtomic } from '../rundir/index.ts';
 import { defaultSearchPath, envOf } from './environment.ts';
 import { findProgram } from './preflight.ts';
+import { retryPolicy } from './retrying.ts';
 
 export function submitDigest(config: TrainRunConfig, env: InputRef | null): string {
   const data = canonicalJson({ config, env: env?.sha256 ?? null });
@@ -60,17 +61,17 @@ export function writeRunFiles(
   config: TrainRunConfig,
   request: SubmitRequest,
   env: Buffer | null,
-  row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id'>,
+  row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id' | 'retry_of'>,
   diff: Buffer | null,
   shared: Shared = {},
 ): Promise<void> {
-  const { submitted_at, submit_digest, trace_id } = row;
+  const { submitted_at, submit_digest, trace_id, retry_of } = row;
   const dir = runDir(root, runId);
   makeDirectory(dir);
   const configFile = path.join(dir, runFiles.config);
   const envFile = path.join(dir, runFiles.env);
   const { user, key } = request;
-  const submitted = { submitted_at, submit_digest, trace_id, boot_id: bootId() };
+  const submitted = { submitted_at, submit_digest, trace_id, retry_of, boot_id: bootId() };
   writeAtomic(
     configFile,
     JSON.stringify({ v: 1, run_id: runId, user, key, ...submitted, config }),
@@ -130,6 +131,7 @@ export function runInput(
     graceMs: 1000 * (config.stop?.grace_s ?? defaults.graceS),
     killPatienceMs: 1000 * defaults.killPatienceS,
     timeLimitMs: config.time_limit_s === undefined ? null : 1000 * config.time_limit_s,
+    retry: retryPolicy(config),
     hold: hold === null ? null : (JSON.parse(hold) as StopRequest),
   };
 }

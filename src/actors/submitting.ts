@@ -14,6 +14,7 @@ import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import type { Breath } from './breath.ts';
 import { withDependencies } from './lookup.ts';
+import { type Predecessor, uploadsOf } from './retry-run.ts';
 import {
   type foundProgram,
   newRow,
@@ -53,13 +54,16 @@ type New = {
   env: Buffer | null;
   diff: Buffer | null;
   program: string;
+  /** The run that it is a retry of. */
+  retryOf: string | null;
 };
 /** A request that may be stored; or the run that its key stands for already. */
 type Looked = Known | New;
 type Written = NewRun & { runId: string; onDisk: Promise<void> };
 type Taken = RunHandle & { onDisk: Promise<unknown> };
 type Submitting = {
-  submit(request: SubmitRequest): Promise<RunHandle>;
+  /** `from`: the run that it is a retry of. */
+  submit(request: SubmitRequest, from?: Predecessor | null): Promise<RunHandle>;
   submitMany(requests: readonly SubmitRequest[]): AsyncGenerator<RunHandle>;
 };
 
@@ -79,9 +83,13 @@ export function createSubmitting(options: SubmittingOptions): Submitting {
     throw new RunyardError('key_conflict', text);
   };
 
-  /** All that can be said against a request. `remembered`: what others of the same call were given. */
+  /**
+   * All that can be said against a request. `from`: the run that it is a retry of. `remembered`: what others of
+   * the same call were given.
+   */
   const look = async (
     request: SubmitRequest,
+    from: Predecessor | null,
     remembered: Remembered = remembering(inputs, disk),
   ): Promise<Looked> => {
     const given = validateConfig(request.config);
@@ -90,13 +98,10 @@ export function createSubmitting(options: SubmittingOptions): Submitting {
     if (known !== null) return { request, digest, known };
     options.admit();
     const config = withDependencies(store, given);
-    const diffRef = config.code?.diff_ref;
-    const [env, diff] = await Promise.all([
-      request.env_ref === null ? null : remembered.input(request.env_ref),
-      diffRef === undefined ? null : remembered.input({ uri: diffRef }),
-    ]);
+    const [env, diff] = await uploadsOf(remembered.input, request.env_ref, config, from);
     const program = await remembered.program(config, env);
-    return { request, digest, known: null, config, env, diff, program };
+    const retryOf = from?.runId ?? null;
+    return { request, digest, known: null, config, env, diff, program, retryOf };
   };
 
   /** Nobody was told of it: a directory that stays would look like a run that was taken. */
@@ -108,10 +113,10 @@ export function createSubmitting(options: SubmittingOptions): Submitting {
 
   /** Its files. Throws what the disk says. */
   const write = ({ request, digest, ...looked }: New, shared: Shared): Written => {
-    const { config, env, diff, program } = looked;
+    const { config, env, diff, program, retryOf } = looked;
     const runId = options.newId();
     options.remember(runId, { config, env, program });
-    const row = newRow(runId, config, digest, request, clock.iso());
+    const row = { ...newRow(runId, config, digest, request, clock.iso()), retry_of: retryOf };
     const input = runInput(runId, config, options.defaults, row.hold);
     const written: Written = { runId, row, input, onDisk: Promise.resolve() };
     try {
@@ -182,8 +187,8 @@ export function createSubmitting(options: SubmittingOptions): Submitting {
   }
 
   return {
-    async submit(request) {
-      const looked = await look(request);
+    async submit(request, from = null) {
+      const looked = await look(request, from);
       const shared: Shared = {};
       const [handle] = await syncedPart(await take([looked], shared), shared);
       if (handle === undefined) throw new RangeError('a submit came to nothing');
@@ -198,7 +203,7 @@ export function createSubmitting(options: SubmittingOptions): Submitting {
       for (const [index, request] of requests.entries()) {
         try {
           refuseRepeated(request.key, index, keys);
-          looked.push(await look(request, remembered));
+          looked.push(await look(request, null, remembered));
         } catch (error) {
           if (!(error instanceof RunyardError)) throw error;
           refused.push({ index, error });

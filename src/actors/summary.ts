@@ -63,6 +63,7 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     cwd: cut(config.cwd ?? '', textMax),
     code: codeOf(config.code),
     retry_of: row.retry_of ?? '',
+    retried_by: '',
     note: cut(config.note ?? '', textMax),
     params: config.params ?? {},
   };

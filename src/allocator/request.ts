@@ -25,6 +25,15 @@ export type Claim = {
   readonly memoryMib: number;
 };
 
+/** The wait before another attempt of a run that failed. */
+export type Backoff = {
+  /** Until when, by the monotonic clock: setting the other one ends no wait. */
+  readonly monoMs: number;
+  /** Which attempt waits, and how the one before it ended, for people. */
+  readonly attempt: string;
+  readonly ended: string;
+};
+
 export type Waiting = Claim & {
   /** The larger, the earlier. */
   readonly priority: number;
@@ -33,6 +42,7 @@ export type Waiting = Claim & {
   readonly hold: Said | null;
   readonly startAfterMs: number | null;
   readonly dependencies: readonly Dependency[];
+  readonly backoff?: Backoff | null;
 };
 
 /** Shares are counted in thousandths of a GPU: sums of fractions would not be exact. */

@@ -43,6 +43,12 @@ export type Verdict =
     }
   | { readonly kind: 'held'; readonly by: string; readonly reason: string }
   | { readonly kind: 'later'; readonly atMs: number }
+  | {
+      readonly kind: 'backoff';
+      readonly atMs: number;
+      readonly attempt: string;
+      readonly ended: string;
+    }
   | { readonly kind: 'drained'; readonly by: string; readonly reason: string }
   | { readonly kind: 'impossible'; readonly lacks: readonly Lack[] }
   | {

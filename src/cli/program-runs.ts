@@ -5,11 +5,13 @@ import type { LogsFlags } from './commands/logs.ts';
 import type { ListFlags } from './commands/runs.ts';
 import type { SweepFlags } from './commands/sweep.ts';
 import type { SubmitFlags } from './compose.ts';
+import { withEndOptions } from './ends.ts';
 import { isGroup } from './groups.ts';
 import type { Running } from './program.ts';
 import { addKeepingCommands } from './program-keeping.ts';
 import { addMetricCommands } from './program-metrics.ts';
 import { addQueueCommands, addResume, withQueueOptions } from './program-queue.ts';
+import { addRetry } from './program-retry.ts';
 import { examples } from './program-yard.ts';
 
 export function addRunCommands(program: Command, running: Running): void {
@@ -69,6 +71,7 @@ export function addRunCommands(program: Command, running: Running): void {
     .action((refs: string[], flags: { message?: string; now?: boolean; wait?: boolean }) =>
       running(async (context) => (await import('./commands/runs.ts')).stop(context, refs, flags)),
     );
+  addRetry(program, running);
   addPausing(program, running);
   addQueueCommands(program, running);
   addKeepingCommands(program, running);
@@ -180,7 +183,7 @@ function addStreams(program: Command, running: Running): void {
 }
 
 function withRunOptions(command: Command): Command {
-  return withQueueOptions(command)
+  return withEndOptions(withQueueOptions(command))
     .argument('[command...]', 'program and arguments, after --')
     .passThroughOptions()
     .option('-f, --file <path>', 'a configuration in YAML or JSON; options win over it')

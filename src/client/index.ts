@@ -7,6 +7,7 @@ export {
   type ManySubmit,
   type PauseOptions,
   type ReaderOptions,
+  type RetryOptions,
   type StopOptions,
   type SubmitOptions,
   type TrainerClient,

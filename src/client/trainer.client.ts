@@ -66,6 +66,10 @@ export type SubmitOptions = {
 };
 export type ManySubmit = { config: object; key?: string };
 export type ManyOptions = Omit<SubmitOptions, 'key'> & StreamOptions;
+export type RetryOptions = SubmitOptions & {
+  /** Fields of the configuration that are to be otherwise. */
+  changes?: Record<string, unknown>;
+};
 export type PauseOptions = { reason?: string; user?: string };
 export type StopOptions = PauseOptions & { now?: boolean };
 
@@ -88,6 +92,8 @@ export type TrainerClient = {
     submits: readonly ManySubmit[],
     options?: ManyOptions,
   ): AsyncGenerator<{ run_id: string; created: boolean }>;
+  /** A new run like one that is over. Throws `run_not_over`, `input_missing`, and what a submit throws. */
+  retry(ref: string, options?: RetryOptions): Promise<{ run_id: string; created: boolean }>;
   stop(ref: string, options?: StopOptions): Promise<RunSummary>;
   /** Stops the trainer where it is; it keeps its GPUs. Throws `run_not_running`. */
   pause(ref: string, options?: PauseOptions): Promise<RunSummary>;
@@ -194,6 +200,11 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
   return {
     ...manyCalls(calls, { submission, listing, putInput, userName }),
     submit: async (config, how) => calls.unary('SubmitRun', await submission(config, how)),
+    async retry(ref, { changes = {}, env, key = '', user = userName(), traceparent = '' } = {}) {
+      const envRef = env === undefined ? {} : { env_ref: await putInput(encodeEnv(env)) };
+      const about = { run: { ref }, changes: toStruct(changes), ...envRef };
+      return calls.unary('RetryRun', { ...about, key, user, traceparent });
+    },
     plan: async (config, how) => calls.unary('PlanRun', await submission(config, how)),
     hold: (ref, { reason = '', user = userName() } = {}) =>
       calls.unary('HoldRun', { run: { ref }, reason, user }),

@@ -48,6 +48,8 @@ export type RunSummary = {
   cwd: string;
   code: string;
   retry_of: string;
+  /** The newest retry of it; empty in lists. */
+  retried_by: string;
   note: string;
   /** What tells it apart in its group, such as the cell of a sweep. */
   params: Record<string, string>;
@@ -172,6 +174,11 @@ export type SubmitRequest = {
   user: string;
   traceparent: string;
 };
+export type RetryRequest = Omit<SubmitRequest, 'config'> & {
+  run: string;
+  /** Fields of a TrainRunConfig that take the place of the run's own. */
+  changes: Record<string, unknown>;
+};
 export type ListFilter = {
   all: boolean;
   user: string;
@@ -259,6 +266,8 @@ export interface OrchestratorPort extends ReadersPort, ShowingPort, ConsolePort,
   submit(request: SubmitRequest): Promise<RunHandle>;
   /** All or none; handles in the same order, each when its run is synced to disk. */
   submitMany(requests: readonly SubmitRequest[]): AsyncIterable<RunHandle>;
+  /** A new run like one that is over. Throws `run_not_over`, `input_missing`, and what a submit throws. */
+  retry(request: RetryRequest): Promise<RunHandle>;
   /** Resolves after the stop is synced to disk. */
   stop(request: { run: string; reason: string; user: string; now: boolean }): Promise<RunSummary>;
   /** Asks for a pause, or for its end. Idempotent; throws `run_not_running` in other states. */

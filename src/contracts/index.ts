@@ -19,6 +19,7 @@ export {
   type Removal,
   type RemovedRun,
   type RetentionPort,
+  type RetryRequest,
   type RunEvent,
   type RunHandle,
   type RunStatus,

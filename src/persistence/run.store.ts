@@ -189,6 +189,12 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
       get<{ run_id: string }>(
         'SELECT run_id FROM runs ORDER BY submitted_at DESC, run_id DESC LIMIT 1',
       )?.run_id,
+    /** The newest run that is a retry of it. */
+    retryOf: (runId: string) =>
+      get<{ run_id: string }>(
+        'SELECT run_id FROM runs WHERE retry_of = ? ORDER BY submitted_at DESC, run_id DESC LIMIT 1',
+        runId,
+      )?.run_id,
     setHeartbeat: (runId: string, at: string, lastMetric: string | null) =>
       write(
         'UPDATE runs SET last_heartbeat = ?, last_metric = coalesce(?, last_metric) WHERE run_id = ?',

@@ -25,7 +25,7 @@ import { createSources } from './sources.ts';
 import { printedNames } from './spec.ts';
 
 /** A point, as far as it is of interest at once. */
-export type Found = Pick<FoundPoint, 'key' | 'value'>;
+export type Found = Pick<FoundPoint, 'key' | 'step' | 'value'>;
 
 export type FeedOptions = {
   dir: string;

@@ -9,7 +9,7 @@ import {
   type Waiting,
   words,
 } from '../../src/allocator/index.ts';
-import { createYard, type Setting } from './allocator-world.ts';
+import { clocksApartMs, createYard, type Setting } from './allocator-world.ts';
 
 const gib = 1024;
 const hour = 3_600_000;
@@ -143,6 +143,29 @@ test('a held run waits for a release, an early one for its time, and both keep n
   yard.end('c', 'ok');
   yard.pass(2 * hour);
   assert.deepEqual(yard.started(), ['b']);
+});
+
+test('a run that waits for another attempt says which and why, by a clock that nobody sets', () => {
+  const backoff = {
+    monoMs: clocksApartMs + 90_000,
+    attempt: 'attempt 2 of 4',
+    ended: 'attempt 1 failed: exited 1: CUDA out of memory',
+  };
+  const yard = yardOf({ cpus: 1 }, asks('a', { backoff }), asks('b'));
+  assert.equal(
+    yard.why('a'),
+    'attempt 2 of 4 starts in 1 min, at 00:01:30 UTC; attempt 1 failed: exited 1: CUDA out of memory',
+  );
+  assert.equal(decide(yard.state(), yard.now()).wakeAtMs, 90_000);
+  // The wall clock alone is set ahead.
+  assert.deepEqual(
+    decide(yard.state(), 10 * hour).grants.map(({ runId }) => runId),
+    ['b'],
+  );
+  assert.deepEqual(yard.started(), ['b']);
+  yard.end('b', 'ok');
+  yard.pass(90_000);
+  assert.deepEqual(yard.started(), ['a']);
 });
 
 test('a dependency that ended otherwise than asked ends the run, and those that wait for it', () => {

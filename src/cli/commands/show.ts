@@ -5,6 +5,7 @@ import {
   type RunEvent,
   type RunSummary,
 } from '../../contracts/index.ts';
+import { attemptsOf, attemptTexts } from '../attempts.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { groupOf, isGroup } from '../groups.ts';
@@ -35,7 +36,8 @@ export async function show(
   }
   const metrics: MetricKey[] = [];
   for await (const row of source.metricKeys?.([run.run_id]) ?? []) metrics.push(row);
-  if (json) terminal.json({ ...run, events, metrics: metrics.map(jsonKey) });
+  const attempts = attemptsOf(events, run);
+  if (json) terminal.json({ ...run, attempts, events, metrics: metrics.map(jsonKey) });
   else if (terminal.tty) {
     for (const line of detailLines(run, events, terminal.paint, Date.now())) terminal.print(line);
     const shown = metrics.slice(0, metricsShown);
@@ -86,10 +88,13 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     ...run.tags,
   ];
   const params = Object.entries(run.params).map(([key, value]) => `${key}=${value}`);
+  const attempts = attemptsOf(events, run);
   const attempt = [
     String(run.attempt),
     run.pid !== 0 && `pid ${run.pid}`,
+    attempts.at(-1)?.resumed_from && `from ${attempts.at(-1)?.resumed_from}`,
     run.retry_of && `retry of ${run.retry_of}`,
+    run.retried_by && `retried by ${run.retried_by}`,
   ];
   const facts: [string, string][] = [
     ['why', reason === null ? run.why : `${reason.text} (${reason.code})`],
@@ -103,6 +108,7 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     ['code', run.code],
     ['user', who.filter(Boolean).join(' · ')],
     ['attempt', attempt.filter(Boolean).join(' · ')],
+    ...attemptTexts(attempts).map((text): [string, string] => ['before', text]),
     ['gpus', run.gpu_slots.join(',')],
     ['last', run.last_metric],
     ['stopped', run.stop_user && `by ${run.stop_user}${run.stop_reason && `: ${run.stop_reason}`}`],

@@ -46,6 +46,10 @@ type SubmitMessage = {
   user: string;
   traceparent: string;
 };
+type RetryMessage = Omit<SubmitMessage, 'config' | 'config_ref'> & {
+  run: RunRef;
+  changes: Struct | null;
+};
 type StopMessage = { run: RunRef; reason: string; user: string; now: boolean };
 type PauseMessage = { run: RunRef; reason: string; user: string };
 type ExportReaderMessage = { name: string; expires_s: number; runs: RunRef[] };
@@ -162,6 +166,14 @@ export function createHandlers(
     ListGroups: stream((filter: GroupFilter) => port.groups(filter)),
     WatchGroup: stream((request: GroupWatch, signal) => port.watchGroup(request, signal)),
     StopGroup: stream((request: GroupStop) => port.stopGroup(request)),
+    RetryRun: unary(({ run, changes, env_ref, ...rest }: RetryMessage) =>
+      port.retry({
+        ...rest,
+        run: refOf(run),
+        changes: fromStruct(changes ?? {}),
+        env_ref: env_ref?.uri ? env_ref : null,
+      }),
+    ),
     StopRun: unary(({ run, reason, user, now }: StopMessage) =>
       port.stop({ run: refOf(run), reason, user, now }),
     ),
