@@ -19,7 +19,7 @@ import { type LogCursor, type PointCursor, pointsFrom } from './cursor.ts';
 import { createLogBatch, type LogMessage } from './log-batch.ts';
 import { createOutlet, type Subject, Superseded } from './outlet.ts';
 import { createPace } from './pace.ts';
-import { createPointQueue, type FoundPoint, type PointQueue } from './point-queue.ts';
+import { bytesOf, createPointQueue, type FoundPoint, type PointQueue } from './point-queue.ts';
 import { createPrintedPoints, type PrintedPoints } from './printed.ts';
 import { createSources } from './sources.ts';
 import { printedNames } from './spec.ts';
@@ -51,8 +51,8 @@ export type Feed = {
   close(): void;
 };
 
-/** Messages that wait while one is on its way; then reading waits. */
-const aheadMost = 4;
+/** Messages that wait or are on their way; then reading waits. */
+const aheadMost = 6;
 
 export function createFeed(options: FeedOptions): Feed {
   const { dir, runId, attempt } = options;
@@ -145,18 +145,21 @@ export function createFeed(options: FeedOptions): Feed {
     }
   };
 
-  const common = { v: 1, run_id: runId, attempt };
   /** Sends one after the other, while there is more to read; what comes of it is told where it is waited for. */
-  const send = async (): Promise<boolean> => {
-    for (let next = queue.messages[0]; next !== undefined; next = queue.messages[0]) {
-      const files = sources.pathsOf(next.points);
-      pace.sent();
-      if (!(await metrics.send({ ...common, ...next, files } as never))) return false;
-      queue.messages.shift();
-      moved();
-    }
-    return true;
-  };
+  const send = (): Promise<boolean> =>
+    metrics.send(
+      (index) => {
+        const next = queue.messages[index];
+        if (next === undefined) return null;
+        pace.sent();
+        const payload = bytesOf({ runId, attempt }, next, sources.pathsOf(next.files));
+        return { payload, last_seq: next.last_seq, cursor: next.cursor };
+      },
+      () => {
+        queue.messages.shift();
+        moved();
+      },
+    );
   /** Waits for what is on its way. False when somebody else's message came in between. */
   const arrived = async (): Promise<boolean> => {
     const isSent = sending?.done;
@@ -187,10 +190,17 @@ export function createFeed(options: FeedOptions): Feed {
     return true;
   };
   const sendLines = async (): Promise<boolean> => {
-    if (unsent === null) return true;
-    if (!(await sent(logs.send({ ...common, ...unsent } as never)))) return false;
-    unsent = null;
-    return true;
+    const isSent = logs.send(
+      (index) => {
+        if (unsent === null || index > 0) return null;
+        const payload = { v: 1, run_id: runId, attempt, ...unsent };
+        return { payload, last_seq: unsent.last_seq, cursor: unsent.cursor };
+      },
+      () => {
+        unsent = null;
+      },
+    );
+    return sent(isSent);
   };
   /** Points first: that they are stored is what the log's cursor says. */
   const flush = async (): Promise<boolean> => (await sendPoints()) && sendLines();

@@ -14,28 +14,43 @@ type Message = {
   points?: { seq: number; id: string; key: string; value: number }[];
   lines?: { seq: number; text: string }[];
 };
-type Fault = 'none' | 'refused' | 'answer lost' | 'killed before' | 'killed after';
+type Fault = 'none' | 'refused' | 'answer lost' | 'killed before' | 'killed after' | 'another run';
 
-/** One subject of the server: a message is stored only after the one that its sender knows of. */
+/**
+ * One subject of the server, in a stream that has others: a message is stored only after the one that its
+ * sender knows of, by its sequence in the subject or by its id in the stream.
+ */
 function createStream(next: () => Fault) {
   const messages: Message[] = [];
+  let seq = 0;
+  let lastOfSubject = 0;
+  let lastId = '';
   const subject: Subject = {
     async last() {
       const payload = messages.at(-1);
-      return payload === undefined ? null : { seq: messages.length, payload };
+      return payload === undefined ? null : { seq: lastOfSubject, payload };
     },
-    async publish(payload, after) {
+    async publish(payload, after, id = '') {
       const fault = next();
       if (fault === 'refused') throw new Error('the bus is away');
       if (fault === 'killed before') throw new Killed();
-      if (after !== messages.length) return null;
-      messages.push(JSON.parse(JSON.stringify(payload)) as Message);
+      if (fault === 'another run') [seq, lastId] = [seq + 1, ''];
+      if (after !== (typeof after === 'string' ? lastId : lastOfSubject)) return null;
+      const text =
+        payload instanceof Uint8Array ? Buffer.from(payload).toString() : JSON.stringify(payload);
+      messages.push(JSON.parse(text) as Message);
+      seq += 1;
+      [lastOfSubject, lastId] = [seq, id];
       if (fault === 'answer lost') throw new Error('timeout');
       if (fault === 'killed after') throw new Killed();
-      return messages.length;
+      return seq;
     },
   };
-  return { messages, subject };
+  const wipe = (): void => {
+    messages.length = 0;
+    [seq, lastOfSubject, lastId] = [0, 0, ''];
+  };
+  return { messages, subject, wipe };
 }
 
 class Killed extends Error {}
@@ -55,7 +70,7 @@ function record(text: string, offset: number): Buffer {
 test('whatever dies or is lost, each point and line is there once, in order, without a gap', async () => {
   const fault = fc.constantFrom<Fault>(
     ...(['none', 'none', 'none', 'refused', 'answer lost', 'killed before'] as const),
-    'killed after',
+    ...(['killed after', 'another run', 'another run'] as const),
   );
   /** What is written between two pumps: lines of output, lines of JSON, and of a table. */
   const step = fc.tuple(fc.nat(6), fc.nat(6), fc.nat(3));
@@ -159,7 +174,7 @@ async function live(home: string, steps: [number, number, number][], faults: Fau
   );
 
   // A stream that was lost is filled again by whoever comes next: with the same points, by their ids.
-  metrics.messages.length = 0;
+  metrics.wipe();
   fs.writeFileSync(path.join(dir, 'start'), '');
   feed = begin();
   while (!(await attempt(end)));
