@@ -38,7 +38,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   history: ['rundir'],
   worker: [
     ...['artifacts', 'capture', 'contracts', 'telemetry', 'rundir', 'processes', 'machines'],
-    ...['transport', 'executors'],
+    ...['transport', 'executors', 'history'],
   ],
   actors: [
     ...['contracts', 'telemetry', 'rundir', 'machines', 'allocator', 'persistence', 'executors'],

@@ -1,7 +1,7 @@
 export { type EventHistory, openEvents } from './events.ts';
 export { nameMatcher } from './glob.ts';
 export { type KeyStats, keysMost } from './keys.ts';
-export { type Place, type PointLine, pointsAfter } from './lines.ts';
+export { lastPoint, type Place, type PointLine, pointsAfter } from './lines.ts';
 export {
   type Known,
   knownPoints,
@@ -10,3 +10,4 @@ export {
   type PointsMessage,
   pointsName,
 } from './points.ts';
+export { unbroken } from './unbroken.ts';

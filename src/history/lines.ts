@@ -1,6 +1,6 @@
 /** Reads the points of a run's directory while they may be written: whole lines only, from any point on. */
 import fs from 'node:fs';
-import { segmentFile, segmentsOf } from './journal.ts';
+import { lastLine, segmentFile, segmentsOf } from './journal.ts';
 
 export type PointLine = {
   attempt: number;
@@ -52,6 +52,16 @@ export function* pointsAfter(dir: string, name: string, from: Place): Generator<
       if (points.length > 0) yield points;
     }
   }
+}
+
+/** The last line of the files; null when there is none. */
+export function lastPoint(dir: string, name: string): PointLine | null {
+  if (!fs.existsSync(dir)) return null;
+  for (const number of segmentsOf(dir, name).reverse()) {
+    const text = lastLine(segmentFile(dir, name, number));
+    if (text !== null) return one(text)[0] ?? null;
+  }
+  return null;
 }
 
 function isBefore(line: Place, place: Place): boolean {

@@ -4,8 +4,8 @@ import { failpoint } from '../failpoints.ts';
 
 /** One subject of the bus, as a worker may use it. */
 export type Subject = {
-  /** Its newest message, or null. */
-  last(): Promise<{ seq: number; payload: unknown } | null>;
+  /** Its newest message, or null; `id` as it was published with, or empty. */
+  last(): Promise<{ seq: number; payload: unknown; id: string } | null>;
   /**
    * Stores one message after the one with sequence `after`; null when another came in between. Or directly
    * behind the one with the id `after`, which may still be on its way. Messages that are begun one after
@@ -25,6 +25,8 @@ export type Outlet<TCursor> = {
    * between, or our own whose answer was lost.
    */
   send(at: (index: number) => Sendable<TCursor> | null, stored: () => void): Promise<boolean>;
+  /** Whether the newest message, when that was asked, was sent from here; or there was none. */
+  isOurs(): boolean;
   /** The highest line or point that is stored. */
   seq(): number;
 };
@@ -50,6 +52,7 @@ export function createOutlet<TCursor>(subject: Subject, attempt: number): Outlet
   let seq = 0;
   let sent: TCursor | null = null;
   const ids = crypto.randomUUID();
+  let ours = true;
   let count = 0;
   /** Messages yet to go one by one. */
   let alone = 0;
@@ -67,14 +70,16 @@ export function createOutlet<TCursor>(subject: Subject, attempt: number): Outlet
   return {
     async resume() {
       const found = await subject.last();
+      const before = last;
       last = found?.seq ?? 0;
+      ours = found === null || found.id.startsWith(ids);
       const payload = found?.payload as
         | { attempt: number; last_seq: number; cursor: TCursor }
         | undefined;
       const other = payload?.attempt ?? attempt;
       if (other > attempt) throw new Superseded(`attempt ${other} of the run publishes already`);
-      // The last words of an earlier attempt came in between.
-      if (payload !== undefined && other < attempt) return sent;
+      // The last words of an earlier attempt came in between; or came first, in a stream that was made anew.
+      if (payload !== undefined && other < attempt) return last > before ? sent : null;
       seq = payload?.last_seq ?? 0;
       return payload?.cursor ?? null;
     },
@@ -110,6 +115,7 @@ export function createOutlet<TCursor>(subject: Subject, attempt: number): Outlet
         await Promise.allSettled(flying.map(({ answer }) => answer));
       }
     },
+    isOurs: () => ours,
     seq: () => seq,
   };
 }

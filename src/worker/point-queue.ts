@@ -40,6 +40,8 @@ export type PointQueue = {
   /** Messages that were not sent. */
   messages: PointMessage[];
   nextPoint(): number;
+  /** The first number that no message had which was sent. */
+  unsent(): number;
 };
 
 /**
@@ -89,6 +91,7 @@ export function createPointQueue(next: number): PointQueue {
     isFull: () => count >= messagePoints || text.bytes() >= messageBytes,
     holds: () => count > 0 || notes.length > 0,
     nextPoint: () => seq,
+    unsent: () => messages[0]?.first_seq ?? seq - count,
   };
 }
 

@@ -43,7 +43,7 @@ test('a worker reads back its own last message, and a message after another one 
     assert.equal(await subject.publish({ n: 1 }, 0), 1);
     assert.equal(await subject.publish({ n: 2 }, 0), null);
     assert.equal(await subject.publish({ n: 2 }, 1), 2);
-    assert.deepEqual(await subject.last(), { seq: 2, payload: { n: 2 } });
+    assert.deepEqual(await subject.last(), { seq: 2, payload: { n: 2 }, id: '' });
   }
   await Promise.all([worker.close(), daemon.close()]);
 });
@@ -67,7 +67,7 @@ test('messages of a run that follow closely are stored one directly behind the o
     a.publish({ n: 5 }, 'a.4', 'a.5'),
   ];
   assert.deepEqual(await Promise.all(broken), [3, 4, null, null]);
-  assert.deepEqual(await a.last(), { seq: 3, payload: { n: 3 } });
+  assert.deepEqual(await a.last(), { seq: 3, payload: { n: 3 }, id: 'a.3' });
   // Nor when it has no id at all.
   const plainly = [
     a.publish({ n: 4 }, 3, 'a.6'),

@@ -5,7 +5,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { RunyardError } from '../../errors.ts';
-import { type PointLine, pointsAfter, pointsName } from '../../history/index.ts';
+import { type PointLine, pointsAfter, pointsName, unbroken } from '../../history/index.ts';
 import type { StoredReader } from '../../transport/nats/index.ts';
 import { type Head, headOf, lastOf, seek } from './seek.ts';
 
@@ -177,20 +177,6 @@ function createTelling(options: PiecesOptions) {
     }
   }
   return { fromBus, fromFiles, isWhole, next: () => next };
-}
-
-/** Parts whose numbers follow on each other. */
-function unbroken(points: PointLine[]): PointLine[][] {
-  const parts: PointLine[][] = [];
-  let from = 0;
-  points.forEach(({ seq }, index) => {
-    if (index > 0 && seq !== (points[index - 1]?.seq ?? 0) + 1) {
-      parts.push(points.slice(from, index));
-      from = index;
-    }
-  });
-  if (from < points.length) parts.push(points.slice(from));
-  return parts;
 }
 
 /** Asked at once; what goes wrong is told to who takes it. */

@@ -8,14 +8,15 @@ const wrongLast = [10071, 10070];
 export function createSubject(connection: () => NatsConnection, subject: string, stream: string) {
   return {
     /** The newest stored message. Asked by direct get, which a worker may do for its subjects only. */
-    async last(): Promise<{ seq: number; payload: unknown } | null> {
+    async last(): Promise<{ seq: number; payload: unknown; id: string } | null> {
       const reply = await connection().request(`$JS.API.DIRECT.GET.${stream}.${subject}`, '', {
         timeout: timeoutMs,
       });
       if (reply.headers?.code === 404) return null;
       const seq = Number(reply.headers?.get('Nats-Sequence'));
       if (!Number.isInteger(seq) || seq < 1) throw new Error(`no sequence on ${subject}`);
-      return { seq, payload: JSON.parse(reply.string()) };
+      const id = reply.headers?.get('Nats-Msg-Id') ?? '';
+      return { seq, payload: JSON.parse(reply.string()), id };
     },
     /**
      * The stored sequence, or null when the last message was another than `after`: of the subject, the one
