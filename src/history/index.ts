@@ -10,4 +10,5 @@ export {
   type PointsMessage,
   pointsName,
 } from './points.ts';
+export { type PointsText, textAfter } from './text.ts';
 export { unbroken } from './unbroken.ts';

@@ -37,13 +37,7 @@ export function* linesFrom(
 export function* pointsAfter(dir: string, name: string, from: Place): Generator<PointLine[]> {
   if (!fs.existsSync(dir)) return;
   const numbers = segmentsOf(dir, name);
-  let first = 0;
-  // The last file that begins before the place.
-  for (let index = 1; index < numbers.length; index += 1) {
-    const head = firstLine(segmentFile(dir, name, numbers[index] ?? 0));
-    if (head !== null && isBefore(head, from)) first = index;
-  }
-  for (const number of numbers.slice(first)) {
+  for (const number of numbers.slice(firstSegment(dir, name, numbers, from))) {
     const file = segmentFile(dir, name, number);
     for (const block of blocksOf(file, offsetOf(file, from))) {
       const points = parsed(block).filter(
@@ -68,8 +62,23 @@ function isBefore(line: Place, place: Place): boolean {
   return line.attempt < place.attempt || (line.attempt === place.attempt && line.seq < place.seq);
 }
 
+/** Of the last file that begins before the place: its index among `numbers`. */
+export function firstSegment(
+  dir: string,
+  name: string,
+  numbers: readonly number[],
+  place: Place,
+): number {
+  let first = 0;
+  for (let index = 1; index < numbers.length; index += 1) {
+    const head = firstLine(segmentFile(dir, name, numbers[index] ?? 0));
+    if (head !== null && isBefore(head, place)) first = index;
+  }
+  return first;
+}
+
 /** Where a line begins that is not far before the place. */
-function offsetOf(file: string, place: Place): number {
+export function offsetOf(file: string, place: Place): number {
   const fd = openToRead(file);
   if (fd === null) return 0;
   try {

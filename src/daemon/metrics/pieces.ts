@@ -5,7 +5,14 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { RunyardError } from '../../errors.ts';
-import { type PointLine, pointsAfter, pointsName, unbroken } from '../../history/index.ts';
+import {
+  type PointLine,
+  type PointsText,
+  pointsAfter,
+  pointsName,
+  textAfter,
+  unbroken,
+} from '../../history/index.ts';
 import type { StoredReader } from '../../transport/nats/index.ts';
 import { type Head, headOf, lastOf, seek } from './seek.ts';
 
@@ -13,6 +20,8 @@ export type Piece =
   /** A message of the bus. What of it is before `from` was told before. */
   | { kind: 'message'; head: Head; data: Uint8Array; from: number }
   | { kind: 'points'; points: PointLine[] }
+  /** Of the run's files, as they have it. */
+  | ({ kind: 'text' } & PointsText)
   | { kind: 'gap'; first: number; last: number }
   /** Nothing more is there now. */
   | { kind: 'live'; next: number };
@@ -47,6 +56,8 @@ const patienceMs = { silent: 3000, begun: 10_000 };
 export async function* pieces(options: PiecesOptions): AsyncGenerator<Piece> {
   const { signal, follow } = options;
   const telling = createTelling(options);
+  // Most of a long history: reading it there costs less than from the bus.
+  yield* telling.fromText();
   for (;;) {
     const bus = options.bus();
     try {
@@ -85,6 +96,16 @@ function createTelling(options: PiecesOptions) {
     const { upto, ended: all } = known();
     return all && next > upto;
   };
+
+  /** What the files have without a hole. */
+  async function* fromText(): AsyncGenerator<Piece> {
+    if (options.to !== null || known().upto < next) return;
+    for await (const text of textAfter(dir, pointsName, { attempt, seq: next })) {
+      if (signal.aborted) return;
+      next = text.last + 1;
+      yield { kind: 'text', ...text };
+    }
+  }
 
   /** What the files have up to a number. */
   async function* fromFiles(to: number): AsyncGenerator<Piece> {
@@ -176,7 +197,7 @@ function createTelling(options: PiecesOptions) {
       waiting.close();
     }
   }
-  return { fromBus, fromFiles, isWhole, next: () => next };
+  return { fromBus, fromFiles, fromText, isWhole, next: () => next };
 }
 
 /** Asked at once; what goes wrong is told to who takes it. */
