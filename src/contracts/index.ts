@@ -51,6 +51,7 @@ export {
   toStruct,
 } from './grpc.ts';
 export type {
+  GapReason,
   MetricBatch,
   MetricGap,
   MetricKey,

@@ -1,5 +1,6 @@
 export { type EventHistory, openEvents } from './events.ts';
 export { nameMatcher } from './glob.ts';
+export { segmentsOf } from './journal.ts';
 export { type KeyStats, keysMost } from './keys.ts';
 export { lastPoint, type Place, type PointLine, pointsAfter } from './lines.ts';
 export {

@@ -40,7 +40,7 @@ export async function* batches(
     if (piece.kind === 'gap') {
       const rest = thinner?.rest() ?? null;
       if (rest !== null) yield* thinned([rest]);
-      const gap = { first_seq: piece.first, last_seq: piece.last, reason: 'evicted' };
+      const gap = { first_seq: piece.first, last_seq: piece.last, reason: piece.reason };
       if (piece.first > next) yield batch(piece.first - 1, {});
       yield batch(piece.last, { gaps: [gap] });
       if (thinner !== null) thinner = createThinner(next, width);

@@ -4,6 +4,7 @@
  * made anew, by going on behind the last number. Holds a position, and at most two batches of messages.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import type { GapReason } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
 import {
   type PointLine,
@@ -14,6 +15,7 @@ import {
   unbroken,
 } from '../../history/index.ts';
 import type { StoredReader } from '../../transport/nats/index.ts';
+import { reasonOf } from './reason.ts';
 import { type Head, headOf, lastOf, seek } from './seek.ts';
 
 export type Piece =
@@ -22,7 +24,7 @@ export type Piece =
   | { kind: 'points'; points: PointLine[] }
   /** Of the run's files, as they have it. */
   | ({ kind: 'text' } & PointsText)
-  | { kind: 'gap'; first: number; last: number }
+  | { kind: 'gap'; first: number; last: number; reason: GapReason }
   /** Nothing more is there now. */
   | { kind: 'live'; next: number };
 
@@ -62,7 +64,8 @@ export async function* pieces(options: PiecesOptions): AsyncGenerator<Piece> {
     const bus = options.bus();
     try {
       if (bus === null) {
-        yield* telling.fromFiles(Number.POSITIVE_INFINITY);
+        // Who follows waits for what the bus may have.
+        yield* follow ? telling.fromText() : telling.fromFiles(Number.POSITIVE_INFINITY);
         if (telling.isWhole()) return;
         throw away(telling.next());
       }
@@ -107,6 +110,12 @@ function createTelling(options: PiecesOptions) {
     }
   }
 
+  const gap = async (last: number): Promise<Piece> => {
+    const reader = options.bus()?.reader ?? null;
+    const reason = await reasonOf(dir, { name: pointsName, attempt }, reader);
+    return { kind: 'gap', first: next, last, reason };
+  };
+
   /** What the files have up to a number. */
   async function* fromFiles(to: number): AsyncGenerator<Piece> {
     const last = Math.min(to, options.to ?? Number.POSITIVE_INFINITY);
@@ -114,7 +123,7 @@ function createTelling(options: PiecesOptions) {
       if (signal.aborted || next > last) return;
       for (const points of unbroken(block.filter(({ seq }) => seq >= next && seq <= last))) {
         const first = points[0]?.seq ?? next;
-        if (first > next) yield { kind: 'gap', first: next, last: first - 1 };
+        if (first > next) yield await gap(first - 1);
         next = first + points.length;
         yield { kind: 'points', points };
       }
@@ -124,7 +133,7 @@ function createTelling(options: PiecesOptions) {
   async function* missing(to: number): AsyncGenerator<Piece> {
     yield* fromFiles(to);
     if (next > to) return;
-    yield { kind: 'gap', first: next, last: to };
+    yield await gap(to);
     next = to + 1;
   }
   async function* ofMessage(data: Uint8Array): AsyncGenerator<Piece> {
