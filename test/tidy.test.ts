@@ -56,7 +56,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'dynamic:offline',
     'type:offline',
   ],
-  offline: ['actors', 'contracts', 'persistence', 'processes', 'rundir', 'telemetry'],
+  offline: ['actors', 'contracts', 'history', 'persistence', 'processes', 'rundir', 'telemetry'],
   daemon: [
     ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'history', 'inventory'],
     ...['machines'],
