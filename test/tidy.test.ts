@@ -40,7 +40,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   history: ['rundir'],
   worker: [
     ...['artifacts', 'capture', 'contracts', 'telemetry', 'rundir', 'processes', 'machines'],
-    ...['transport', 'executors'],
+    ...['transport', 'executors', 'history'],
   ],
   actors: [
     ...['contracts', 'telemetry', 'rundir', 'machines', 'allocator', 'persistence', 'executors'],
@@ -58,7 +58,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'dynamic:offline',
     'type:offline',
   ],
-  offline: ['actors', 'contracts', 'persistence', 'processes', 'rundir', 'telemetry'],
+  offline: ['actors', 'contracts', 'history', 'persistence', 'processes', 'rundir', 'telemetry'],
   daemon: [
     ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'history', 'inventory'],
     ...['machines'],

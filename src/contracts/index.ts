@@ -1,10 +1,7 @@
 export {
-  type ArtifactItem,
-  type ArtifactsRequest,
   type DaemonStatus,
   type ErrorDetail,
   finalStatuses,
-  type GarbageRequest,
   type HealthReason,
   type InputRef,
   type ListFilter,
@@ -16,9 +13,6 @@ export {
   type OrchestratorPort,
   type Reason,
   type Recovery,
-  type Removal,
-  type RemovedRun,
-  type RetentionPort,
   type RetryRequest,
   type RunEvent,
   type RunHandle,
@@ -62,6 +56,7 @@ export {
   toStruct,
 } from './grpc.ts';
 export type {
+  GapReason,
   MetricBatch,
   MetricGap,
   MetricKey,
@@ -74,6 +69,14 @@ export type {
 } from './metrics.ts';
 export { type CapturePlan, captureEnv, capturePlan } from './presets.ts';
 export type { Reader, ReaderCredential, ReadersPort } from './readers.ts';
+export type {
+  ArtifactItem,
+  ArtifactsRequest,
+  GarbageRequest,
+  Removal,
+  RemovedRun,
+  RetentionPort,
+} from './retention.ts';
 export { validatorOf, violationsOf } from './schemas.ts';
 export {
   loadSettings,

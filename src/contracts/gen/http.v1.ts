@@ -420,7 +420,7 @@ export interface MetricGap {
   first_seq: number;
   last_seq: number;
   /**
-   * evicted, whatever took them
+   * evicted: by limits; bus_lost: the bus was made anew before the run's files had them; bus_away: it may have them; run_deleted
    */
   reason: string;
 }
@@ -1014,7 +1014,7 @@ export interface MetricBatch {
    */
   gaps: MetricGap[];
   /**
-   * instead of `points`: a message of the bus (schemas/bus/metrics.v1.schema.json)
+   * instead of `points`: a message of the bus (schemas/bus/metrics.v1.schema.json), at least the head and the points of one
    */
   json: string;
   /**
