@@ -14,6 +14,7 @@ import { runsPerSecond } from './runs-per-second.ts';
 import { schedule } from './schedule.ts';
 import { submitToStart } from './submit-to-start.ts';
 import { submitsPerSecond } from './submits-per-second.ts';
+import { sweepSubmits } from './sweep-submits.ts';
 import { syncLatency } from './sync-latency.ts';
 
 const benches = {
@@ -21,6 +22,7 @@ const benches = {
   submit_to_start_ms: submitToStart,
   runs_per_s: runsPerSecond,
   submits_per_s: submitsPerSecond,
+  submit_per_s: sweepSubmits,
   commit_ms: commitLatency,
   schedule_ms: schedule,
   readopt_ms: readopt,

@@ -1,16 +1,16 @@
-/** Trivial runs from submit to done, eight at a time. */
+/** Trivial runs from the first submit to the last end, eight at a time; and the same through other queues. */
 import { execa } from 'execa';
-import { startYard } from '../test/integration/yard.ts';
+import { startYard, until } from '../test/integration/yard.ts';
 import { type Figure, round } from './measure.ts';
+import { peers } from './peers.ts';
 
-const runs = 500;
+const runs = 1000;
 const parallel = 8;
 
 export async function runsPerSecond(): Promise<Figure[]> {
   await using yard = await startYard({ RUNYARD_PARALLEL: String(parallel), RUNYARD_LOG: 'warn' });
-  const all = async (start: () => Promise<unknown>): Promise<number> => {
-    let left = runs;
-    const from = performance.now();
+  const inLanes = async (count: number, start: () => Promise<unknown>): Promise<void> => {
+    let left = count;
     const lane = async (): Promise<void> => {
       while (left > 0) {
         left -= 1;
@@ -18,24 +18,41 @@ export async function runsPerSecond(): Promise<Figure[]> {
       }
     };
     await Promise.all(Array.from({ length: parallel }, lane));
-    return (1000 * runs) / (performance.now() - from);
   };
-  const through = async (): Promise<void> => {
-    const { run_id } = await yard.client.submit({ command: ['true'], cwd: yard.home });
-    await yard.client.wait(run_id);
+  const ours = async (count: number): Promise<number> => {
+    const from = performance.now();
+    await inLanes(count, () => yard.client.submit({ command: ['true'], cwd: yard.home }));
+    await until(
+      async () => {
+        const { runs_live: live, runs_queued: queued } = await yard.client.health();
+        return live + queued === 0;
+      },
+      'all runs to end',
+      600_000,
+    );
+    return (1000 * count) / (performance.now() - from);
   };
   // Workers warm up with the first ones.
-  await Promise.all(Array.from({ length: parallel * 2 }, through));
-  const ours = await all(through);
-  const bare = await all(() => execa('true'));
-  return [
+  await ours(parallel * 2);
+  const rate = await ours(runs);
+  const from = performance.now();
+  await inLanes(runs, () => execa('true'));
+  const bare = (1000 * runs) / (performance.now() - from);
+  const figures: Figure[] = [
     {
       metric: 'runs_per_s',
       unit: '1/s',
       n: runs,
-      value: round(ours),
+      value: round(rate),
       baseline: round(bare),
-      ratio: round(ours / bare),
+      ratio: round(rate / bare),
     },
   ];
+  for (const peer of peers) {
+    const theirs = await peer.rate(runs, parallel);
+    const metric = `runs_per_s (${peer.name})`;
+    if (theirs === null) console.error(`${metric}: not installed`);
+    else figures.push({ metric, unit: '1/s', n: runs, value: round(theirs) });
+  }
+  return figures;
 }

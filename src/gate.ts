@@ -16,12 +16,21 @@ const grpc: Readonly<Record<string, Need>> = {
   ...named('/runyard.v1.Orchestrator', 'viewer', [
     ...['StreamStatus', 'StreamYard', 'PlanRun', 'ListGpus', 'GetHealth', 'GetRun', 'ListRuns'],
     ...['GetRunDetails', 'ListTransitions', 'StreamLogs', 'StreamMetrics', 'ListMetrics'],
-    ...['ListArtifacts', 'ReadArtifact', 'GetChart', 'GetSchema'],
+    ...['ListArtifacts', 'ReadArtifact', 'GetChart', 'GetSchema', 'ListGroups', 'WatchGroup'],
   ]),
   ...named('/runyard.v1.Orchestrator', 'operator', [
-    ...['SubmitRun', 'StopRun', 'PauseRun', 'ResumeRun', 'HoldRun', 'ReleaseRun', 'SetDrain'],
+    ...[
+      'SubmitRun',
+      'RetryRun',
+      'StopRun',
+      'PauseRun',
+      'ResumeRun',
+      'HoldRun',
+      'ReleaseRun',
+      'SetDrain',
+    ],
     ...['PutInput', 'PinRun', 'CollectGarbage', 'RemoveRun', 'Shutdown', 'OpenConsole'],
-    ...['ExportReader', 'ListReaders', 'RevokeReader'],
+    ...['ExportReader', 'ListReaders', 'RevokeReader', 'SubmitRuns', 'StopGroup'],
   ]),
 };
 

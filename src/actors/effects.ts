@@ -24,6 +24,8 @@ export type EffectDeps = {
   preflight: (runId: string, signal: AbortSignal) => Promise<string[]>;
   /** What may surprise, but keeps it from nothing. */
   warnings?: (runId: string) => Promise<string[]>;
+  /** What a further attempt goes on from, for people; null: from the beginning. */
+  resumes?: (input: AttemptInput) => Promise<string | null>;
   /** All or none; false when a slot is held by somebody else. Leases nothing once `signal` is aborted. */
   lease: (
     input: AttemptInput,
@@ -68,15 +70,21 @@ export function provideRun(deps: EffectDeps): typeof runMachine {
   const effect = <TInput>(name: string, act: Act<TInput>) => effectOn(clock, name, act);
   return runMachine.provide({
     actors: {
-      preflight: effect('preflight', async ({ runId }: AttemptInput, signal) => {
-        const [reasons, warnings] = await Promise.all([
+      preflight: effect('preflight', async (input: AttemptInput, signal) => {
+        const { runId, attempt } = input;
+        const [reasons, warnings, from] = await Promise.all([
           deps.preflight(runId, signal),
           deps.warnings?.(runId) ?? [],
+          attempt === 1 ? null : (deps.resumes?.(input) ?? null),
         ]);
         if (reasons.length > 0) {
           return { type: 'preflight.failed', code: 'preflight_failed', text: reasons.join('; ') };
         }
-        return { type: 'preflight.passed', ...(warnings.length > 0 ? { warnings } : {}) };
+        return {
+          type: 'preflight.passed',
+          ...(warnings.length > 0 ? { warnings } : {}),
+          ...(from === null ? {} : { resumes: from }),
+        };
       }),
       lease: effect('lease', (input: AttemptInput & { slots: readonly string[] }, signal) =>
         lease(deps, input, signal),
@@ -202,7 +210,7 @@ async function release(
       signal.throwIfAborted();
       await deps.release(input);
       failpoint('release.freed');
-      return { type: 'slots.released' };
+      return { type: 'slots.released', now: clock.now() };
     } catch (error) {
       if (signal.aborted) throw error;
       await pause(clock, releaseRetryMs);

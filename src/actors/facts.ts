@@ -27,6 +27,8 @@ export function eventOfFact(fact: Fact, now: Instant): RunEvent | null {
       return { type: 'trainer.resumed' };
     case 'trainer.stalled':
       return { type: 'trainer.stalled', text: String(data.text ?? ''), now };
+    case 'rule.met':
+      return { type: 'rule.met', text: String(data.text ?? ''), now };
     case 'leftovers.survived':
       return { type: 'leftovers.survived' };
     case 'attempt.lost':

@@ -5,6 +5,7 @@ export { envOf, envUnset, trainerEnv, withHelper } from './environment.ts';
 export { type KnownRunOptions, knownRun } from './known-run.ts';
 export { refOf } from './lookup.ts';
 export { createOrchestrator, type Orchestrator } from './orchestrator.ts';
+export type { EndFile } from './past-end.ts';
 export { codeWarnings, preflight } from './preflight.ts';
 export type { Yard } from './queue.ts';
 export { upgraded } from './snapshots.ts';

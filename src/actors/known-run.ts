@@ -7,10 +7,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { RunEvent as ApiEvent, TrainRunConfig } from '../contracts/index.ts';
 import { capturePlan, configDigest, validateConfig } from '../contracts/index.ts';
-import { type Instant, runMachineVersion } from '../machines/index.ts';
+import { type Instant, type RetryPolicy, runMachineVersion } from '../machines/index.ts';
 import type { KnownRun, NewTransition, RunRow } from '../persistence/index.ts';
 import { attemptDir, bootId, runDir, runFiles } from '../rundir/index.ts';
 import { attemptsOf, type PastAttempt, pastAttempt } from './past-attempt.ts';
+import { assumedEnd, type EndFile, endEvents, readEnd } from './past-end.ts';
 import { createRetracing, type Retracing } from './retrace.ts';
 import { newRow, runInput } from './submission.ts';
 
@@ -18,8 +19,8 @@ export type KnownRunOptions = {
   root: string;
   defaults: { graceS: number; killPatienceS: number };
   now: Instant;
-  /** Whether anything of the run was seen elsewhere: a live process, artifacts. */
-  traced: (runId: string) => boolean;
+  /** Whether anything of the run was seen elsewhere: a live process, artifacts of no known attempt. */
+  traced: (runId: string, attempts: number) => boolean;
   /** May attempts be given up that have not begun? Else they are shown as they are. */
   mayVoid: boolean;
 };
@@ -30,6 +31,7 @@ type Submitted = {
   submitted_at: string;
   submit_digest: string;
   trace_id: string;
+  retry_of: string | null;
   boot_id: string | null;
   config: TrainRunConfig;
 };
@@ -50,6 +52,7 @@ export function knownRun(runId: string, options: KnownRunOptions): KnownRun {
   const base: RunRow = {
     ...draft,
     trace_id: submitted.trace_id || draft.trace_id,
+    retry_of: submitted.retry_of,
     pinned_at: pinnedAt(dir),
     status: 'queued',
     state: 'queued',
@@ -100,26 +103,28 @@ function finished(dir: string, base: RunRow): KnownRun | null {
 function judged(base: RunRow, submitted: Submitted, options: KnownRunOptions): KnownRun {
   const { root, now } = options;
   const dir = runDir(root, base.run_id);
-  const retracing = createRetracing(
-    runInput(base.run_id, submitted.config, options.defaults, base.hold),
-    {
-      user: submitted.user,
-      at: submitted.submitted_at,
-    },
-  );
+  const input = runInput(base.run_id, submitted.config, options.defaults, base.hold);
+  const retracing = createRetracing(input, {
+    user: submitted.user,
+    at: submitted.submitted_at,
+  });
   const stop = readJson<Stop>(path.join(dir, runFiles.stop));
   const numbers = attemptsOf(dir);
   const attempts: KnownRun['attempts'] = [];
   for (const number of numbers) {
-    const past = pastAttempt(attemptDir(root, base.run_id, number), options);
+    const at = attemptDir(root, base.run_id, number);
+    const past = pastAttempt(at, options);
     attempts.push({ attempt: number, boot_id: past.bootId, generation: past.generation });
     const wantsArtifacts = capturePlan(submitted.config).artifacts.length > 0;
-    if (!live(retracing, past, { stop, now, wantsArtifacts })) break;
+    const followed = number !== numbers.at(-1) && input.retry != null && past.kind !== 'voided';
+    const end =
+      readEnd(at) ?? (followed ? assumedEnd(past, number, input.retry as RetryPolicy) : null);
+    if (!live(retracing, past, { stop, now, wantsArtifacts, end })) break;
   }
   const at = isoOf(now);
   if (stop !== null && retracing.attempt() > attempts.length) sendStop(retracing, stop, now);
   const begins = options.mayVoid && retracing.attempt() > attempts.length;
-  const doubt = begins ? notToBeQueued(base, submitted, options) : null;
+  const doubt = begins ? notToBeQueued(base, submitted, options, attempts.length) : null;
   if (doubt !== null) {
     retracing.send({ type: 'run.grant', slots: [] }, at);
     retracing.send({ type: 'preflight.failed', code: 'preflight_failed', text: doubt }, at);
@@ -135,7 +140,13 @@ function judged(base: RunRow, submitted: Submitted, options: KnownRunOptions): K
   };
 }
 
-type Around = { stop: Stop | null; now: Instant; wantsArtifacts: boolean };
+type Around = {
+  stop: Stop | null;
+  now: Instant;
+  wantsArtifacts: boolean;
+  /** How it ended, where another attempt followed. */
+  end: EndFile | null;
+};
 
 /** Goes through one attempt. False when it is the last one that can have been. */
 function live(retracing: Retracing, past: PastAttempt, around: Around): boolean {
@@ -147,13 +158,26 @@ function live(retracing: Retracing, past: PastAttempt, around: Around): boolean 
   retracing.send({ type: 'run.grant', slots: past.slots }, at);
   retracing.send({ type: 'preflight.passed' }, at);
   retracing.send({ type: 'slots.leased', slots: past.slots, now: leased }, at);
-  if (past.kind === 'voided') {
+  if (past.kind === 'voided' && around.end === null) {
     retracing.send({ type: 'attempt.voided' }, at);
-    return retracing.send({ type: 'slots.released' }, at) && retracing.attempt() > 1;
+    return retracing.send({ type: 'slots.released', now }, at) && retracing.attempt() > 1;
   }
   if (past.trainer !== null) {
     const startedAt = new Date(past.startedMs).toISOString();
     retracing.send({ type: 'trainer.started', pid: past.trainer.pid, at: startedAt }, startedAt);
+  }
+  if (around.end !== null) {
+    const { at: endedAt } = around.end;
+    const then = instantOf(Date.parse(endedAt), past.bootId, now);
+    const before = retracing.attempt();
+    for (const event of endEvents(past, around.end, then)) retracing.send(event, endedAt);
+    return retracing.attempt() > before;
+  }
+  const { rule } = past;
+  // Of one that lives its worker says so.
+  if (past.kind === 'exited' && rule !== null && (stop === null || rule.at < stop.at)) {
+    const then = instantOf(Date.parse(rule.at), past.bootId, now);
+    retracing.send({ type: 'rule.met', text: rule.text, now: then }, rule.at);
   }
   const stoppedFirst = stop !== null && (past.endedAt === null || stop.at <= past.endedAt);
   if (past.paused) {
@@ -165,8 +189,10 @@ function live(retracing: Retracing, past: PastAttempt, around: Around): boolean 
   if (past.kind === 'exited') {
     const endedAt = past.endedAt ?? isoOf(now);
     retracing.send({ type: 'trainer.exited', exit: past.exit, at: endedAt }, endedAt);
+    // Too late for this attempt, and in time for the next one.
+    if (stop !== null && !stoppedFirst) sendStop(retracing, stop, now);
     const ready = past.gone && (past.manifest !== '' || !around.wantsArtifacts);
-    if (ready) conclude(retracing, past, past.drainedAt ?? endedAt);
+    if (ready) conclude(retracing, past, past.drainedAt ?? endedAt, now);
   } else if (past.kind === 'vanished') {
     const text = 'recorder and trainer are gone and left no exit record';
     retracing.send({ type: 'trainer.vanished', text }, isoOf(now));
@@ -174,10 +200,10 @@ function live(retracing: Retracing, past: PastAttempt, around: Around): boolean 
   return false;
 }
 
-function conclude(retracing: Retracing, past: PastAttempt, at: string): void {
+function conclude(retracing: Retracing, past: PastAttempt, at: string, now: Instant): void {
   const { manifest, artifacts } = past;
   retracing.send({ type: 'output.collected', manifest, artifacts, last_metric: '' }, at);
-  retracing.send({ type: 'slots.released' }, at);
+  retracing.send({ type: 'slots.released', now }, at);
 }
 
 function sendStop(retracing: Retracing, stop: Stop, now: Instant): void {
@@ -191,11 +217,12 @@ function notToBeQueued(
   base: RunRow,
   submitted: Submitted,
   options: KnownRunOptions,
+  attempts: number,
 ): string | null {
   const lost = 'the registry was lost, and it is not started again: submit it anew';
   if (!fs.existsSync(path.join(runDir(options.root, base.run_id), runFiles.env)))
     return `its environment is gone; ${lost}`;
-  if (options.traced(base.run_id))
+  if (options.traced(base.run_id, attempts))
     return `something of it ran although no attempt is there; ${lost}`;
   // Directories are not synced: after a power loss, one that was there may be gone.
   if (submitted.boot_id !== bootId())
@@ -214,6 +241,7 @@ function readSubmitted(dir: string): Submitted {
     submitted_at: found.submitted_at ?? fs.statSync(file).mtime.toISOString(),
     submit_digest: found.submit_digest ?? configDigest(config),
     trace_id: found.trace_id ?? '',
+    retry_of: found.retry_of ?? null,
     boot_id: found.boot_id ?? null,
   };
 }

@@ -1,6 +1,5 @@
 /** The daemon's answers to its API: validation, durability and look-ups round the supervisor. */
 import { EventEmitter } from 'node:events';
-import fs from 'node:fs';
 import {
   type ConsolePort,
   type DaemonStatus,
@@ -26,11 +25,19 @@ import type { InputStore, RunRow, RunStore } from '../persistence/index.ts';
 import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import { createAsking } from './asking.ts';
+import { createBreath } from './breath.ts';
+import { createGroups } from './groups.ts';
 import { attemptOf, refOf, withDependencies } from './lookup.ts';
+import { configOfRetry, predecessorOf } from './retry-run.ts';
 import { createShowing } from './showing.ts';
-import { foundProgram, newRow, runInput, submitDigest, writeRunFiles } from './submission.ts';
+import { foundProgram, newRow, writeRunFiles } from './submission.ts';
+import { createSubmitting } from './submitting.ts';
 import { summaryOf } from './summary.ts';
 import type { Supervisor } from './supervisor.ts';
+
+/** Of a list whose length was not said, and how much of it is read at once. */
+const listedMost = 1000;
+const pageRows = 256;
 
 export type OrchestratorDeps = {
   home: { root: string };
@@ -125,33 +132,31 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     });
   };
 
-  /** The run that this key stands for, or null. Throws `key_conflict`. */
-  const knownRun = (
-    key: string,
-    digest: string,
-  ): Promise<{ run_id: string; created: boolean }> | null => {
-    const row = key === '' ? undefined : store.runByKey(key);
-    if (row === undefined) return null;
-    const { run_id, submit_digest } = row;
-    if (submit_digest !== digest) {
-      const text = `the key "${key}" belongs to run ${run_id}, which has another configuration`;
-      throw new RunyardError('key_conflict', text);
-    }
-    return deps.synced().then(() => ({ run_id, created: false }));
+  /** For its directory: an end that is known needs no note of who asked for it. */
+  const noteStop = ({ run_id: runId, stop, finished_at: over }: RunRow): void => {
+    if (stop !== null && over === null) deps.stopAsked?.(runId, stop);
   };
 
   const asking = createAsking({ supervisor, clock, synced: deps.synced, resolve, rowOf, summary });
 
+  const onYard = (wake: () => void): (() => void) => {
+    wakes.on(anyRun, wake);
+    return () => wakes.off(anyRun, wake);
+  };
   const showing = createShowing({
     store,
     rowOf,
     summary,
     durablePos: () => durablePos,
     retention: deps.retention,
-    onYard(wake) {
-      wakes.on(anyRun, wake);
-      return () => wakes.off(anyRun, wake);
-    },
+    onYard,
+  });
+
+  const breath = createBreath(clock);
+  const submitting = createSubmitting({ ...deps, disk, breath });
+  const groups = createGroups({
+    ...{ store, supervisor, clock, synced: deps.synced, breath, onYard },
+    stopAsked: (runId) => noteStop(rowOf(runId)),
   });
 
   const plan = async (request: SubmitRequest): Promise<RunPlan> => {
@@ -167,43 +172,15 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   };
 
   return {
-    async submit(request) {
-      const given = validateConfig(request.config);
-      const digest = submitDigest(given, request.env_ref);
-      const known = knownRun(request.key, digest);
-      if (known !== null) return known;
-      deps.admit();
-      const config = withDependencies(store, given);
-      const diffRef = config.code?.diff_ref;
-      const [env, diff] = await Promise.all([
-        request.env_ref === null ? null : deps.inputs.read(request.env_ref),
-        diffRef === undefined ? null : deps.inputs.read({ uri: diffRef }),
-      ]);
-      const program = await disk.foundProgram(config, env);
-      // The same submit may have come again meanwhile. From here to the commit nothing else runs.
-      const meanwhile = knownRun(request.key, digest);
-      if (meanwhile !== null) return meanwhile;
-      const runId = deps.newId();
-      deps.remember(runId, { config, env, program });
-      const row = newRow(runId, config, digest, request, clock.iso());
-      const { root } = deps.home;
-      let filesSynced: Promise<void> = Promise.resolve();
-      try {
-        filesSynced = disk.writeRunFiles(root, runId, config, request, env, row, diff);
-        failpoint('submit.written');
-        supervisor.add(row, runInput(runId, config, deps.defaults, row.hold));
-      } catch (error) {
-        // Nobody was told of it: a directory that stays would look like a run that was taken.
-        await filesSynced.catch(() => undefined);
-        if (store.run(runId) === undefined)
-          fs.rmSync(runDir(deps.home.root, runId), { recursive: true, force: true });
-        throw error;
-      }
-      failpoint('submit.committed');
-      await Promise.all([filesSynced, deps.synced()]);
-      failpoint('submit.synced');
-      return { run_id: runId, created: true };
+    submit: (request) => submitting.submit(request),
+    submitMany: (requests) => submitting.submitMany(requests),
+    async retry({ run, changes, ...request }) {
+      const row = rowOf(run);
+      const config = configOfRetry(row, changes);
+      const from = await predecessorOf(deps.home.root, row.run_id);
+      return submitting.submit({ ...request, config }, from);
     },
+    ...groups,
 
     async stop({ run, reason, user, now }) {
       const runId = resolve(run);
@@ -216,8 +193,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
         now: clock.now(),
       });
       failpoint('stop.committed');
-      const after = rowOf(runId);
-      if (after.stop !== null && after.finished_at === null) deps.stopAsked?.(runId, after.stop);
+      noteStop(rowOf(runId));
       await deps.synced();
       failpoint('stop.synced');
       return summary(rowOf(runId));
@@ -231,9 +207,22 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     setDrain: (request) => deps.supply.setDrain(request),
 
     resolve,
-    get: (ref) => summary(rowOf(ref)),
+    get(ref) {
+      const row = rowOf(ref);
+      return { ...summary(row), retried_by: store.retryOf(row.run_id) ?? '' };
+    },
     *list(filter) {
-      for (const row of store.list(filter)) yield summary(row);
+      // Row by row from the registry would keep others from it; all at once would fill the memory.
+      let left = filter.limit === 0 ? listedMost : filter.limit;
+      let { after = '' } = filter;
+      while (left > 0) {
+        const rows = store.list({ ...filter, after, limit: Math.min(left, pageRows) });
+        for (const row of rows) yield summary(row);
+        left -= rows.length;
+        const last = rows.at(-1);
+        if (last === undefined || rows.length < pageRows) return;
+        after = `${last.submitted_at} ${last.run_id}`;
+      }
     },
     health: deps.health,
     putInput: (data) => deps.inputs.put(data),

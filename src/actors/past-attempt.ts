@@ -34,6 +34,8 @@ export type PastAttempt = {
   /** Nothing of it is left, and all its output is there. */
   gone: boolean;
   drainedAt: string | null;
+  /** A metric was where its run was to end. */
+  rule: { text: string; at: string } | null;
   manifest: string;
   artifacts: number;
 };
@@ -69,6 +71,7 @@ export function pastAttempt(dir: string, options: { root: string; mayVoid: boole
     endedAt: exited?.ended_at ?? null,
     gone: drained?.alone === true,
     drainedAt: drained?.at ?? null,
+    rule: readRule(dir),
     ...artifactsOf(dir, options.root),
   };
 }
@@ -104,6 +107,14 @@ function lastGeneration(dir: string): number {
     .readdirSync(dir)
     .map((name) => Number(/^worker-config\.(\d+)\.json$/.exec(name)?.[1] ?? 0));
   return Math.max(0, ...numbers);
+}
+
+function readRule(dir: string): PastAttempt['rule'] {
+  try {
+    return JSON.parse(fs.readFileSync(path.join(dir, attemptFiles.rule), 'utf8'));
+  } catch {
+    return null;
+  }
 }
 
 function artifactsOf(dir: string, root: string): { manifest: string; artifacts: number } {

@@ -1,6 +1,7 @@
 /** Who waits for slots and who holds them, as the allocator has to see it; grants are sent from here. */
 import {
   type AllocatorState,
+  type Backoff,
   createLine,
   decide,
   type Ending,
@@ -8,7 +9,6 @@ import {
   explainOne,
   type Fate,
   type GpuState,
-  holdingOf,
   type Said,
   type Supply,
   type Verdict,
@@ -17,6 +17,7 @@ import {
 } from '../allocator/index.ts';
 import { gpuOfSlot } from '../slots.ts';
 import { createForeseen } from './foreseen.ts';
+import { type Known, withHolders } from './holders.ts';
 
 /** What the yard has and what it may give, whoever holds it. */
 export type Yard = Omit<Supply, 'gpus' | 'live'> & {
@@ -34,6 +35,8 @@ export type QueueOptions = {
   /** How a run ended that is not under way any more. */
   fate: (runId: string) => Fate;
   nowMs: () => number;
+  /** The monotonic clock; left out: nobody waits by it. */
+  monoMs?: () => number;
   /** Calls back later, not within the present turn. */
   later: (act: () => void) => void;
   /** Calls back after so many milliseconds; what it returns calls that off. */
@@ -58,10 +61,14 @@ export type Queue = {
   forget(runId: string): void;
   /** It waits; its place is that of its submit. */
   wait(runId: string): void;
+  /** It waits, but not in line, until it is said to wait again. */
+  skip(runId: string): void;
   /** It waits no longer. */
   leave(runId: string): void;
   /** Somebody holds it, or nobody any more. */
   hold(runId: string, hold: Said | null): void;
+  /** It waits for another attempt; what had to come before the first is not asked for again. */
+  backOff(runId: string, backoff: Backoff | null): void;
   waiting(): number;
   live(): number;
   /** Notes who holds slots from now on. */
@@ -83,8 +90,6 @@ export type Queue = {
   schedule(): void;
   close(): void;
 };
-
-type Known = { request: Waiting; sinceMs: number | null };
 
 export function createQueue(options: QueueOptions): Queue {
   const { nowMs } = options;
@@ -109,23 +114,8 @@ export function createQueue(options: QueueOptions): Queue {
     fates.set(runId, found);
     return found;
   };
-  const gpus = (yard: Yard): GpuState[] => {
-    const holdings = new Map<string, GpuState['holdings'][number][]>();
-    for (const [slot, runId] of promised) {
-      const id = gpuOfSlot(slot);
-      const { request, sinceMs } = known.get(runId) ?? { request: { runId }, sinceMs: null };
-      const gpu = yard.gpus.find((each) => each.id === id);
-      if (gpu === undefined) continue;
-      const holding = holdingOf(slot, gpu, request, sinceMs ?? nowMs());
-      if (holding !== null) holdings.set(id, [...(holdings.get(id) ?? []), holding]);
-    }
-    const kept = new Map([...aside].map(([slot, text]) => [gpuOfSlot(slot), text]));
-    return yard.gpus.map((gpu) => {
-      const text = kept.get(gpu.id);
-      const shut = text === undefined ? gpu.shut : { kind: 'aside' as const, text };
-      return { ...gpu, shut, holdings: holdings.get(gpu.id) ?? [] };
-    });
-  };
+  const gpus = ({ gpus: all }: Yard): GpuState[] =>
+    withHolders(all, { promised, aside, known, nowMs: nowMs() });
   const state = (): AllocatorState => {
     const yard = options.yard();
     return {
@@ -134,6 +124,7 @@ export function createQueue(options: QueueOptions): Queue {
       gpus: gpus(yard),
       live: [...live.values()].map(({ request }) => request),
       fate,
+      monoMs: options.monoMs?.() ?? 0,
     };
   };
   const foreseen = createForeseen({
@@ -143,6 +134,13 @@ export function createQueue(options: QueueOptions): Queue {
   const changed = (): void => {
     explained = null;
     foreseen.stale();
+  };
+  const change = (runId: string, part: Partial<Waiting>): void => {
+    const found = known.get(runId);
+    if (found === undefined) return;
+    changed();
+    found.request = { ...found.request, ...part };
+    if (line.get(runId) !== undefined) line.put(found.request);
   };
 
   /** True when it was stored. One that cannot be was told by its run, which is rebuilt and waits again. */
@@ -220,6 +218,10 @@ export function createQueue(options: QueueOptions): Queue {
       live.delete(runId);
       line.put(found.request);
     },
+    skip(runId) {
+      changed();
+      line.take(runId);
+    },
     leave(runId) {
       const found = known.get(runId);
       if (found === undefined) return;
@@ -232,10 +234,10 @@ export function createQueue(options: QueueOptions): Queue {
       if (found === undefined) return;
       const { by = null, reason = null } = found.request.hold ?? {};
       if (by === (hold?.by ?? null) && reason === (hold?.reason ?? null)) return;
-      found.request = { ...found.request, hold };
-      if (line.get(runId) !== undefined) line.put(found.request);
+      change(runId, { hold });
       schedule();
     },
+    backOff: (runId, backoff) => change(runId, { backoff, dependencies: [] }),
     waiting: () => line.size,
     live: () => live.size,
     promise(slots, holder) {

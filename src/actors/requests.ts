@@ -13,6 +13,8 @@ export function requestOf(row: Asked, position: number): Waiting {
     runId: row.run_id,
     user: row.user,
     project: row.project,
+    ...(config.group === undefined ? {} : { group: config.group }),
+    groupMost: config.at_once ?? 0,
     ...claimOf(config),
     priority: config.priority ?? 0,
     position,

@@ -11,7 +11,7 @@ import {
   stateOf,
 } from '../machines/index.ts';
 import type { NewTransition, RunPatch } from '../persistence/index.ts';
-import { detailOf, eventName, rowOf } from './rows.ts';
+import { detailOf, eventName, rowOf, submitDetail } from './rows.ts';
 
 export type Retraced = {
   events: NewTransition[];
@@ -57,7 +57,7 @@ export function createRetracing(
       event: 'run.submit',
       from: '',
       to: 'queued',
-      detail: { user: submitted.user },
+      detail: submitDetail(submitted.user, input),
       machineVersion: runMachineVersion,
     },
   ];
@@ -77,7 +77,7 @@ export function createRetracing(
         event: eventName(event),
         from: stateOf(before),
         to: stateOf(after),
-        detail: detailOf(event),
+        detail: detailOf(event, { before, after }),
         machineVersion: runMachineVersion,
       });
       Object.assign(patch, rowOf({ before, after, event, at: when, snapshot: null }));

@@ -1,8 +1,15 @@
 /** What a transition of the chart means for a run's row and its event. */
 import type { SnapshotFrom } from 'xstate';
-import { type RunContext, type runMachine, runMachineVersion, stateOf } from '../machines/index.ts';
+import {
+  type RunContext,
+  type RunInput,
+  type runMachine,
+  runMachineVersion,
+  stateOf,
+} from '../machines/index.ts';
 import type { RunPatch } from '../persistence/index.ts';
 import { fitted } from '../small.ts';
+import { retriedOf } from './retrying.ts';
 
 type Snapshot = SnapshotFrom<typeof runMachine>;
 
@@ -14,8 +21,14 @@ export function eventName(event: { type: string }): string {
   return event.type.startsWith('xstate.error.') ? 'effect.failed' : event.type;
 }
 
-/** The event's own data, small enough for a control message. */
-export function detailOf(event: { type: string }): Record<string, unknown> {
+/**
+ * The event's own data, small enough for a control message. Where the run goes on with another attempt,
+ * also how this one `ended`, and when the next begins.
+ */
+export function detailOf(
+  event: { type: string },
+  after?: { before: Snapshot; after: Snapshot },
+): Record<string, unknown> {
   const { type, ...data } = event as Record<string, unknown> & { type: string };
   if (type.startsWith('xstate.error.')) {
     // `crashed` tells it from a fact of that name: a replay takes the chart's other arrow.
@@ -30,7 +43,23 @@ export function detailOf(event: { type: string }): Record<string, unknown> {
     key,
     typeof value === 'string' ? cut(value) : value,
   ]);
-  return fitted(Object.fromEntries(texts));
+  return fitted({ ...Object.fromEntries(texts), ...(after === undefined ? {} : endedOf(after)) });
+}
+
+/** Of a run's first event: who submitted it, and by which policy it is tried again. */
+export function submitDetail(user: string, { retry }: RunInput): Record<string, unknown> {
+  return { user, ...(retry == null ? {} : { retry }) };
+}
+
+function endedOf({ before, after }: { before: Snapshot; after: Snapshot }): object {
+  const ended = retriedOf(before, after, '');
+  if (ended === null) return {};
+  const { status, code, text } = ended;
+  const { notBefore } = after.context;
+  return {
+    ended: { status, code, text: cut(text) },
+    ...(notBefore === null ? {} : { next_at: new Date(notBefore.wall_ms).toISOString() }),
+  };
 }
 
 /** At most so many bytes of it, written as JSON: there a control character takes six. */
@@ -64,12 +93,16 @@ export function rowOf(transition: {
     attempt: context.attempt,
     gpu_slot: JSON.stringify(context.slots),
     exit: json(context.exit),
-    stop: json(context.stop),
+    stop: json(context.stop ?? context.lateStop),
     pause: json(context.pause),
     hold: json(context.hold ?? null),
     machine_version: runMachineVersion,
     snapshot,
   };
+  if (context.attempt > transition.before.context.attempt) {
+    patch.pid = null;
+    patch.failure_cause = null;
+  }
   if (event.type === 'trainer.started' && 'pid' in event) {
     patch.pid = Number(event.pid);
     patch.started_at = 'at' in event ? String(event.at) : at;
@@ -87,7 +120,7 @@ export function rowOf(transition: {
 }
 
 function reasonOf(state: string, context: RunContext): { code: string; text: string } | null {
-  if (state === 'done.completed') return null;
+  if (state === 'done.completed' && context.outcome?.code === 'completed') return null;
   if (state === 'done.cancelled') {
     const { stop } = context;
     const why = stop?.reason ? `: ${stop.reason}` : '';

@@ -15,6 +15,19 @@ const steps: Readonly<Record<string, (old: Snapshot) => Snapshot>> = {
     ...old,
     context: { ...old.context, pause: null, startBy: null, killPatienceMs: 30_000 },
   }),
+  // Retries came: nothing that was under way then has a policy.
+  2: (old) => ({
+    ...old,
+    context: {
+      ...old.context,
+      retry: null,
+      retries: 0,
+      notBefore: null,
+      last: null,
+      cause: null,
+      lateStop: null,
+    },
+  }),
 };
 
 /** The snapshot as the chart of this version knows it. Throws `registry_from_future`. */

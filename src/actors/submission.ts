@@ -15,6 +15,7 @@ import type { RunRow } from '../persistence/index.ts';
 import { bootId, makeDirectory, runDir, runFiles, writeAtomic } from '../rundir/index.ts';
 import { defaultSearchPath, envOf } from './environment.ts';
 import { findProgram } from './preflight.ts';
+import { retryPolicy } from './retrying.ts';
 
 export function submitDigest(config: TrainRunConfig, env: InputRef | null): string {
   const data = canonicalJson({ config, env: env?.sha256 ?? null });
@@ -24,8 +25,7 @@ export function submitDigest(config: TrainRunConfig, env: InputRef | null): stri
 /** Where the program is. A missing one is told at once, not from a queue hours later. */
 export async function foundProgram(config: TrainRunConfig, env: Buffer | null): Promise<string> {
   const [program = ''] = config.command;
-  const searchPath = config.env?.PATH ?? envOf(env).PATH ?? defaultSearchPath();
-  const found = await findProgram(program, config.cwd ?? '/', searchPath);
+  const found = await findProgram(program, config.cwd ?? '/', programPath(config, env));
   if (found !== null) return found;
   throw new RunyardError('config_invalid', `the program "${program}" cannot be run`, {
     violations: [
@@ -38,6 +38,19 @@ export async function foundProgram(config: TrainRunConfig, env: Buffer | null): 
   });
 }
 
+/** Where its program is looked for. */
+export function programPath(config: TrainRunConfig, env: Buffer | null): string {
+  return config.env?.PATH ?? envOf(env).PATH ?? defaultSearchPath();
+}
+
+/** What runs that are submitted together need not write and sync each for itself. */
+export type Shared = {
+  /** The file of an equal environment that is on the disk already. */
+  env?: { data: Buffer; file: string; onDisk: Promise<unknown> } | null;
+  /** By directory that has to be synced when all of them are in it, how. */
+  parents?: Map<string, () => Promise<void>>;
+};
+
 /**
  * Writes what the run needs that is not in the registry, and of what is there enough to make its row
  * again; resolves when it is on the disk.
@@ -48,16 +61,17 @@ export function writeRunFiles(
   config: TrainRunConfig,
   request: SubmitRequest,
   env: Buffer | null,
-  row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id'>,
+  row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id' | 'retry_of'>,
   diff: Buffer | null,
+  shared: Shared = {},
 ): Promise<void> {
-  const { submitted_at, submit_digest, trace_id } = row;
+  const { submitted_at, submit_digest, trace_id, retry_of } = row;
   const dir = runDir(root, runId);
   makeDirectory(dir);
   const configFile = path.join(dir, runFiles.config);
   const envFile = path.join(dir, runFiles.env);
   const { user, key } = request;
-  const submitted = { submitted_at, submit_digest, trace_id, boot_id: bootId() };
+  const submitted = { submitted_at, submit_digest, trace_id, retry_of, boot_id: bootId() };
   writeAtomic(
     configFile,
     JSON.stringify({ v: 1, run_id: runId, user, key, ...submitted, config }),
@@ -65,13 +79,34 @@ export function writeRunFiles(
       mode: 0o600,
     },
   );
-  writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
+  const linked = env !== null && isLinked(shared, env, envFile);
+  if (!linked) writeAtomic(envFile, env ?? Buffer.alloc(0), { mode: 0o600 });
   const diffFile = path.join(dir, runFiles.diff);
   if (diff !== null) writeAtomic(diffFile, diff, { mode: 0o600 });
+  if (env === null && diff === null) return Promise.resolve();
   // The configuration is in the registry too; the environment and the diff are nowhere else.
-  const files = [...(env === null ? [] : [envFile]), ...(diff === null ? [] : [diffFile])];
-  if (files.length === 0) return Promise.resolve();
-  return Promise.all([...files, dir, path.dirname(dir)].map(syncFile)).then(() => undefined);
+  const written = env === null || linked ? [] : [syncFile(envFile)];
+  if (env !== null && !linked) {
+    const [onDisk] = written;
+    shared.env = { data: env, file: envFile, onDisk: onDisk ?? Promise.resolve() };
+  }
+  if (diff !== null) written.push(syncFile(diffFile));
+  const parent = path.dirname(dir);
+  if (shared.parents === undefined) written.push(syncFile(parent));
+  else shared.parents.set(parent, () => syncFile(parent));
+  return Promise.all([...written, shared.env?.onDisk, syncFile(dir)]).then(() => undefined);
+}
+
+/** Whether the environment of another run, which is the same, is now this one's too: nothing of it is to be synced. */
+function isLinked({ env: other }: Shared, env: Buffer, file: string): boolean {
+  if (other == null || !other.data.equals(env)) return false;
+  try {
+    fs.linkSync(other.file, file);
+    return true;
+  } catch {
+    // It was over already, or has as many names as it may have.
+    return false;
+  }
 }
 
 async function syncFile(file: string): Promise<void> {
@@ -96,6 +131,7 @@ export function runInput(
     graceMs: 1000 * (config.stop?.grace_s ?? defaults.graceS),
     killPatienceMs: 1000 * defaults.killPatienceS,
     timeLimitMs: config.time_limit_s === undefined ? null : 1000 * config.time_limit_s,
+    retry: retryPolicy(config),
     hold: hold === null ? null : (JSON.parse(hold) as StopRequest),
   };
 }

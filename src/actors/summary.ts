@@ -20,6 +20,7 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     cwd?: string;
     note?: string;
     code?: Code;
+    params?: Record<string, string>;
   };
   const exit = parse<{ kind: string; code?: number; signal?: string }>(row.exit);
   const stop = parse<{ user: string; reason: string }>(row.stop);
@@ -62,7 +63,9 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     cwd: cut(config.cwd ?? '', textMax),
     code: codeOf(config.code),
     retry_of: row.retry_of ?? '',
+    retried_by: '',
     note: cut(config.note ?? '', textMax),
+    params: config.params ?? {},
   };
 }
 

@@ -20,9 +20,11 @@ import type { FactMark, RunRow, RunStore } from '../persistence/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
 import { durable } from './durable.ts';
 import { eventOfFact } from './facts.ts';
+import type { EndFile } from './past-end.ts';
 import { createQueue, type Yard } from './queue.ts';
 import { type Asked, requestOf } from './requests.ts';
-import { detailOf, eventName, rowOf } from './rows.ts';
+import { retriedOf, waitOf } from './retrying.ts';
+import { detailOf, eventName, rowOf, submitDetail } from './rows.ts';
 import { upgraded } from './snapshots.ts';
 import { createTookMs } from './took.ts';
 
@@ -50,10 +52,21 @@ export type SupervisorOptions = {
   /** Why no waiting run is started for now, e.g. a full disk; null: nothing is in the way. */
   hold?: () => string | null;
   /** Told of each committed transition. */
-  committed: (transition: { runId: string; pos: number; done: boolean }) => void;
+  committed: (transition: {
+    runId: string;
+    pos: number;
+    done: boolean;
+    /** How an attempt ended that another one follows. */
+    retried: EndFile | null;
+  }) => void;
 };
 
 export type Supervisor = ReturnType<typeof createSupervisor>;
+
+export type NewRun = {
+  row: Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'>;
+  input: RunInput;
+};
 
 /** How long after a refused commit the run is rebuilt from what was committed last. */
 const rebuildMs = 1000;
@@ -70,6 +83,7 @@ export function createSupervisor(options: SupervisorOptions) {
     refused: (runId, error) => log.warn({ runId, err: error }, 'a grant was not stored'),
     fate: (runId) => fateOf(store.run(runId)),
     nowMs: () => clock.now().wall_ms,
+    monoMs: () => clock.now().mono_ms,
     later: clock.later,
     after: clock.after,
     hold: options.hold ?? (() => null),
@@ -100,6 +114,8 @@ export function createSupervisor(options: SupervisorOptions) {
     const { started_at: since } = row;
     queue.know(requestOf(row, position), since === null ? null : Date.parse(since));
     queue.promise(JSON.parse(row.gpu_slot) as string[], row.run_id);
+    const { context } = entry.actor.getSnapshot();
+    if (context.attempt > 1) queue.backOff(row.run_id, waitOf(context, clock.now()));
     if (row.state === 'queued') queue.wait(row.run_id);
     entry.actor.subscribe({ error: (error) => refuse(entry, { type: 'chart' }, error) });
     return entry;
@@ -126,7 +142,7 @@ export function createSupervisor(options: SupervisorOptions) {
         event: eventName(event),
         from,
         to,
-        detail: detailOf(event),
+        detail: detailOf(event, { before, after }),
         machineVersion: runMachineVersion,
       },
       rowOf({ before, after, event, at, snapshot: done ? null : JSON.stringify(persisted) }),
@@ -143,12 +159,13 @@ export function createSupervisor(options: SupervisorOptions) {
       // It is committed, whatever cannot be read now.
       refuse(entry, event, error);
     }
-    options.committed({ runId, pos, done });
+    options.committed({ runId, pos, done, retried: retriedOf(before, after, at) });
   };
 
   /** Brings the supervisor's own view in line with a state that was just committed. */
-  const settle = (entry: Entry, to: string, { slots, hold }: RunContext): void => {
+  const settle = (entry: Entry, to: string, context: RunContext): void => {
     const { runId } = entry;
+    const { slots, hold } = context;
     queue.hold(runId, hold == null ? null : { by: hold.user, reason: hold.reason });
     if (to !== 'queued') queue.leave(runId);
     if (to === 'queued' || to.startsWith('done.')) {
@@ -158,6 +175,7 @@ export function createSupervisor(options: SupervisorOptions) {
     } else {
       queue.promise(slots, runId);
     }
+    if (to === 'queued' && context.attempt > 1) queue.backOff(runId, waitOf(context, clock.now()));
     if (to === 'queued') queue.wait(runId);
     if (to.startsWith('done.')) {
       entries.delete(runId);
@@ -227,37 +245,50 @@ export function createSupervisor(options: SupervisorOptions) {
   };
 
   return {
-    /** Stores a new run and starts its chart. Synchronous; not yet synced to disk. */
-    add(row: Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'>, input: RunInput): void {
-      const draft: RunRow = {
-        ...row,
-        last_seq: 1,
-        snapshot: null,
-        state: 'queued',
-        status: 'queued',
-      };
-      const position = store.lastPos() + 1;
-      const entry = enter(draft, position, (machine) => createActor(machine, { input }));
+    /** Stores new runs, all or none, and starts their charts. Synchronous; not yet synced to disk. */
+    addAll(runs: readonly NewRun[]): void {
+      const made: { entry: Entry; pos: number }[] = [];
+      const begun: string[] = [];
       try {
-        const snapshot = JSON.stringify(entry.actor.getPersistedSnapshot());
-        const pos = store.insert(
-          { ...draft, snapshot },
-          {
-            at: row.submitted_at,
-            attempt: 1,
-            event: 'run.submit',
-            from: '',
-            to: 'queued',
-            detail: { user: row.user },
-            machineVersion: runMachineVersion,
-          },
-        );
-        entry.actor.start();
-        options.committed({ runId: row.run_id, pos, done: false });
+        store.insertAll((insert) => {
+          for (const { row, input } of runs) {
+            const draft: RunRow = {
+              ...row,
+              last_seq: 1,
+              snapshot: null,
+              state: 'queued',
+              status: 'queued',
+            };
+            begun.push(row.run_id);
+            const entry = enter(draft, store.lastPos() + 1, (machine) =>
+              createActor(machine, { input }),
+            );
+            const snapshot = JSON.stringify(entry.actor.getPersistedSnapshot());
+            const pos = insert(
+              { ...draft, snapshot },
+              {
+                at: row.submitted_at,
+                attempt: 1,
+                event: 'run.submit',
+                from: '',
+                to: 'queued',
+                detail: submitDetail(row.user, input),
+                machineVersion: runMachineVersion,
+              },
+            );
+            made.push({ entry, pos });
+          }
+        });
       } catch (error) {
-        entries.delete(row.run_id);
-        queue.forget(row.run_id);
+        for (const runId of begun) {
+          entries.delete(runId);
+          queue.forget(runId);
+        }
         throw error;
+      }
+      for (const { entry, pos } of made) {
+        entry.actor.start();
+        options.committed({ runId: entry.runId, pos, done: false, retried: null });
       }
       queue.schedule();
     },
@@ -306,6 +337,19 @@ export function createSupervisor(options: SupervisorOptions) {
       } finally {
         entry.fact = null;
       }
+    },
+
+    /** Takes waiting runs out of line, until the returned function is called: none of them starts meanwhile. */
+    standAside(runIds: readonly string[]): () => void {
+      for (const runId of runIds) queue.skip(runId);
+      return () => {
+        for (const runId of runIds) {
+          const entry = entries.get(runId);
+          if (entry !== undefined && stateOf(entry.actor.getSnapshot()) === 'queued')
+            queue.wait(runId);
+        }
+        queue.schedule();
+      };
     },
 
     why: (runId: string) => queue.why(runId),

@@ -7,7 +7,7 @@
  *       for it: nobody behind it can put off its start (decision 50).
  *   A3  Whoever waits for something behind it is given none of that either. What nobody before it waits
  *       for, it gets.
- *   A4  No limit of a user or a project is exceeded; what is left of one is kept for its first that waits.
+ *   A4  No limit of a user, a project or a group is exceeded; what is left of one is kept for its first that waits.
  *   A5  A run that cannot start however many others end (held, too early, too large for the yard) keeps
  *       nothing from anybody.
  *   A6  The verdict about a run is made by the same walk as the grants.
@@ -27,6 +27,8 @@ export type AllocatorState = Supply & {
   readonly drained: Said | null;
   /** How a run that others wait for has ended. */
   readonly fate: (runId: string) => Fate;
+  /** The monotonic clock now, for those that wait for another attempt. */
+  readonly monoMs?: number;
 };
 
 export type Grant = { readonly runId: string; readonly slots: readonly string[] };
@@ -74,7 +76,7 @@ function walk(state: AllocatorState, nowMs: number, asked: Asked): Decision {
   const endings: Ending[] = [];
   let wakeAtMs: number | null = null;
   for (const waiting of state.queue) {
-    const { runId, dependencies, startAfterMs } = waiting;
+    const { runId, dependencies } = waiting;
     const wanted = asked !== null && (asked.only === null || asked.only === runId);
     if (dependencies.length > 0) {
       const verdict = dependencyOf(dependencies, state.fate);
@@ -84,11 +86,11 @@ function walk(state: AllocatorState, nowMs: number, asked: Asked): Decision {
         continue;
       }
     }
-    if (startAfterMs !== null && startAfterMs > nowMs)
-      wakeAtMs = Math.min(wakeAtMs ?? Number.POSITIVE_INFINITY, startAfterMs);
+    const early = tooEarly(waiting, nowMs, state.monoMs ?? 0);
+    if (early !== null) wakeAtMs = Math.min(wakeAtMs ?? Number.POSITIVE_INFINITY, early.atMs);
     // Nobody wants to know why it gets nothing, nor how many stand before whom.
     if (asked === null && tally.isPointless(waiting)) continue;
-    const verdict = notInLine(waiting, state.drained, nowMs) ?? judge(tally, waiting, wanted);
+    const verdict = notInLine(waiting, state.drained, early) ?? judge(tally, waiting, wanted);
     if (verdict === null) continue;
     if (verdict.kind === 'starts') grants.push({ runId, slots: verdict.slots });
     if (wanted) asked.note(runId, verdict);
@@ -97,11 +99,21 @@ function walk(state: AllocatorState, nowMs: number, asked: Asked): Decision {
   return { grants, endings, wakeAtMs };
 }
 
-/** What keeps it from standing in line, whatever the yard has. */
-function notInLine(waiting: Waiting, drained: Said | null, nowMs: number): Verdict | null {
-  const { hold, startAfterMs } = waiting;
-  if (hold !== null) return { kind: 'held', ...hold };
+type Early = Verdict & { kind: 'later' | 'backoff' };
+
+/** What has to come first is a point in time. */
+function tooEarly(waiting: Waiting, nowMs: number, monoMs: number): Early | null {
+  const { startAfterMs, backoff } = waiting;
   if (startAfterMs !== null && startAfterMs > nowMs) return { kind: 'later', atMs: startAfterMs };
+  if (backoff == null || backoff.monoMs <= monoMs) return null;
+  const { attempt, ended } = backoff;
+  return { kind: 'backoff', atMs: nowMs + backoff.monoMs - monoMs, attempt, ended };
+}
+
+/** What keeps it from standing in line, whatever the yard has. */
+function notInLine({ hold }: Waiting, drained: Said | null, early: Early | null): Verdict | null {
+  if (hold !== null) return { kind: 'held', ...hold };
+  if (early !== null) return early;
   return drained === null ? null : { kind: 'drained', ...drained };
 }
 

@@ -44,7 +44,8 @@ export function estimate(
   }
   const fate = (runId: string): Fate => (over.has(runId) ? 'ok' : state.fate(runId));
   for (let step = 0; step < stepsMost && queue.length > 0; step += 1) {
-    const { grants, wakeAtMs } = decide({ ...state, queue, live, gpus, fate }, atMs);
+    const monoMs = (state.monoMs ?? 0) + atMs - nowMs;
+    const { grants, wakeAtMs } = decide({ ...state, queue, live, gpus, fate, monoMs }, atMs);
     if (grants.length > 0) {
       const granted = new Map(grants.map(({ runId, slots }) => [runId, slots]));
       const started = queue.filter(({ runId }) => granted.has(runId));

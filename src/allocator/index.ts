@@ -10,6 +10,7 @@ export { estimate, type Pace } from './estimate.ts';
 export { type GpuState, type Holding, holdingOf, memoryOn, type Shut } from './gpu.ts';
 export { createLine, type Line } from './line.ts';
 export {
+  type Backoff,
   type Claim,
   compare,
   type Dependency,

@@ -12,6 +12,10 @@ export type Claim = {
   readonly user: string;
   /** Empty: none, and no limit of projects is about it. */
   readonly project: string;
+  /** Left out: none. */
+  readonly group?: string;
+  /** So many runs of its group may be live when it is; left out or 0: no limit. */
+  readonly groupMost?: number;
   /** Whole GPUs; or below 1, a share of one. */
   readonly gpus: number;
   /** What each GPU has to have, or what a share of one takes of it; null: not said. */
@@ -19,6 +23,15 @@ export type Claim = {
   /** CPU slots. At least one when it has no GPU: else nothing would limit how many there are. */
   readonly cpus: number;
   readonly memoryMib: number;
+};
+
+/** The wait before another attempt of a run that failed. */
+export type Backoff = {
+  /** Until when, by the monotonic clock: setting the other one ends no wait. */
+  readonly monoMs: number;
+  /** Which attempt waits, and how the one before it ended, for people. */
+  readonly attempt: string;
+  readonly ended: string;
 };
 
 export type Waiting = Claim & {
@@ -29,6 +42,7 @@ export type Waiting = Claim & {
   readonly hold: Said | null;
   readonly startAfterMs: number | null;
   readonly dependencies: readonly Dependency[];
+  readonly backoff?: Backoff | null;
 };
 
 /** Shares are counted in thousandths of a GPU: sums of fractions would not be exact. */

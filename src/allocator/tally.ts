@@ -47,7 +47,11 @@ export type Tally = ReturnType<typeof createTally>;
 export function createTally(supply: Supply) {
   const { limits } = supply;
   const rooms = supply.gpus.map(roomOf);
-  const parts = { user: new Map<string, Part>(), project: new Map<string, Part>() };
+  const parts = {
+    user: new Map<string, Part>(),
+    project: new Map<string, Part>(),
+    group: new Map<string, Part>(),
+  };
   const counted = {
     cpus: counter(supply.cpus, supply.live, ({ cpus }) => cpus),
     memory: counter(supply.memoryMib, supply.live, ({ memoryMib }) => memoryMib),
@@ -64,19 +68,20 @@ export function createTally(supply: Supply) {
   let behind: string | null = null;
   const sizes = new Map<number, { has: number; inService: number }>();
 
-  const partOf = (of: 'user' | 'project', name: string): Part => {
+  const partOf = (of: LimitVerdict['of'], name: string): Part => {
     const found = parts[of].get(name);
     if (found !== undefined) return found;
     const made: Part = { runs: 0, gpus: 0, keptRuns: 0, keptGpus: 0, waits: null };
     parts[of].set(name, made);
     return made;
   };
-  const partsOf = (claim: Claim): Part[] => [
-    partOf('user', claim.user),
-    ...(claim.project === '' ? [] : [partOf('project', claim.project)]),
+  /** Those that may be limited. */
+  const partsOf = ({ user, project, group = '' }: Claim): Part[] => [
+    ...(limited ? [partOf('user', user)] : []),
+    ...(limited && project !== '' ? [partOf('project', project)] : []),
+    ...(group === '' ? [] : [partOf('group', group)]),
   ];
   const count = (claim: Claim): void => {
-    if (!limited) return;
     for (const part of partsOf(claim)) {
       part.runs += 1;
       part.gpus += thousandths(claim);
@@ -94,14 +99,15 @@ export function createTally(supply: Supply) {
     return made;
   };
 
-  const limitOf = (claim: Claim, of: 'user' | 'project'): LimitVerdict | null => {
-    const name = of === 'user' ? claim.user : claim.project;
-    if (name === '' && of === 'project') return null;
+  const limitOf = (claim: Claim, of: LimitVerdict['of']): LimitVerdict | null => {
+    const name = claim[of] ?? '';
+    if (name === '' && of !== 'user') return null;
     const part = partOf(of, name);
-    const [runs, gpus] =
-      of === 'user'
-        ? [limits.userRuns, wholeGpu * limits.userGpus]
-        : [limits.projectRuns, wholeGpu * limits.projectGpus];
+    const [runs, gpus] = {
+      user: [limits.userRuns, wholeGpu * limits.userGpus] as const,
+      project: [limits.projectRuns, wholeGpu * limits.projectGpus] as const,
+      group: [claim.groupMost ?? 0, 0] as const,
+    }[of];
     const waits = part.waits;
     if (runs > 0 && part.runs + part.keptRuns + 1 > runs) {
       const keptFor = part.runs + 1 > runs ? null : waits;
@@ -174,8 +180,8 @@ export function createTally(supply: Supply) {
     },
     /** The limit that is in its way. From then on that limit is kept for it. */
     limit(claim: Claim): LimitVerdict | null {
-      if (!limited) return null;
-      const found = limitOf(claim, 'user') ?? limitOf(claim, 'project');
+      const ofAll = limited ? (limitOf(claim, 'user') ?? limitOf(claim, 'project')) : null;
+      const found = ofAll ?? limitOf(claim, 'group');
       // One that is larger than its limit never starts: it keeps nothing from others.
       if (found !== null && found.need <= found.most)
         keepPart(partOf(found.of, found.name), claim, false);
@@ -226,7 +232,7 @@ export function createTally(supply: Supply) {
         for (const room of choose(claim, open) ?? []) room.keptFor = runId;
         refresh();
       }
-      if (limited) for (const part of partsOf(claim)) keepPart(part, claim, isHead);
+      for (const part of partsOf(claim)) keepPart(part, claim, isHead);
       const shorts = Object.values(lack).filter((short) => short !== null);
       const verdict = { kind: 'short' as const, shorts, ahead, behind };
       ahead += 1;
@@ -238,7 +244,7 @@ export function createTally(supply: Supply) {
      * looked at. Most of a long queue is like that.
      */
     isPointless(claim: Claim): boolean {
-      const { gpus, cpus, memoryMib, user, project } = claim;
+      const { gpus, cpus, memoryMib, user, project, group = '' } = claim;
       if (head === null) return false;
       if (gpus > 0 && open.length > 0) return false;
       const [slots, memory] = [counted.cpus.open, counted.memory.open];
@@ -246,8 +252,9 @@ export function createTally(supply: Supply) {
       const isShortOfMemory = memoryMib > 0 && memoryMib > memory;
       if ((isShortOfSlots && slots > 0) || (isShortOfMemory && memory > 0)) return false;
       if (gpus === 0 && !isShortOfSlots && !isShortOfMemory) return false;
-      if (!limited) return true;
       const hasKept = (part: Part | undefined): boolean => (part?.waits ?? null) !== null;
+      if (group !== '' && !hasKept(parts.group.get(group))) return false;
+      if (!limited) return true;
       return (
         hasKept(parts.user.get(user)) && (project === '' || hasKept(parts.project.get(project)))
       );

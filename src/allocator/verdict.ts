@@ -43,11 +43,17 @@ export type Verdict =
     }
   | { readonly kind: 'held'; readonly by: string; readonly reason: string }
   | { readonly kind: 'later'; readonly atMs: number }
+  | {
+      readonly kind: 'backoff';
+      readonly atMs: number;
+      readonly attempt: string;
+      readonly ended: string;
+    }
   | { readonly kind: 'drained'; readonly by: string; readonly reason: string }
   | { readonly kind: 'impossible'; readonly lacks: readonly Lack[] }
   | {
       readonly kind: 'limit';
-      readonly of: 'user' | 'project';
+      readonly of: 'user' | 'project' | 'group';
       readonly name: string;
       readonly what: 'runs' | 'gpus';
       readonly most: number;

@@ -23,6 +23,10 @@ export function words(
       return `nothing new starts here: drained by ${said(verdict)}`;
     case 'later':
       return `not to start before ${spanText(verdict.atMs - nowMs)} from now`;
+    case 'backoff': {
+      const { attempt, atMs, ended } = verdict;
+      return `${attempt} starts in ${spanText(atMs - nowMs)}, at ${clockText(atMs)}; ${ended}`;
+    }
     case 'after':
       return `after ${verdict.run}${verdict.more > 0 ? ` and ${verdict.more} more` : ''}: ${ends[verdict.on]}`;
     case 'hopeless':
@@ -51,6 +55,13 @@ export function spanText(ms: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h`;
   return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** `12:03:20 UTC`, of milliseconds since 1970. */
+function clockText(ms: number): string {
+  const seconds = Math.floor(ms / 1000) % 86_400;
+  const parts = [seconds / 3600, (seconds / 60) % 60, seconds % 60];
+  return `${parts.map((part) => String(Math.floor(part)).padStart(2, '0')).join(':')} UTC`;
 }
 
 const ends = { ok: 'when it has completed', any: 'when it is over', fail: 'if it fails' };
@@ -90,7 +101,7 @@ function limitText(verdict: Verdict & { kind: 'limit' }): string {
   const { of, name, what, most, now, need, keptFor } = verdict;
   const unit = what === 'gpus' ? 'GPUs' : 'runs';
   if (need > most) return `needs ${need} ${unit}; a ${of} may have ${most} at once`;
-  const who = of === 'user' ? name : `project ${name}`;
+  const who = { user: name, project: `project ${name}`, group: `g:${name}` }[of];
   const kept = keptFor === null ? '' : `; the rest is kept for ${keptFor}, which came before it`;
   return `${who} has ${now} of at most ${most} ${unit} at once${kept}`;
 }

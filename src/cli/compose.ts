@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
 import { type Env, usage, wholeNumber } from './context.ts';
+import { type EndFlags, endsOf } from './ends.ts';
 import { runEnvironment } from './environment.ts';
 import { parseBytes, parseSeconds } from './spans.ts';
 
@@ -11,6 +12,7 @@ export type SubmitFlags = {
   name?: string;
   project?: string;
   group?: string;
+  atOnce?: string;
   tag?: string[];
   note?: string;
   gpus?: string;
@@ -38,7 +40,7 @@ export type SubmitFlags = {
   wandb?: string;
   data?: string[];
   disk?: string;
-};
+} & EndFlags;
 
 export type Composed = {
   /** Not yet validated. */
@@ -70,7 +72,8 @@ export async function compose(input: {
     umask: umask.toString(8).padStart(3, '0'),
     ...base,
     ...(words.length === 0 ? {} : { command: [...words] }),
-    ...options(flags, cwd),
+    ...optionsOf(flags, cwd),
+    ...endsOf(flags, base),
     cwd: workingDirectory(flags, base, cwd),
   };
   // A value given on the command line wins over one of the file.
@@ -88,7 +91,8 @@ export async function compose(input: {
   return { config, env };
 }
 
-function options(flags: SubmitFlags, cwd: string): Record<string, unknown> {
+/** What of a configuration the options say. Throws usage. */
+export function optionsOf(flags: SubmitFlags, cwd: string): Record<string, unknown> {
   const { name, project, group, tag, note, isolate, artifact, preset, wandb } = flags;
   const seconds = (text: string | undefined, option: string) =>
     text === undefined ? undefined : parseSeconds(text, option);
@@ -96,6 +100,7 @@ function options(flags: SubmitFlags, cwd: string): Record<string, unknown> {
     name,
     project,
     group,
+    at_once: flags.atOnce === undefined ? undefined : wholeNumber(flags.atOnce, '--at-once'),
     note,
     tags: tag,
     artifacts: artifact,

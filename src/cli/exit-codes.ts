@@ -34,9 +34,9 @@ export function exitCodeOfError(error: unknown, passing: boolean): number {
   return passing ? exitCodes.ours : exitCodes.error;
 }
 
-/** The trainer's own code; 125 when it has none, or when it is 0 though the run did not complete. */
+/** The trainer's own code; 0 of a run that completed, 125 when it has none or is 0 though the run did not. */
 export function exitCodeOfRun(run: RunSummary): number {
-  if (run.status === 'completed') return run.exit_code;
+  if (run.status === 'completed') return exitCodes.ok;
   if (run.status === 'rejected') return exitCodes.rejected;
   if (run.exit_signal !== '') {
     const number = os.constants.signals[run.exit_signal as NodeJS.Signals] as number | undefined;

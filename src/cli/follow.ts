@@ -47,16 +47,25 @@ export async function follow(
     terminal.note('the daemon is away; the run goes on, waiting for the daemon');
   void warn(context, client, runId, signal).catch(() => undefined);
   try {
-    for await (const chunk of client.logs(runId, {
-      follow: true,
-      begun: attended,
-      signal,
-      onDisconnect: disconnected,
-    })) {
-      printChunk(context, chunk);
-      bar = chunk.begun.at(-1)?.text ?? '';
+    let run: RunSummary | null = null;
+    for (let attempt = 1; run === null; ) {
+      for await (const chunk of client.logs(runId, {
+        attempt,
+        follow: true,
+        begun: attended,
+        signal,
+        onDisconnect: disconnected,
+      })) {
+        printChunk(context, chunk);
+        bar = chunk.begun.at(-1)?.text ?? '';
+      }
+      const next = await ended(client, runId, attempt, following.signal);
+      if (typeof next !== 'number') run = next;
+      else {
+        attempt = next;
+        if (!json) terminal.note(terminal.paint('dim', (await client.get(runId)).why));
+      }
     }
-    const run = await client.wait(runId, { signal: following.signal });
     pulse();
     if (following.signal.aborted) return interrupted;
     if (json) terminal.json({ type: 'run', ...run });
@@ -66,6 +75,20 @@ export async function follow(
     pulse();
     interrupts();
   }
+}
+
+/** The run, once it is over; or the number of its next attempt, when that follows on `attempt`. */
+async function ended(
+  client: TrainerClient,
+  runId: string,
+  attempt: number,
+  signal: AbortSignal,
+): Promise<RunSummary | number> {
+  for await (const event of client.events(runId, { signal, untilDone: true })) {
+    const again = event.to === 'queued' && event.from.startsWith('stopping');
+    if (again && event.attempt >= attempt) return event.attempt + 1;
+  }
+  return client.wait(runId, { signal });
 }
 
 /** Tells, before the start, what was found then: that the script was changed, for one. */

@@ -1,28 +1,75 @@
 /** `g:GROUP`: all runs of a group, wherever several runs may be named. */
 import type { TrainerClient } from '../client/index.ts';
+import type { RunSummary } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import { usage } from './context.ts';
 
 const mark = 'g:';
+/** Of one group: a list that does not say how much it wants gets a part. */
+const membersMost = 1_000_000;
+/** Calls that are under way at once, where each run is asked for by itself. */
+const callsMost = 32;
 
-/** The references, each group replaced by the ids of its runs. Throws run_not_found. */
+export function isGroup(ref: string | undefined): ref is string {
+  return ref?.startsWith(mark) === true;
+}
+
+/** The references, each group replaced by the ids of its runs, in the order of their submits. Throws run_not_found. */
 export async function expand(client: TrainerClient, refs: readonly string[]): Promise<string[]> {
   const all = await Promise.all(
-    refs.map(async (ref) => (ref.startsWith(mark) ? idsOf(client, groupOf(ref)) : [ref])),
+    refs.map(async (ref) =>
+      isGroup(ref) ? (await membersOf(client, groupOf(ref))).map(({ run_id }) => run_id) : [ref],
+    ),
   );
   return [...new Set(all.flat())];
+}
+
+/** The runs themselves; of a group without asking for each. Throws run_not_found. */
+export async function runsOf(
+  client: TrainerClient,
+  refs: readonly string[],
+): Promise<RunSummary[]> {
+  const all = await pooled(refs, (ref) =>
+    isGroup(ref) ? membersOf(client, groupOf(ref)) : client.get(ref).then((run) => [run]),
+  );
+  return [...new Map(all.flat().map((run) => [run.run_id, run])).values()];
+}
+
+/** In the order of their submits. Throws run_not_found for a group without runs. */
+export async function membersOf(
+  client: Pick<TrainerClient, 'list'>,
+  group: string,
+): Promise<RunSummary[]> {
+  const runs: RunSummary[] = [];
+  for await (const run of client.list({ all: true, group, limit: membersMost })) runs.push(run);
+  if (runs.length > 0) return runs.reverse();
+  throw new RunyardError('run_not_found', `no run is in the group "${group}"`);
 }
 
 /** The name in `g:NAME`; empty without one. Throws usage. */
 export function groupOf(ref: string | undefined): string {
   if (ref === undefined) return '';
-  if (ref.startsWith(mark) && ref.length > mark.length) return ref.slice(mark.length);
+  if (isGroup(ref) && ref.length > mark.length) return ref.slice(mark.length);
   throw usage('group', `must be g:GROUP, not "${ref}"`, 'one run: runyard show ID');
 }
 
-async function idsOf(client: TrainerClient, group: string): Promise<string[]> {
-  const ids: string[] = [];
-  for await (const { run_id: id } of client.list({ all: true, group })) ids.push(id);
-  if (ids.length > 0) return ids.reverse();
-  throw new RunyardError('run_not_found', `no run is in the group "${group}"`);
+/** What `call` says about each, in order; some at once. Throws the first error, when all calls have ended. */
+export async function pooled<T, A>(
+  items: readonly T[],
+  call: (item: T) => Promise<A>,
+): Promise<A[]> {
+  const answers = new Map<number, A>();
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < items.length) {
+      const at = next;
+      next += 1;
+      answers.set(at, await call(items[at] as T));
+    }
+  };
+  const lanes = Array.from({ length: Math.min(callsMost, items.length) }, lane);
+  for (const result of await Promise.allSettled(lanes)) {
+    if (result.status === 'rejected') throw result.reason;
+  }
+  return items.map((_, index) => answers.get(index) as A);
 }

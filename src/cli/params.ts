@@ -4,7 +4,7 @@ import type { RunSummary } from '../contracts/index.ts';
 export type Params = Readonly<Record<string, string>>;
 
 /** Names of an option that says which random numbers, and not what is tried. */
-const seedNames = ['seed', 'random-seed', 'random_seed'];
+export const seedNames = ['seed', 'random-seed', 'random_seed'];
 
 /** Options and words of a command as it is shown: `--lr 3e-4`, `--lr=3e-4`, `lr=3e-4`, `--cuda`. */
 export function paramsOf(command: string): Params {
@@ -31,8 +31,10 @@ export function paramsOf(command: string): Params {
 
 /** By run, what differs between any two of them; in the order in which the names come. */
 export function differences(runs: readonly RunSummary[]): { names: string[]; of: Params[] } {
+  // What a sweep was told to vary says it better than the words of its commands.
+  const isSweep = runs.every((run) => Object.keys(run.params).length > 0);
   const all = runs.map((run) => ({
-    ...paramsOf(run.command),
+    ...(isSweep ? run.params : paramsOf(run.command)),
     ...(run.code === '' ? {} : { code: run.code }),
     ...(run.project === '' ? {} : { project: run.project }),
   })) as Params[];

@@ -18,6 +18,7 @@ export function addMetricCommands(program: Command, running: Running): void {
     .option('--thin <n>', 'least, greatest and last of each metric in each of n parts')
     .option('--attempt <n>', 'of this attempt; default: the latest')
     .option('--keys', 'which metrics there are: the last value, the least, the greatest, how many')
+    .option('--offline', 'from the state directory, without a daemon; changes nothing')
     .addHelpText(
       'after',
       examples(

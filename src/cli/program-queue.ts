@@ -47,7 +47,6 @@ function addHold(program: Command, running: Running): void {
       'keep waiting runs from starting; with --gpus or --cpus: lease them for a terminal',
     )
     .argument('[run...]', 'waiting runs; or a command, after --')
-    .passThroughOptions()
     .option('-m, --message <why>', 'kept with the run')
     .option('--gpus <n>', 'lease whole GPUs, or a share of one, such as 0.25')
     .option('--gpu-memory <size>', 'that each GPU has to have; of a share: that it takes')

@@ -1,24 +1,39 @@
 /** The commands about runs. */
 import type { Command } from 'commander';
+import type { GroupFlags } from './commands/group.ts';
 import type { LogsFlags } from './commands/logs.ts';
 import type { ListFlags } from './commands/runs.ts';
+import type { SweepFlags } from './commands/sweep.ts';
 import type { SubmitFlags } from './compose.ts';
+import { withEndOptions } from './ends.ts';
+import { isGroup } from './groups.ts';
 import type { Running } from './program.ts';
 import { addKeepingCommands } from './program-keeping.ts';
 import { addMetricCommands } from './program-metrics.ts';
 import { addQueueCommands, addResume, withQueueOptions } from './program-queue.ts';
+import { addRetry } from './program-retry.ts';
 import { examples } from './program-yard.ts';
 
 export function addRunCommands(program: Command, running: Running): void {
-  withRunOptions(program.command('submit'))
+  withMatrixOptions(withRunOptions(program.command('submit')))
     .description('queue a run; prints its id')
     .option('--follow', 'stay, show the output, and end with its exit code')
     .option('--dry-run', 'only say whether it would be refused, start, or wait, and why')
     .addHelpText('after', submitHelp)
-    .action((words: string[], flags: SubmitFlags & { follow?: boolean; dryRun?: boolean }) =>
+    .action((words: string[], flags: SweepFlags) =>
       running(
         async (context) => (await import('./commands/submit.ts')).submit(context, words, flags),
         { passing: flags.follow === true },
+      ),
+    );
+  withMatrixOptions(withRunOptions(program.command('sweep')))
+    .description('a run for each cell of a matrix, all in one group; prints g:GROUP')
+    .option('--follow', 'stay until all of it is over; 0 when all have completed')
+    .option('--dry-run', 'only say what would be refused, and how the first would fare')
+    .addHelpText('after', sweepHelp)
+    .action((words: string[], flags: SweepFlags) =>
+      running(async (context) =>
+        (await import('./commands/sweep.ts')).sweep(context, words, flags),
       ),
     );
   withRunOptions(program.command('run'))
@@ -56,6 +71,7 @@ export function addRunCommands(program: Command, running: Running): void {
     .action((refs: string[], flags: { message?: string; now?: boolean; wait?: boolean }) =>
       running(async (context) => (await import('./commands/runs.ts')).stop(context, refs, flags)),
     );
+  addRetry(program, running);
   addPausing(program, running);
   addQueueCommands(program, running);
   addKeepingCommands(program, running);
@@ -104,14 +120,22 @@ function addLooking(program: Command, running: Running): void {
     );
   program
     .command('show')
-    .description('one run: its states and how long they lasted, why, code, paths')
+    .description('one run: its states and how long they lasted, why, code, paths; or g:GROUP')
     .argument('<run>')
+    .option('-k, --metric <key>', 'of a group: last and best of each run, means over seeds')
+    .option('--least', 'of a group: the least value is the best')
+    .option('-n, --limit <n>', 'of a group: so many runs on a terminal; 0: all')
     .option('--offline', 'from the state directory, without a daemon; changes nothing')
     .addHelpText(
       'after',
-      examples('runyard show k3f9', 'runyard show @last --json', 'runyard show k3f9 --offline'),
+      examples(
+        'runyard show k3f9',
+        'runyard show @last --json',
+        'runyard show g:dqn-7q --metric charts/episodic_return',
+        'runyard show k3f9 --offline',
+      ),
     )
-    .action((ref: string, flags: { offline?: boolean }) =>
+    .action((ref: string, flags: { offline?: boolean } & GroupFlags) =>
       running(async (context) => (await import('./commands/show.ts')).show(context, ref, flags)),
     );
 }
@@ -159,13 +183,14 @@ function addStreams(program: Command, running: Running): void {
 }
 
 function withRunOptions(command: Command): Command {
-  return withQueueOptions(command)
+  return withEndOptions(withQueueOptions(command))
     .argument('[command...]', 'program and arguments, after --')
     .passThroughOptions()
     .option('-f, --file <path>', 'a configuration in YAML or JSON; options win over it')
     .option('--name <name>', 'for people; need not be unique')
     .option('--project <name>')
     .option('--group <name>')
+    .option('--at-once <n>', 'at most so many runs of its group are live')
     .option('--tag <tag>', 'may be given several times', collect)
     .option('--note <text>')
     .option('--cwd <dir>', 'working directory; default: this one')
@@ -187,13 +212,36 @@ function withRunOptions(command: Command): Command {
     .option('--wandb <mode>', 'offline: wandb writes files, and its points are read from them');
 }
 
-function isGroup(ref: string | undefined): boolean {
-  return ref?.startsWith('g:') === true;
+/** What of a submit is about many at once. */
+function withMatrixOptions(command: Command): Command {
+  return command
+    .option(
+      '--matrix <key=values...>',
+      'a run for each combination: seed=1..5 env-id=A,B; {key} in the command is replaced',
+    )
+    .option('--matrix-file <path>', 'keys with values, or a list of cells, in YAML or JSON')
+    .option('--style <style>', 'of keys that the command does not name: args, equals or hydra')
+    .option('--print', 'only print the commands');
 }
 
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
+
+const sweepHelp = `${examples(
+  'runyard sweep --matrix seed=1..3 env-id=CartPole-v1,Acrobot-v1 -- python dqn.py',
+  "runyard sweep --matrix lr=1e-3,3e-4 seed=1..5 --name 'dqn-{lr}-s{seed}' --gpus 1 -- python dqn.py",
+  'runyard sweep --matrix seed=1..3 --style hydra --print -- python train.py',
+  'runyard sweep --matrix seed=1..9 --at-once 2 --follow -- python dqn.py && python plot.py',
+  "runyard sweep --matrix part=01..20 -- sh -c 'gzip data/{part}.csv'",
+)}
+
+VALUES are A,B,C, or a range 1..5, 1..9..2, 0..1..0.25; in quotes ("a,b") they are taken as they are.
+{key} in the command, --name, --tag, --note, --env and --cwd is replaced by its value; a key that
+neither the command nor --env names comes after the command, as --key value (--style args),
+--key=value (equals) or key=value (hydra). {{key}} is {key} itself.
+Either all runs are submitted or none. --key ID makes a sweep repeatable, and lets one that was cut
+short go on.`;
 
 const submitHelp = `${examples(
   'runyard submit --gpus 1 -- python train.py --lr 3e-4',

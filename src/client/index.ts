@@ -3,8 +3,11 @@ export type { EventsOptions, LogsOptions, MetricsOptions, StreamOptions } from '
 export {
   type ConnectOptions,
   connect,
+  type ManyOptions,
+  type ManySubmit,
   type PauseOptions,
   type ReaderOptions,
+  type RetryOptions,
   type StopOptions,
   type SubmitOptions,
   type TrainerClient,

@@ -8,6 +8,8 @@ import {
   finalStatuses,
   type GarbageRequest,
   type GpuItem,
+  type GroupFilter,
+  type GroupSummary,
   type InputRef,
   type ListFilter,
   type LogChunk,
@@ -26,6 +28,7 @@ import {
 import { openCalls } from './calls.ts';
 import { discover } from './discover.ts';
 import { encodeEnv } from './environment.ts';
+import { manyCalls } from './many.ts';
 import {
   type EventsOptions,
   eventStream,
@@ -61,6 +64,12 @@ export type SubmitOptions = {
   user?: string;
   traceparent?: string;
 };
+export type ManySubmit = { config: object; key?: string };
+export type ManyOptions = Omit<SubmitOptions, 'key'> & StreamOptions;
+export type RetryOptions = SubmitOptions & {
+  /** Fields of the configuration that are to be otherwise. */
+  changes?: Record<string, unknown>;
+};
 export type PauseOptions = { reason?: string; user?: string };
 export type StopOptions = PauseOptions & { now?: boolean };
 
@@ -75,6 +84,16 @@ export type ReaderOptions = {
 export type TrainerClient = {
   /** Resolves when the run is on the daemon's disk. */
   submit(config: object, options?: SubmitOptions): Promise<{ run_id: string; created: boolean }>;
+  /**
+   * All or none; handles in the same order, each when its run is on the daemon's disk. Survives the daemon: without
+   * keys of the caller's, each gets one. Throws what the daemon refuses, `/3/name` being the fourth's.
+   */
+  submitMany(
+    submits: readonly ManySubmit[],
+    options?: ManyOptions,
+  ): AsyncGenerator<{ run_id: string; created: boolean }>;
+  /** A new run like one that is over. Throws `run_not_over`, `input_missing`, and what a submit throws. */
+  retry(ref: string, options?: RetryOptions): Promise<{ run_id: string; created: boolean }>;
   stop(ref: string, options?: StopOptions): Promise<RunSummary>;
   /** Stops the trainer where it is; it keeps its GPUs. Throws `run_not_running`. */
   pause(ref: string, options?: PauseOptions): Promise<RunSummary>;
@@ -90,6 +109,14 @@ export type TrainerClient = {
   get(ref: string): Promise<RunSummary>;
   /** Newest first. */
   list(filter?: Partial<ListFilter>): AsyncGenerator<RunSummary>;
+  /** Newest first. */
+  groups(filter?: Partial<GroupFilter>): AsyncGenerator<GroupSummary>;
+  /** Throws `run_not_found` for one without runs. */
+  group(name: string): Promise<GroupSummary>;
+  /** As it is now, and each time it has changed, until no run is under way; survives the daemon. */
+  watchGroup(name: string, options?: StreamOptions): AsyncGenerator<GroupSummary>;
+  /** Stops all of it; tells how far that is, and at last that all are asked. */
+  stopGroup(name: string, options?: StopOptions): AsyncGenerator<GroupSummary>;
   health(): Promise<DaemonStatus>;
   /** Uploads up to 16 MiB. */
   putInput(data: Uint8Array): Promise<InputRef>;
@@ -155,10 +182,11 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
   const submission = async (
     config: object,
     { env, key = '', user = userName(), traceparent = '' }: SubmitOptions = {},
+    uploaded: InputRef | null = null,
   ): Promise<object> => {
     const json = Buffer.from(JSON.stringify(config));
     const [envRef, configRef] = await Promise.all([
-      env === undefined ? null : putInput(encodeEnv(env)),
+      env === undefined ? uploaded : putInput(encodeEnv(env)),
       json.length > inlineConfigMax ? putInput(json) : null,
     ]);
     return {
@@ -170,7 +198,13 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
     };
   };
   return {
+    ...manyCalls(calls, { submission, listing, putInput, userName }),
     submit: async (config, how) => calls.unary('SubmitRun', await submission(config, how)),
+    async retry(ref, { changes = {}, env, key = '', user = userName(), traceparent = '' } = {}) {
+      const envRef = env === undefined ? {} : { env_ref: await putInput(encodeEnv(env)) };
+      const about = { run: { ref }, changes: toStruct(changes), ...envRef };
+      return calls.unary('RetryRun', { ...about, key, user, traceparent });
+    },
     plan: async (config, how) => calls.unary('PlanRun', await submission(config, how)),
     hold: (ref, { reason = '', user = userName() } = {}) =>
       calls.unary('HoldRun', { run: { ref }, reason, user }),

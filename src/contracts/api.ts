@@ -5,8 +5,16 @@
  */
 import type { Violation } from '../errors.ts';
 import type { ConsolePort, ShowingPort } from './console.ts';
+import type { GroupsPort } from './groups.ts';
 import type { MetricKey, MetricKeysRequest, MetricsRequest, MetricWireBatch } from './metrics.ts';
 import type { ReadersPort } from './readers.ts';
+import type {
+  ArtifactItem,
+  ArtifactsRequest,
+  GarbageRequest,
+  Removal,
+  RemovedRun,
+} from './retention.ts';
 import type { DrainReply, DrainRequest, GpuItem, RunPlan } from './supply.ts';
 
 export type Reason = { code: string; text: string };
@@ -47,7 +55,11 @@ export type RunSummary = {
   cwd: string;
   code: string;
   retry_of: string;
+  /** The newest retry of it; empty in lists. */
+  retried_by: string;
   note: string;
+  /** What tells it apart in its group, such as the cell of a sweep. */
+  params: Record<string, string>;
 };
 
 /** `done` is shown by its outcome. */
@@ -156,6 +168,11 @@ export type ErrorDetail = {
   violations: Violation[];
 };
 
+export type RunHandle = {
+  run_id: string;
+  /** False when its key found an earlier one. */
+  created: boolean;
+};
 export type SubmitRequest = {
   /** A TrainRunConfig as received, not yet validated. */
   config: unknown;
@@ -163,6 +180,11 @@ export type SubmitRequest = {
   key: string;
   user: string;
   traceparent: string;
+};
+export type RetryRequest = Omit<SubmitRequest, 'config'> & {
+  run: string;
+  /** Fields of a TrainRunConfig that take the place of the run's own. */
+  changes: Record<string, unknown>;
 };
 export type ListFilter = {
   all: boolean;
@@ -191,64 +213,15 @@ export type LogsRequest = {
   /** While following, lines that have begun as well. */
   begun: boolean;
 };
-export type ArtifactItem = {
-  attempt: number;
-  name: string;
-  /** Of the file in the store; empty for one that is not there. */
-  path: string;
-  size: number;
-  sha256: string;
-  media_type: string;
-  modified: string;
-  taken: string;
-  version: number;
-  step: string;
-  duration_s: number;
-  width: number;
-  height: number;
-  note: string;
-  /** Why it is not in the store; empty when it is. */
-  problem: string;
-};
-export type ArtifactsRequest = { run: string; attempt: number };
-/** 0: as the settings say. */
-export type GarbageRequest = {
-  dry_run: boolean;
-  max_age_s: number;
-  max_bytes: number;
-  max_runs: number;
-  project: string;
-};
-export type Removal = {
-  run_id: string;
-  name: string;
-  project: string;
-  finished_at: string;
-  bytes: number;
-  artifacts: number;
-  why: 'age' | 'count' | 'size';
-  removed: boolean;
-  problem: string;
-};
-export type RemovedRun = { run_id: string; seq: number; pos: number; at: string };
-/** What is kept of runs: of a run's id that is known to be one. */
-export interface RetentionPort {
-  artifacts(which: { runId: string; attempt: number }): Iterable<ArtifactItem>;
-  /** Bytes of one of those. Throws `artifact_not_found`. */
-  read(
-    item: ArtifactItem,
-    range: { offset: number; length: number },
-    signal: AbortSignal,
-  ): AsyncIterable<Buffer>;
-  pin(runId: string, pinned: boolean): Promise<void>;
-  /** Removes artifacts beyond the limits, oldest first; with `dry_run` only tells which. */
-  collect(request: GarbageRequest): AsyncIterable<Removal>;
-}
 
 /** What every transport asks of the daemon. All refusals are `RunyardError`s. */
-export interface OrchestratorPort extends ReadersPort, ShowingPort, ConsolePort {
+export interface OrchestratorPort extends ReadersPort, ShowingPort, ConsolePort, GroupsPort {
   /** Resolves after the run is synced to disk. */
-  submit(request: SubmitRequest): Promise<{ run_id: string; created: boolean }>;
+  submit(request: SubmitRequest): Promise<RunHandle>;
+  /** All or none; handles in the same order, each when its run is synced to disk. */
+  submitMany(requests: readonly SubmitRequest[]): AsyncIterable<RunHandle>;
+  /** A new run like one that is over. Throws `run_not_over`, `input_missing`, and what a submit throws. */
+  retry(request: RetryRequest): Promise<RunHandle>;
   /** Resolves after the stop is synced to disk. */
   stop(request: { run: string; reason: string; user: string; now: boolean }): Promise<RunSummary>;
   /** Asks for a pause, or for its end. Idempotent; throws `run_not_running` in other states. */

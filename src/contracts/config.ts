@@ -9,9 +9,24 @@ export type { TrainRunConfig };
 /** Throws config_invalid, with every broken rule at once. */
 export function validateConfig(input: unknown): TrainRunConfig {
   const validate = validatorOf('train-run-config.v1');
-  if (validate(input)) return input as TrainRunConfig;
+  if (validate(input)) return checked(input as TrainRunConfig);
   throw new RunyardError('config_invalid', 'the run configuration is not valid', {
     violations: violationsOf(validate),
+  });
+}
+
+/** What a schema could say only in a way that nobody would understand. */
+function checked(config: TrainRunConfig): TrainRunConfig {
+  const idle = [config.stop_when ?? []]
+    .flat()
+    .filter(({ below, above }) => below === undefined && above === undefined);
+  if (idle.length === 0) return config;
+  throw new RunyardError('config_invalid', 'the run configuration is not valid', {
+    violations: idle.map(({ key }) => ({
+      field: '/stop_when',
+      rule: `the rule of "${key}" must say below or above what`,
+      hint: 'such as {"key": "charts/episodic_return", "below": 50, "after_steps": 20000}',
+    })),
   });
 }
 

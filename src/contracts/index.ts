@@ -1,10 +1,7 @@
 export {
-  type ArtifactItem,
-  type ArtifactsRequest,
   type DaemonStatus,
   type ErrorDetail,
   finalStatuses,
-  type GarbageRequest,
   type HealthReason,
   type InputRef,
   type ListFilter,
@@ -16,10 +13,9 @@ export {
   type OrchestratorPort,
   type Reason,
   type Recovery,
-  type Removal,
-  type RemovedRun,
-  type RetentionPort,
+  type RetryRequest,
   type RunEvent,
+  type RunHandle,
   type RunStatus,
   type RunSummary,
   runStatuses,
@@ -40,6 +36,15 @@ export type {
 export type { ArtifactsMessage } from './gen/artifacts.v1.ts';
 export type { MetricsMessage } from './gen/metrics.v1.ts';
 export {
+  type GroupFilter,
+  type GroupState,
+  type GroupStop,
+  type GroupSummary,
+  type GroupsPort,
+  type GroupWatch,
+  submitsMost,
+} from './groups.ts';
+export {
   controlMaxBytes,
   fromStatus,
   fromStruct,
@@ -51,6 +56,7 @@ export {
   toStruct,
 } from './grpc.ts';
 export type {
+  GapReason,
   MetricBatch,
   MetricGap,
   MetricKey,
@@ -63,6 +69,14 @@ export type {
 } from './metrics.ts';
 export { type CapturePlan, captureEnv, capturePlan } from './presets.ts';
 export type { Reader, ReaderCredential, ReadersPort } from './readers.ts';
+export type {
+  ArtifactItem,
+  ArtifactsRequest,
+  GarbageRequest,
+  Removal,
+  RemovedRun,
+  RetentionPort,
+} from './retention.ts';
 export { validatorOf, violationsOf } from './schemas.ts';
 export {
   loadSettings,

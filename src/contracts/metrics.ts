@@ -10,8 +10,14 @@ export type MetricPoint = {
   /** Of its place in the source, unique within the run. */
   id: string;
 };
-/** Points that neither bus nor files have any more; the reason is `evicted`, whatever took them. */
+/** Points that neither bus nor files have any more. The reason is one of `GapReason`, or a later one. */
 export type MetricGap = { first_seq: number; last_seq: number; reason: string };
+/**
+ * `evicted`: limits of the bus and of the run's files. `bus_lost`: the bus was made anew since the attempt
+ * began, before the files had them. `run_deleted`: the run was removed meanwhile.
+ * `bus_away`: the bus may have them still.
+ */
+export type GapReason = 'evicted' | 'bus_lost' | 'bus_away' | 'run_deleted';
 export type MetricKey = {
   run_id: string;
   attempt: number;

@@ -32,8 +32,14 @@ const presets: Readonly<Record<NonNullable<TrainRunConfig['preset']>, Preset>> =
 /** What the configuration says itself wins over its preset. */
 export function capturePlan(config: TrainRunConfig): CapturePlan {
   const preset = config.preset === undefined ? undefined : presets[config.preset];
+  const artifacts = config.artifacts ?? preset?.artifacts ?? [];
+  const checkpoints = config.retry?.resume?.artifact;
   return {
-    artifacts: config.artifacts ?? preset?.artifacts ?? [],
+    // From what is not in the store nobody can go on.
+    artifacts:
+      checkpoints === undefined || artifacts.includes(checkpoints)
+        ? artifacts
+        : [...artifacts, checkpoints],
     formats: preset?.formats ?? null,
     printed: preset?.printed ?? null,
   };

@@ -5,6 +5,7 @@ import type { AttemptSpec } from '../executors/index.ts';
 import type { AttemptInput } from '../machines/index.ts';
 import type { createRunStore } from '../persistence/index.ts';
 import type { GpuLocks } from './gpu-locks.ts';
+import { argvFor, checkpointFor } from './resuming.ts';
 import type { RunInputs } from './run-inputs.ts';
 
 export async function attemptSpec(from: {
@@ -13,8 +14,10 @@ export async function attemptSpec(from: {
   inputs: RunInputs;
   settings: Settings;
   locks: GpuLocks;
+  /** The store of artifacts. */
+  artifacts: string;
 }): Promise<AttemptSpec> {
-  const { input, store, inputs, settings, locks } = from;
+  const { input, store, inputs, settings, locks, artifacts } = from;
   const { runId, attempt } = input;
   const { config, submitted, traceId } = await inputs.of(runId);
   const slots = store
@@ -24,7 +27,7 @@ export async function attemptSpec(from: {
   return {
     runId,
     attempt,
-    argv: config.command,
+    argv: argvFor(config, checkpointFor(artifacts, config, input)),
     cwd: config.cwd ?? '/',
     umask: config.umask === undefined ? 0o022 : Number.parseInt(config.umask, 8),
     env: trainerEnv({
@@ -46,6 +49,7 @@ export async function attemptSpec(from: {
     diskFloorBytes: settings.disk_floor_mib * 2 ** 20,
     outputLimitBytes: (config.output_limit_mib ?? settings.output_limit_mib) * 2 ** 20,
     stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
+    stopWhen: [config.stop_when ?? []].flat(),
     killPatienceMs: 1000 * settings.kill_patience_s,
     gpuLocks: locks.exclusive(slots),
     gpuLocksShared: locks.shared(slots),

@@ -34,6 +34,9 @@ const scriptCauses: readonly string[] = [
   'exception',
 ];
 
+/** What was made to end says nothing about its GPUs. */
+const ended: readonly string[] = ['run.stop', 'rule.met', 'limit.reached'];
+
 export type Breaker = {
   /** An attempt is about to give its GPUs back. Telling it twice is harmless. */
   ended(trial: Trial): void;
@@ -45,7 +48,7 @@ export function createBreaker({ deaths, withinMs, setAside, log }: BreakerOption
   return {
     ended(trial) {
       if (deaths === 0) return;
-      const { runId, attempt, gpus, script } = trial;
+      const { runId, gpus, script } = trial;
       if (trial.died === 'not') {
         for (const gpu of gpus) counted.delete(gpu);
         return;
@@ -63,7 +66,8 @@ export function createBreaker({ deaths, withinMs, setAside, log }: BreakerOption
       }
       for (const gpu of gpus) {
         const before = counted.get(gpu) ?? [];
-        if (before.some((other) => other.runId === runId && other.attempt === attempt)) continue;
+        // Once told, and once a run: it may be tried again and again, and die of its own each time.
+        if (before.some((other) => other.runId === runId)) continue;
         const trials = [...before, trial];
         counted.set(gpu, trials);
         if (trials.length < deaths) continue;
@@ -96,7 +100,7 @@ export function trialOf(
   if (gpus.length === 0 || started === undefined) return null;
   const script = config.code?.script_sha256 ?? config.command.slice(0, 2).join(' ');
   const trial = { runId, attempt, gpus, script };
-  const isAsked = find('run.stop') !== undefined;
+  const isAsked = own.some(({ event }) => ended.includes(event));
   // By the recorder's clock: the daemon may have been away when it ended.
   const livedMs = instantOf(exited ?? own.at(-1) ?? started) - instantOf(started);
   if (livedMs > withinMs) return { ...trial, died: 'not' };

@@ -224,9 +224,10 @@ export async function openParts(
     machine: () => machine,
     yard: () => supply.yard(),
     hold: () => health.hold(),
-    committed: ({ runId, pos, done }) => {
+    committed: ({ runId, pos, done, retried }) => {
       durability.committed(pos);
       orchestrator.committed(runId, pos);
+      if (retried !== null) memoirs.retried(runId, retried);
       if (done) {
         beats.forget(runId);
         memoirs.done(runId);
@@ -311,7 +312,8 @@ export async function openParts(
     },
   });
 
-  const over = (runId: string) => (): boolean => supervisor.stateOf(runId) === null;
+  const over = (which: { runId: string; attempt: number }) => (): boolean =>
+    supervisor.attemptOf(which.runId) !== which.attempt;
   const orchestrator: Orchestrator = createOrchestrator({
     home,
     store,
@@ -326,7 +328,7 @@ export async function openParts(
     health: () => health.status(),
     admit: () => health.admit(),
     logs: (which, request, signal) =>
-      streamLogs({ home: home.root, which, request, over: over(which.runId), signal }),
+      streamLogs({ home: home.root, which, request, over: over(which), signal }),
     metrics: (which, request, signal) =>
       streamMetrics({
         which,
@@ -334,7 +336,7 @@ export async function openParts(
         store: registry.metrics,
         dir: runDir(home.root, which.runId),
         bus: () => metricBus(which.runId),
-        over: () => supervisor.attemptOf(which.runId) !== which.attempt,
+        over: over(which),
         signal,
       }),
     metricKeys: (runs, request) => listMetrics(registry.metrics, runs, request),

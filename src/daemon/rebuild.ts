@@ -82,11 +82,15 @@ function runIds(home: Home): string[] {
 }
 
 /** Runs of which something was seen outside of their directories. */
-function tracesOf(home: Home): (runId: string) => boolean {
+function tracesOf(home: Home): (runId: string, attempts: number) => boolean {
   const live = new Set(
     markedProcesses().map(({ runDir }) => path.relative(home.runs, runDir).split(path.sep)[0]),
   );
-  return (runId) => live.has(runId) || fs.existsSync(path.join(home.artifacts, runId));
+  return (runId, attempts) => {
+    const artifacts = path.join(home.artifacts, runId);
+    const unknown = attempts === 0 ? artifacts : path.join(artifacts, String(attempts + 1));
+    return live.has(runId) || fs.existsSync(unknown);
+  };
 }
 
 /** Under another name first: half a registry must never pass for a whole one. */

@@ -11,6 +11,7 @@ import { attemptSpec } from './attempts.ts';
 import { type Breaker, trialOf } from './breaker.ts';
 import type { GpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
+import { checkpointFor, checkpointText } from './resuming.ts';
 import type { RunInputs } from './run-inputs.ts';
 import type { Temps } from './temps.ts';
 
@@ -63,7 +64,7 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
     clock,
     executor,
     preflight: async (runId, signal) => {
-      const { config, submitted, program } = await runInputs.of(runId);
+      const { config, submitted, program, gone } = await runInputs.of(runId);
       const about = {
         program: program ?? config.command[0] ?? '',
         config,
@@ -72,9 +73,16 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
         diskFloorBytes: settings.disk_floor_mib * 2 ** 20,
         hash: options.hash,
       };
-      return preflight(about, signal);
+      const reasons = await preflight(about, signal);
+      // A trainer without it would fail of something else, and nobody would see why.
+      return gone === null ? reasons : [`its environment ${gone} was removed`, ...reasons];
     },
     warnings: async (runId) => codeWarnings((await runInputs.of(runId)).config.code),
+    resumes: async (input) => {
+      const { config } = await runInputs.of(input.runId);
+      const from = checkpointFor(home.artifacts, config, input);
+      return from === null ? null : checkpointText(from);
+    },
     lease: async ({ runId, attempt }, slots, signal) => {
       // Yards of other accounts know nothing of our leases: what they hold is seen by its lock alone.
       if (!(await locksFree(recorder, locks.probes(slots)))) {
@@ -84,7 +92,15 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
       // It was stopped meanwhile: what it leased now, nobody would give back.
       return !signal.aborted && store.lease(runId, attempt, slots, clock.iso());
     },
-    spec: (input) => attemptSpec({ input, store, inputs: runInputs, settings, locks }),
+    spec: (input) =>
+      attemptSpec({
+        input,
+        store,
+        inputs: runInputs,
+        settings,
+        locks,
+        artifacts: home.artifacts,
+      }),
     synced,
     leftoversMs: 1000 * settings.kill_patience_s,
     // What never had a process holds nothing, whoever else may have its GPU.

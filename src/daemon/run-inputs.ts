@@ -20,6 +20,8 @@ export type Inputs = {
   submitted: Readonly<Record<string, string | undefined>>;
   /** Where the program was a moment ago; null when that was long ago. */
   program: string | null;
+  /** Where the environment was to be, when it is not there any more; else null. */
+  gone: string | null;
 };
 
 export type RunInputs = {
@@ -42,13 +44,14 @@ export function createRunInputs(store: RunStore, home: Home): RunInputs {
       config: JSON.parse(config) as TrainRunConfig,
       submitted: envOf(data),
       program: null,
+      gone: data === null ? file : null,
     };
   };
 
   return {
     remember(runId, { config, env, program }) {
       if ((env?.length ?? 0) > keptBytes) return;
-      kept.set(runId, { config, submitted: envOf(env), program });
+      kept.set(runId, { config, submitted: envOf(env), program, gone: null });
       const [oldest] = kept.keys();
       if (kept.size > keptRuns && oldest !== undefined) kept.delete(oldest);
     },

@@ -29,6 +29,8 @@ export type AttemptSpec = {
   readonly outputLimitBytes: number;
   /** Without output and metrics for this long it counts as stalled; null: never. */
   readonly stallMs: number | null;
+  /** Where a metric ends the run (src/worker/rules.ts); left out: nowhere. */
+  readonly stopWhen?: readonly object[];
   /** How long what is left of it may take to die of SIGKILL. */
   readonly killPatienceMs: number;
   readonly gpuLocks: readonly string[];

@@ -115,7 +115,8 @@ function endOfLines(fd: number, end: number): number {
   return 0;
 }
 
-function lastLine(file: string): string | null {
+/** Null where there is no whole one. */
+export function lastLine(file: string): string | null {
   const fd = fs.openSync(file, 'r');
   try {
     const end = endOfLines(fd, fs.fstatSync(fd).size);

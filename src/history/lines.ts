@@ -1,6 +1,6 @@
 /** Reads the points of a run's directory while they may be written: whole lines only, from any point on. */
 import fs from 'node:fs';
-import { segmentFile, segmentsOf } from './journal.ts';
+import { lastLine, segmentFile, segmentsOf } from './journal.ts';
 
 export type PointLine = {
   attempt: number;
@@ -37,13 +37,7 @@ export function* linesFrom(
 export function* pointsAfter(dir: string, name: string, from: Place): Generator<PointLine[]> {
   if (!fs.existsSync(dir)) return;
   const numbers = segmentsOf(dir, name);
-  let first = 0;
-  // The last file that begins before the place.
-  for (let index = 1; index < numbers.length; index += 1) {
-    const head = firstLine(segmentFile(dir, name, numbers[index] ?? 0));
-    if (head !== null && isBefore(head, from)) first = index;
-  }
-  for (const number of numbers.slice(first)) {
+  for (const number of numbers.slice(firstSegment(dir, name, numbers, from))) {
     const file = segmentFile(dir, name, number);
     for (const block of blocksOf(file, offsetOf(file, from))) {
       const points = parsed(block).filter(
@@ -54,12 +48,37 @@ export function* pointsAfter(dir: string, name: string, from: Place): Generator<
   }
 }
 
+/** The last line of the files; null when there is none. */
+export function lastPoint(dir: string, name: string): PointLine | null {
+  if (!fs.existsSync(dir)) return null;
+  for (const number of segmentsOf(dir, name).reverse()) {
+    const text = lastLine(segmentFile(dir, name, number));
+    if (text !== null) return one(text)[0] ?? null;
+  }
+  return null;
+}
+
 function isBefore(line: Place, place: Place): boolean {
   return line.attempt < place.attempt || (line.attempt === place.attempt && line.seq < place.seq);
 }
 
+/** Of the last file that begins before the place: its index among `numbers`. */
+export function firstSegment(
+  dir: string,
+  name: string,
+  numbers: readonly number[],
+  place: Place,
+): number {
+  let first = 0;
+  for (let index = 1; index < numbers.length; index += 1) {
+    const head = firstLine(segmentFile(dir, name, numbers[index] ?? 0));
+    if (head !== null && isBefore(head, place)) first = index;
+  }
+  return first;
+}
+
 /** Where a line begins that is not far before the place. */
-function offsetOf(file: string, place: Place): number {
+export function offsetOf(file: string, place: Place): number {
   const fd = openToRead(file);
   if (fd === null) return 0;
   try {

@@ -9,12 +9,16 @@ export {
 } from './replay.ts';
 export { runMachine } from './run.machine.ts';
 export { outcomeOf } from './run.outcomes.ts';
+export { backoffOf, retryCausesOf } from './run.retry.ts';
 export { stateOf } from './run.state.ts';
 export {
   type Alarm,
+  type AttemptEnd,
   type AttemptInput,
   type FinalStatus,
   type Outcome,
+  type RetryCause,
+  type RetryPolicy,
   type RunCommand,
   type RunContext,
   type RunEvent,

@@ -6,7 +6,7 @@ import { fromCallback, initialTransition, type SnapshotFrom, transition } from '
 import type { Instant } from './instant.ts';
 import { runMachine } from './run.machine.ts';
 import { stateOf } from './run.state.ts';
-import type { RunEvent, RunInput } from './run.types.ts';
+import type { RetryPolicy, RunEvent, RunInput } from './run.types.ts';
 
 type Snapshot = SnapshotFrom<typeof runMachine>;
 
@@ -66,7 +66,7 @@ const chart = runMachine.provide({
 
 /** Replays a whole history, from the submit on. */
 export function replay(history: readonly RecordedEvent[]): Replay {
-  let [snapshot] = initialTransition(chart, input);
+  let [snapshot] = initialTransition(chart, { ...input, retry: policyOf(history[0]) });
   const steps: ReplayedStep[] = [];
   for (const [index, record] of history.entries()) {
     const { seq, attempt, from, to } = record;
@@ -121,6 +121,12 @@ function eventOf(record: RecordedEvent, snapshot: Snapshot): RunEvent | null {
     return { type: `xstate.error.actor.${id}`, actorId: id, error } as never;
   }
   return { now: nowhere, ...detail, type } as never;
+}
+
+/** By which policy the run was tried again: its first event says so. */
+function policyOf(first: RecordedEvent | undefined): RetryPolicy | null {
+  const detail = first === undefined ? null : detailOf(first);
+  return (detail?.retry as RetryPolicy | undefined) ?? null;
 }
 
 function detailOf({ detail, detail_json }: RecordedEvent): Record<string, unknown> | null {

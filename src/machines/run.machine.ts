@@ -3,7 +3,7 @@
  *
  *   queued ──▶ allocating ──▶ running ──▶ stopping ──▶ done
  *     ▲   ◀─ slots.refused ┘                 │
- *     └──────── a voided attempt ────────────┘
+ *     └── a voided attempt, or a retry ──────┘
  *
  * R1  Every effect is an invoked actor on a state that only that effect's own fact leaves.
  * R2  `queued` invokes nothing, so that ten thousand waiting runs cost nothing.
@@ -13,6 +13,8 @@
  * R5  `done` is left by nothing.
  * R6  No clock: instants come with events, deadlines are kept as instants, alarms are invoked.
  * R7  A pause keeps the leases and suspends the stall limit, never the time limit.
+ * R8  An attempt that failed is followed by another only where the run's policy names its cause, at most
+ *     `retry.max` times, and not before its backoff is over; what is unkillable, or rejected, never is.
  */
 import { failedEffect, requestOf } from './run.outcomes.ts';
 import { running } from './run.running.ts';
@@ -124,6 +126,12 @@ export const runMachine = runSetup.createMachine({
     timeLimitMs: input.timeLimitMs,
     attempt: 1,
     voids: 0,
+    retry: input.retry ?? null,
+    retries: 0,
+    notBefore: null,
+    last: null,
+    cause: null,
+    lateStop: null,
     slots: [],
     timeLimitAt: null,
     startBy: null,

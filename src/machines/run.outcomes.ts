@@ -54,6 +54,11 @@ export function stalled(text: string): Outcome {
   return { status: 'failed', code: 'stalled', text };
 }
 
+/** Neither a failure nor somebody's stop: its user asked for that end in advance. */
+export function stopRule(text: string): Outcome {
+  return { status: 'completed', code: 'stop_rule', text };
+}
+
 export const neverLaunched: Outcome = {
   status: 'failed',
   code: 'launch_failed',

@@ -6,6 +6,7 @@ import {
   rebooted,
   requestOf,
   stalled,
+  stopRule,
   timeLimit,
   unobserved,
   vanished,
@@ -137,6 +138,13 @@ export const running = runSetup.createStateConfig({
       target: 'stopping.terminating',
       actions: [
         { type: 'decide', params: ({ event }) => ({ outcome: stalled(event.text) }) },
+        { type: 'beginGrace', params: ({ event }) => ({ now: event.now, skip: false }) },
+      ],
+    },
+    'rule.met': {
+      target: 'stopping.terminating',
+      actions: [
+        { type: 'decide', params: ({ event }) => ({ outcome: stopRule(event.text) }) },
         { type: 'beginGrace', params: ({ event }) => ({ now: event.now, skip: false }) },
       ],
     },

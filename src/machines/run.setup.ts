@@ -1,6 +1,7 @@
 /** The vocabulary of the run chart: the effects that it invokes, what it assigns, what it asks. */
 import { assign, fromCallback, setup } from 'xstate';
 import { after, type Instant } from './instant.ts';
+import { backoffOf, endText, wantsRetry } from './run.retry.ts';
 import type {
   Alarm,
   AttemptInput,
@@ -31,6 +32,25 @@ export const attempt = ({ context }: { context: RunContext }): AttemptInput => (
 export const effectFailed = ({ event }: { event: { error: unknown } }): { outcome: Outcome } => ({
   outcome: { status: 'failed', code: 'internal', text: String(event.error) },
 });
+
+/** It never began, and has not been given up too often. */
+const isVoided = ({ outcome, voids }: RunContext): boolean =>
+  outcome?.code === 'voided' && voids < voidLimit;
+
+/** What the next attempt begins with; what people said of the run stays. */
+const afresh = {
+  attempt: ({ context }: { context: RunContext }) => context.attempt + 1,
+  slots: () => [],
+  outcome: () => null,
+  exit: () => null,
+  cause: () => null,
+  pause: () => null,
+  timeLimitAt: () => null,
+  startBy: () => null,
+  killAt: () => null,
+  giveUpAt: () => null,
+  notBefore: () => null,
+};
 
 export const runSetup = setup({
   types: {
@@ -70,6 +90,16 @@ export const runSetup = setup({
       stop: ({ context }, params: StopRequest) =>
         context.stop ?? (context.outcome === null ? params : null),
     }),
+    // What was to be tried again is not, once somebody does not want it any more.
+    recordLateStop: assign({
+      lateStop: ({ context }, params: StopRequest) =>
+        context.lateStop ??
+        (context.stop === null &&
+        context.outcome !== null &&
+        (context.retry !== null || context.outcome.code === 'voided')
+          ? params
+          : null),
+    }),
     recordHold: assign({ hold: (_, params: StopRequest) => params }),
     forgetHold: assign({ hold: () => null }),
     recordPause: assign({ pause: (_, params: StopRequest) => params }),
@@ -89,23 +119,40 @@ export const runSetup = setup({
     }),
     // What does not die is told whatever the first cause was: its GPUs stay set aside for that reason.
     overrule: assign({ outcome: (_, params: { outcome: Outcome }) => params.outcome }),
-    nextAttempt: assign({
-      attempt: ({ context }) => context.attempt + 1,
-      voids: ({ context }) => context.voids + 1,
-      slots: () => [],
-      outcome: () => null,
-      exit: () => null,
-      timeLimitAt: () => null,
-      startBy: () => null,
+    nextAttempt: assign({ ...afresh, voids: ({ context }) => context.voids + 1 }),
+    retryLater: assign({
+      ...afresh,
+      voids: () => 0,
+      retries: ({ context }) => context.retries + 1,
+      notBefore: ({ context: { retry, retries } }, params: { now: Instant }) =>
+        retry === null ? null : after(params.now, backoffOf(retry, retries)),
+      last: ({ context: { attempt, outcome, cause } }) =>
+        outcome === null
+          ? null
+          : {
+              attempt,
+              status: outcome.status,
+              code: outcome.code,
+              text: endText(outcome, cause),
+            },
     }),
+    recordCause: assign({
+      cause: (_, params: { cause: RunContext['cause'] }) => params.cause,
+    }),
+    // Who came too late for the attempt came in time for the next one.
+    callOff: assign({ stop: ({ context }) => context.stop ?? context.lateStop }),
   },
   guards: {
     skipsGrace: ({ event }) => event.type === 'run.stop' && event.skipGrace,
-    stopAsked: ({ context }) => context.stop !== null,
+    stopAsked: ({ context }) =>
+      context.stop !== null ||
+      (context.lateStop !== null && (isVoided(context) || wantsRetry(context))),
+    mayRetry: ({ context }) =>
+      context.stop === null && context.lateStop === null && wantsRetry(context),
     isStatus: ({ context }, params: { status: string }) =>
       context.outcome?.status === params.status,
     isUnkillable: ({ context }) => context.outcome?.code === 'unkillable',
     mayTryAgain: ({ context }) =>
-      context.stop === null && context.outcome?.code === 'voided' && context.voids < voidLimit,
+      context.stop === null && context.lateStop === null && isVoided(context),
   },
 });

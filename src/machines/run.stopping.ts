@@ -33,6 +33,7 @@ const terminating = runSetup.createStateConfig({
       target: 'killing',
       actions: [
         { type: 'recordStop', params: ({ event }) => requestOf(event) },
+        { type: 'recordLateStop', params: ({ event }) => requestOf(event) },
         { type: 'beginKill', params: ({ event }) => ({ now: event.now }) },
       ],
     },
@@ -105,12 +106,19 @@ const collecting = runSetup.createStateConfig({
     onError: { target: 'releasing', actions: { type: 'decide', params: effectFailed } },
   },
   on: {
-    'output.collected': 'releasing',
+    'output.collected': {
+      target: 'releasing',
+      actions: { type: 'recordCause', params: ({ event }) => ({ cause: event.cause ?? null }) },
+    },
     'effect.failed': 'releasing',
     'attempt.lost': 'releasing',
     'leftovers.survived': { actions: { type: 'overrule', params: { outcome: unkillable } } },
     // Somebody does not want to wait for the copies.
-    'run.stop': { guard: 'skipsGrace', target: 'releasing' },
+    'run.stop': {
+      guard: 'skipsGrace',
+      target: 'releasing',
+      actions: { type: 'recordLateStop', params: ({ event }) => requestOf(event) },
+    },
     // A kill that was late: how it ended is known after all.
     'trainer.exited': {
       actions: { type: 'recordExit', params: ({ event }) => ({ exit: event.exit }) },
@@ -138,8 +146,13 @@ const releasing = runSetup.createStateConfig({
     },
     'slots.released': [
       { guard: 'mayTryAgain', target: '#run.queued', actions: 'nextAttempt' },
+      {
+        guard: 'mayRetry',
+        target: '#run.queued',
+        actions: { type: 'retryLater', params: ({ event }) => ({ now: event.now }) },
+      },
       { guard: 'isUnkillable', target: '#run.done.failed' },
-      { guard: 'stopAsked', target: '#run.done.cancelled' },
+      { guard: 'stopAsked', target: '#run.done.cancelled', actions: 'callOff' },
       {
         guard: { type: 'isStatus', params: { status: 'completed' } },
         target: '#run.done.completed',
@@ -154,7 +167,12 @@ export const stopping = runSetup.createStateConfig({
   initial: 'terminating',
   on: {
     // Keeps who asked although another cause came first; it changes no state.
-    'run.stop': { actions: { type: 'recordStop', params: ({ event }) => requestOf(event) } },
+    'run.stop': {
+      actions: [
+        { type: 'recordStop', params: ({ event }) => requestOf(event) },
+        { type: 'recordLateStop', params: ({ event }) => requestOf(event) },
+      ],
+    },
   },
   states: { terminating, killing, collecting, releasing },
 });

@@ -1,7 +1,7 @@
 import type { Instant } from './instant.ts';
 
 /** Bumped whenever a persisted snapshot of an older chart could behave differently. */
-export const runMachineVersion = '2';
+export const runMachineVersion = '3';
 
 export type FinalStatus = 'completed' | 'failed' | 'cancelled' | 'rejected' | 'lost';
 
@@ -22,6 +22,37 @@ export type Outcome = {
   readonly text: string;
 };
 
+/** What an attempt may end of that another one may follow: see docs/retries.md. */
+export type RetryCause =
+  | 'exit'
+  | 'signal'
+  | 'oom'
+  | 'stall'
+  | 'time_limit'
+  | 'lost'
+  | 'unobserved'
+  | 'launch'
+  | 'internal';
+
+export type RetryPolicy = {
+  /** How many attempts may follow the first. */
+  readonly max: number;
+  /** Causes by name, and exit codes. */
+  readonly on: readonly (RetryCause | number)[];
+  /** The wait before the first retry; each further one is `factor` times as long, up to `backoffMaxMs`. */
+  readonly backoffMs: number;
+  readonly factor: number;
+  readonly backoffMaxMs: number;
+};
+
+/** How the attempt before this one ended. */
+export type AttemptEnd = {
+  readonly attempt: number;
+  readonly status: FinalStatus;
+  readonly code: string;
+  readonly text: string;
+};
+
 export type StopRequest = { readonly user: string; readonly reason: string; readonly at: string };
 
 /** Everything the chart needs of a run's configuration; the rest stays in the registry. */
@@ -35,9 +66,21 @@ export type RunInput = {
   readonly timeLimitMs: number | null;
   /** Who holds it from its submit on; left out: nobody. */
   readonly hold?: StopRequest | null;
+  /** Left out, or null: no attempt is followed by another. */
+  readonly retry?: RetryPolicy | null;
 };
 
 export type RunContext = RunInput & {
+  readonly retry: RetryPolicy | null;
+  /** Attempts that were begun because another one had failed. */
+  readonly retries: number;
+  /** Before it the next attempt does not begin: the backoff. */
+  readonly notBefore: Instant | null;
+  readonly last: AttemptEnd | null;
+  /** What this attempt probably failed of. */
+  readonly cause: { readonly code: string; readonly text: string } | null;
+  /** Of somebody who came when the end was decided: there is no other attempt then. */
+  readonly lateStop: StopRequest | null;
   readonly attempt: number;
   /** Attempts that were voided: they never started, so another may follow. */
   readonly voids: number;
@@ -77,12 +120,12 @@ export type RunCommand =
 
 /** What happened: past tense. */
 export type RunFact =
-  /** `warnings`: what does not keep it from starting, but may surprise. */
-  | { type: 'preflight.passed'; warnings?: readonly string[] }
+  /** `warnings`: what does not keep it from starting, but may surprise; `resumes`: what it goes on from. */
+  | { type: 'preflight.passed'; warnings?: readonly string[]; resumes?: string }
   | { type: 'preflight.failed'; code: string; text: string }
   | { type: 'slots.leased'; slots: readonly string[]; now: Instant }
   | { type: 'slots.refused'; text: string }
-  | { type: 'slots.released' }
+  | { type: 'slots.released'; now: Instant }
   /** Processes of the attempt outlived SIGKILL although its trainer is gone. */
   | { type: 'leftovers.survived' }
   | { type: 'launch.failed'; code: string; text: string; now: Instant }
@@ -96,6 +139,8 @@ export type RunFact =
   | { type: 'trainer.paused' }
   | { type: 'trainer.resumed' }
   | { type: 'trainer.stalled'; text: string; now: Instant }
+  /** A metric is where the run was to end: see docs/decisions/0053-stop-when.md. */
+  | { type: 'rule.met'; text: string; now: Instant }
   | { type: 'recorder.lost'; now: Instant }
   | { type: 'machine.rebooted' }
   | { type: 'worker.silent' }

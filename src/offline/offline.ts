@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { knownRun, refOf, summaryOf } from '../actors/index.ts';
-import type { ListFilter, RunEvent, RunSummary } from '../contracts/index.ts';
+import type { ListFilter, MetricBatch, RunEvent, RunSummary } from '../contracts/index.ts';
 import { messageOf, RunyardError } from '../errors.ts';
 import {
   createRunStore,
@@ -17,6 +17,7 @@ import {
 import { type Identity, isAlive, runDir, runFiles } from '../rundir/index.ts';
 import { systemClock } from '../telemetry/index.ts';
 import { stateOfAttempt } from './attempt-state.ts';
+import { type PointsWanted, pointsOffline } from './points.ts';
 
 export type Offline = {
   source: 'registry' | 'directories';
@@ -28,6 +29,8 @@ export type Offline = {
   /** Throws run_not_found, run_ambiguous. */
   get(ref: string): Promise<RunSummary>;
   events(runId: string): AsyncGenerator<RunEvent>;
+  /** Of a run that is known, as its files have them. */
+  points(runId: string, wanted: PointsWanted): Generator<MetricBatch>;
   /** What SQLite finds wrong with the registry; empty when nothing. It reads all of it. */
   damage(): string[];
   /** Run directories that are in no registry. */
@@ -86,6 +89,7 @@ export function openOffline(root: string): Offline {
     async *events(runId) {
       yield* source.events(runId);
     },
+    points: (runId, wanted) => pointsOffline(runDir(root, runId), wanted),
     damage: source.damage,
     unknown: () => runIds(root).filter((runId) => !source.knows(runId)),
     unreadable: source.unreadable,

@@ -8,6 +8,7 @@ export {
   type Syncer,
 } from './database.ts';
 export { createDurability, type Durability } from './durability.ts';
+export type { GroupCount } from './groups.ts';
 export { createGuard, type Fault, faultOf, type Guard } from './guard.ts';
 export { type KnownRun, writeHistory } from './history.ts';
 export { type Home, openHome, refuseNetwork, socketPath } from './home.ts';

@@ -142,4 +142,10 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (run_id, attempt)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- A group is counted from this index alone, and listed by it.
+  CREATE INDEX runs_by_group ON runs (grp, submitted_at, status, started_at, finished_at, hold)
+    WHERE grp <> '';
+  CREATE INDEX runs_retry_of ON runs (retry_of) WHERE retry_of IS NOT NULL;
+  `,
 ];

@@ -3,6 +3,7 @@ import type { Statement } from 'better-sqlite3';
 import { RunyardError } from '../errors.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Db } from './database.ts';
+import { groupStatements } from './groups.ts';
 import { type Guard, unguarded } from './guard.ts';
 import { leaseStatements, shutStatements } from './leases.ts';
 import { type ListFilter, listed } from './listing.ts';
@@ -106,6 +107,16 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
     run('INSERT INTO outbox (pos) VALUES (?)', pos);
     return pos;
   };
+  /** Within a transaction. */
+  const insert = (row: Omit<RunRow, 'last_seq'>, first: NewTransition): number => {
+    const full: RunRow = { ...row, last_seq: 1 };
+    const columns = Object.keys(full);
+    run(
+      `INSERT INTO runs (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+      ...Object.values(full),
+    );
+    return append(row.run_id, 1, first);
+  };
   const markFact = (runId: string, fact: FactMark): void => {
     const { changes } = run(
       'UPDATE attempts SET fact_n = ? WHERE run_id = ? AND attempt = ? AND generation = ? AND fact_n = ?',
@@ -126,15 +137,10 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
 
   return {
     /** Inserts a run together with its first transition. Returns the transition's position. */
-    insert: transaction('write', (row: Omit<RunRow, 'last_seq'>, first: NewTransition): number => {
-      const full: RunRow = { ...row, last_seq: 1 };
-      const columns = Object.keys(full);
-      run(
-        `INSERT INTO runs (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
-        ...Object.values(full),
-      );
-      return append(row.run_id, 1, first);
-    }),
+    insert: transaction('write', insert),
+
+    /** Inserts as `act` asks for, in one transaction: all or none. */
+    insertAll: transaction('write', (act: (one: typeof insert) => void): void => act(insert)),
 
     /** Commits one transition: the run's row, the transition, its outbox row, the fact's mark. */
     commit: transaction(
@@ -167,6 +173,7 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
         limit,
       ),
     list: (filter: ListFilter) => listed(all, filter),
+    ...groupStatements({ all }),
     idsByPrefix: (prefix: string) =>
       all<{ run_id: string }>(
         'SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? LIMIT 5',
@@ -181,6 +188,12 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
     newest: () =>
       get<{ run_id: string }>(
         'SELECT run_id FROM runs ORDER BY submitted_at DESC, run_id DESC LIMIT 1',
+      )?.run_id,
+    /** The newest run that is a retry of it. */
+    retryOf: (runId: string) =>
+      get<{ run_id: string }>(
+        'SELECT run_id FROM runs WHERE retry_of = ? ORDER BY submitted_at DESC, run_id DESC LIMIT 1',
+        runId,
       )?.run_id,
     setHeartbeat: (runId: string, at: string, lastMetric: string | null) =>
       write(

@@ -26,6 +26,10 @@ export const attemptFiles = {
   start: 'start',
   exit: 'exit',
   drained: 'drained',
+  /** That a metric is where its run was to end. */
+  rule: 'rule.json',
+  /** How it ended, once it is clear that another attempt follows. */
+  ended: 'ended.json',
   /** How often the kernel had killed for want of memory when the attempt began. */
   oomKills: 'oom-kills',
   /** `$RUNYARD_METRICS`: what a trainer that knows of us appends to. */

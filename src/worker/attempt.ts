@@ -10,10 +10,11 @@ import { createCollecting } from './collecting.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Control } from './conversation.ts';
 import { effecting } from './effecting.ts';
-import type { Feed, Found } from './feed.ts';
+import type { Feed } from './feed.ts';
 import { createLaunching, type Launching } from './launching.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import type { Recorders } from './recorders.ts';
+import { createPointWatch } from './rules.ts';
 import type { StallWatch } from './stall.ts';
 import { createWishes } from './wishes.ts';
 
@@ -61,11 +62,13 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
   let refused: string | null = null;
   let trainer: Identity | null = null;
   let recorderLost = false;
-  let lastMetric: string | null = null;
   let seenEnd = false;
-  const notePoint = ({ key, value }: Found): void => {
-    if (key === 'charts/episodic_return') lastMetric = `return ${Number(value.toPrecision(5))}`;
-  };
+  const pointWatch = createPointWatch({
+    rules: () => machine.readSpec(dir).stop_when ?? [],
+    file: machine.ruleFile(dir),
+    isOver: () => seenEnd,
+    met: (text) => fact('rule.met', { text }),
+  });
   const feed: Feed = machine.createFeed({
     dir,
     runId,
@@ -73,7 +76,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     fresh: attempt === 1 && config.generation === 1,
     logs: bus.subject(runId, 'logs'),
     metrics: bus.subject(runId, 'metrics'),
-    onPoint: notePoint,
+    onPoint: pointWatch.note,
   });
   const pumping = machine.startPump(feed, dir, () => stall?.heard());
   let stall: StallWatch | null = null;
@@ -112,8 +115,8 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     bus,
     feed,
     pumping,
-    onPoint: notePoint,
-    lastMetric: () => lastMetric,
+    onPoint: pointWatch.note,
+    lastMetric: pointWatch.last,
     fact,
     passed,
   });
@@ -137,7 +140,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
     onAttached();
     failpoint('worker.attached');
     const beat = (): void => {
-      control?.beat(lastMetric, pumping.trouble());
+      control?.beat(pointWatch.last(), pumping.trouble());
       const { lines, points } = feed.counts();
       bus.beat(runId, {
         v: 1,
@@ -146,7 +149,7 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
         at: clock.iso(),
         lines,
         points,
-        last_metric: lastMetric,
+        last_metric: pointWatch.last(),
       });
     };
     stopBeats = every(clock, beatMs, beat);
@@ -208,7 +211,10 @@ function createSession(config: WorkerConfig, means: AttemptMeans, machine: Machi
           : machine.silentFor(dir, clock.now().wall_ms),
       onStall: (text) => fact('trainer.stalled', { text }),
     });
-    if (identity !== null) collecting.begin(identity);
+    if (identity !== null) {
+      collecting.begin(identity);
+      pointWatch.begin();
+    }
     wishes.obey();
     return { type: 'trainer.found' };
   };

@@ -4,6 +4,7 @@
  */
 import type { FileState, PatternState } from '../capture/index.ts';
 import { firstState, type SplitterState } from '../rundir/index.ts';
+import type { PassedState } from './passed.ts';
 
 export type LogCursor = {
   state: SplitterState;
@@ -24,6 +25,8 @@ export type PointCursor = {
   next_point: number;
   /** How far each file was read, by its path. */
   files: Record<string, FileState>;
+  /** Behind that, points that have their numbers already; left out when there are none. */
+  passed?: PassedState;
 };
 
 const beginning: PointCursor = {

@@ -16,16 +16,21 @@ import {
   type SplitterState,
 } from '../rundir/index.ts';
 import { type LogCursor, type PointCursor, pointsFrom } from './cursor.ts';
+import { createKept } from './kept.ts';
 import { createLogBatch, type LogMessage } from './log-batch.ts';
 import { createOutlet, type Subject, Superseded } from './outlet.ts';
 import { createPace } from './pace.ts';
-import { createPointQueue, type FoundPoint, type PointQueue } from './point-queue.ts';
+import { createPassed } from './passed.ts';
+import { bytesOf, createPointQueue, type FoundPoint, type PointQueue } from './point-queue.ts';
 import { createPrintedPoints, type PrintedPoints } from './printed.ts';
+import { createRecent } from './recent.ts';
+import { restore } from './restore.ts';
+import { createSending } from './sending.ts';
 import { createSources } from './sources.ts';
 import { printedNames } from './spec.ts';
 
 /** A point, as far as it is of interest at once. */
-export type Found = Pick<FoundPoint, 'key' | 'value'>;
+export type Found = Pick<FoundPoint, 'key' | 'step' | 'value'>;
 
 export type FeedOptions = {
   dir: string;
@@ -51,9 +56,6 @@ export type Feed = {
   close(): void;
 };
 
-/** Messages that wait while one is on its way; then reading waits. */
-const aheadMost = 4;
-
 export function createFeed(options: FeedOptions): Feed {
   const { dir, runId, attempt } = options;
   const logs = createOutlet<LogCursor>(options.logs, attempt);
@@ -61,7 +63,12 @@ export function createFeed(options: FeedOptions): Feed {
   const sources = createSources(dir, runId, attempt);
   const batch = createLogBatch();
   const pace = createPace();
-  const counts = { lines: 0, points: 0 };
+  const counts = { lines: 0 };
+  const kept = createKept(dir, attempt);
+  const recent = createRecent();
+  let passed = createPassed();
+  /** It was open before: what it holds is what comes next. */
+  let begun = false;
   let reader: OutputReader | null = null;
   let splitter: LineSplitter = createLineSplitter();
   const names = printedNames(dir);
@@ -70,38 +77,59 @@ export function createFeed(options: FeedOptions): Feed {
   /** From where output is read again, and the first line that was not searched for points. */
   let position = { state: firstState, line: 1 };
   let unsent: LogMessage | null = null;
-  /** The queue's messages on their way. */
-  let moved: () => void = () => undefined;
-  let sending: { done: Promise<boolean>; isOver: boolean } | null = null;
   let superseded = false;
   let finishing = false;
   /** Whether what the output ends with was added. */
   let ended = false;
 
   const open = async (fresh: boolean): Promise<OutputReader> => {
-    const [log, stored] = fresh ? [null, null] : [await logs.resume(), await metrics.resume()];
-    const points = pointsFrom(log, stored);
+    // Until it is open nothing is sent: what waits may not be what comes next.
+    reader?.close();
+    reader = null;
     batch.clear();
     unsent = null;
+    const [log, stored] = fresh ? [null, null] : [await logs.resume(), await metrics.resume()];
+    const from = pointsFrom(log, stored);
+    const of = {
+      from,
+      queue: begun && metrics.isOurs() ? queue : null,
+      kept,
+      recent,
+      send: sending.one,
+    };
+    const { points: behind, again } = await restore(of);
+    let points = behind;
+    if (again === null) {
+      recent.forget(0);
+      queue = createPointQueue(points.next_point);
+      passed = createPassed(points.passed);
+      sources.reset(points.files);
+    } else {
+      recent.forget(again[0]?.first_seq ?? queue.unsent());
+      queue.messages.unshift(...again);
+      points = { ...cursor(), next_point: queue.nextPoint() };
+    }
     // Read from the older of both; what is stored of the other is not sent again.
     const isBehind = log !== null && log.state.next_seq < points.state.next_seq;
     const start = log === null ? firstState : isBehind ? log.state : points.state;
     splitter = createLineSplitter(start, { lazy: true });
     printed = createPrintedPoints(attempt, names, points.printed);
-    queue = createPointQueue(points.next_point);
     position = { state: points.state, line: points.line };
     ended = false;
-    sources.reset(points.files);
-    reader?.close();
+    begun = true;
     reader = createOutputReader(dir, start.restart, start.used, { lend: true });
     return reader;
   };
-
-  const cursor = () => ({ ...position, printed: printed.state(), files: sources.states() });
+  const cursor = () => ({
+    ...position,
+    printed: printed.state(),
+    files: sources.states(),
+    ...passed.told(),
+  });
   const cut = (): void => queue.cut(cursor());
   const sink = {
     add(point: FoundPoint, mayCut = true): void {
-      counts.points += 1;
+      if (passed.has(point)) return;
       options.onPoint(point);
       queue.add(point);
       if (mayCut && queue.isFull()) cut();
@@ -145,55 +173,29 @@ export function createFeed(options: FeedOptions): Feed {
     }
   };
 
-  const common = { v: 1, run_id: runId, attempt };
-  /** Sends one after the other, while there is more to read; what comes of it is told where it is waited for. */
-  const send = async (): Promise<boolean> => {
-    for (let next = queue.messages[0]; next !== undefined; next = queue.messages[0]) {
-      const files = sources.pathsOf(next.points);
-      pace.sent();
-      if (!(await metrics.send({ ...common, ...next, files } as never))) return false;
-      queue.messages.shift();
-      moved();
-    }
-    return true;
-  };
-  /** Waits for what is on its way. False when somebody else's message came in between. */
-  const arrived = async (): Promise<boolean> => {
-    const isSent = sending?.done;
-    sending = null;
-    return isSent === undefined || sent(isSent);
-  };
-  const sendAhead = async (): Promise<boolean> => {
-    while (queue.messages.length > aheadMost && sending?.isOver === false) {
-      await new Promise<void>((resolve) => {
-        moved = resolve;
-      });
-    }
-    if (sending?.isOver === true && !(await arrived())) return false;
-    if (sending !== null || queue.messages.length === 0) return true;
-    const begun = { done: send(), isOver: false };
-    const end = (): void => {
-      begun.isOver = true;
-      moved();
-    };
-    begun.done.then(end, end);
-    sending = begun;
-    return true;
-  };
-  const sendPoints = async (): Promise<boolean> => {
-    do {
-      if (!(await sendAhead()) || !(await arrived())) return false;
-    } while (queue.messages.length > 0);
-    return true;
-  };
+  const sending = createSending({
+    outlet: metrics,
+    pace,
+    recent,
+    messages: () => queue.messages,
+    bytesOf: (message) => bytesOf({ runId, attempt }, message, sources.pathsOf(message.files)),
+    sent,
+  });
   const sendLines = async (): Promise<boolean> => {
-    if (unsent === null) return true;
-    if (!(await sent(logs.send({ ...common, ...unsent } as never)))) return false;
-    unsent = null;
-    return true;
+    const isSent = logs.send(
+      (index) => {
+        if (unsent === null || index > 0) return null;
+        const payload = { v: 1, run_id: runId, attempt, ...unsent };
+        return { payload, last_seq: unsent.last_seq, cursor: unsent.cursor };
+      },
+      () => {
+        unsent = null;
+      },
+    );
+    return sent(isSent);
   };
   /** Points first: that they are stored is what the log's cursor says. */
-  const flush = async (): Promise<boolean> => (await sendPoints()) && sendLines();
+  const flush = async (): Promise<boolean> => (await sending.all()) && sendLines();
 
   const flushLines = async (): Promise<boolean> => {
     if (!(await flush())) return false;
@@ -204,7 +206,7 @@ export function createFeed(options: FeedOptions): Feed {
   };
   const flushPoints = async (): Promise<boolean> => {
     cut();
-    return sendAhead();
+    return sending.ahead();
   };
   const flushHeld = async (): Promise<boolean> => {
     const isDue = finishing || queue.messages.length > 0 || pace.isDue();
@@ -222,7 +224,7 @@ export function createFeed(options: FeedOptions): Feed {
     }
     const more = sources.read(sink);
     // What is not full is held back while there is more to read.
-    if (!(await sendAhead())) return null;
+    if (!(await sending.ahead())) return null;
     return records.length > 0 || more;
   };
   /** The splitter's state is exact between records only. */
@@ -234,8 +236,9 @@ export function createFeed(options: FeedOptions): Feed {
   return {
     async pump() {
       sources.look();
+      if (reader === null) await (options.fresh && !begun ? open(true) : reopen());
       if (!(await flush())) return true;
-      const from = reader ?? (options.fresh ? await open(true) : await reopen());
+      const from = reader ?? (await reopen());
       for (let any = false; ; any = true) {
         const found = await readSome(from);
         if (found === null) return true;
@@ -263,15 +266,15 @@ export function createFeed(options: FeedOptions): Feed {
         sources.finish();
       }
       while (sources.read(sink)) {
-        if (!(await sendAhead())) throw new Error('begun anew');
+        if (!(await sending.ahead())) throw new Error('begun anew');
         await turn();
       }
       if (!(await flushHeld())) throw new Error('begun anew');
       queue.end(cursor());
-      if (!(await sendPoints())) throw new Error('begun anew');
+      if (!(await sending.all())) throw new Error('begun anew');
       sources.settled();
     },
-    counts: () => ({ ...counts, skipped: batch.skipped() }),
+    counts: () => ({ ...counts, points: queue.nextPoint() - 1, skipped: batch.skipped() }),
     superseded: () => superseded,
     state: () => splitter.state(),
     close() {

@@ -86,7 +86,7 @@ export function createFiles(options: { attempt: number; cwd: string; metrics: st
           for (let point = reader.next(); point !== null; point = reader.next()) {
             const { key, step, value, place } = point;
             const id = `${attempt}:${name}:${place}`;
-            sink.add({ key, step, value, wallMs: point.wallMs ?? readMs, source, id });
+            sink.add({ key, step, value, wallMs: point.wallMs ?? readMs, source, id, file: name });
           }
           for (const text of reader.notes()) sink.note(`${file}: ${text}`);
         } catch (error) {

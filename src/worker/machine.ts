@@ -18,6 +18,7 @@ import { createFeed } from './feed.ts';
 import { createGathering } from './gathering.ts';
 import { createInquest } from './inquest.ts';
 import { startPump } from './pump.ts';
+import { ruleFile } from './rules.ts';
 import { endOf, isDrained, preparedAtMs, readSpec, saysAlone } from './spec.ts';
 import { createStallWatch, silentFor } from './stall.ts';
 import { surveyOutput } from './survey.ts';
@@ -60,6 +61,7 @@ export function thisMachine() {
     isDrained,
     takeArtifacts,
     announce,
+    ruleFile,
     createStallWatch,
     silentFor,
     surveyOutput,

@@ -1,20 +1,24 @@
 /** Numbers points and puts them into messages, each with the cursor that is true behind its last point. */
 import type { Printed } from '../capture/index.ts';
-import type { MetricsMessage } from '../contracts/index.ts';
-import { toBusInteger, toBusNumber } from '../numbers.ts';
 import type { PointCursor } from './cursor.ts';
+import { createPointText } from './point-text.ts';
 
 export type FoundPoint = Printed & {
   wallMs: number;
   /** What kind of source: stdout, tensorboard, wandb, csv, jsonl, runyard. */
   source: string;
   id: string;
+  /** The file that it is of, by the name that its id has; left out when it is of none. */
+  file?: string;
 };
 
 export type PointMessage = {
   first_seq: number;
   last_seq: number;
-  points: MetricsMessage['points'];
+  /** As JSON, with commas in between. */
+  points: Buffer;
+  /** The files that they are of. */
+  files: Set<string>;
   /** What was damaged, is not taken, or cannot be told for sure. */
   notes: string[];
   /** No more points of the attempt come. */
@@ -36,6 +40,8 @@ export type PointQueue = {
   /** Messages that were not sent. */
   messages: PointMessage[];
   nextPoint(): number;
+  /** The first number that no message had which was sent. */
+  unsent(): number;
 };
 
 /**
@@ -44,67 +50,63 @@ export type PointQueue = {
  */
 const messageBytes = 320 * 1024;
 const messagePoints = 2000;
-/** Of a point, beside its name and its id. */
-const pointBytes = 150;
 const notesMax = 50;
 
 export function createPointQueue(next: number): PointQueue {
-  let points: MetricsMessage['points'] = [];
+  const text = createPointText();
+  let count = 0;
+  let files = new Set<string>();
+  /** Mostly it is the one before. */
+  let file: string | undefined;
   let notes: string[] = [];
-  let bytes = 0;
   let seq = next;
   const messages: PointMessage[] = [];
   return {
     messages,
-    add({ key, step, value, wallMs, source, id }) {
-      points.push({
-        seq,
-        key,
-        step: step === null ? null : toBusInteger(step),
-        wall: timeOf(wallMs),
-        value: toBusNumber(value),
-        source,
-        id,
-      });
+    add(point) {
+      text.add(point, seq);
       seq += 1;
-      bytes += pointBytes + bytesOf(key) + bytesOf(id);
+      count += 1;
+      if (point.file === undefined || point.file === file) return;
+      file = point.file;
+      files.add(file);
     },
     note(text) {
       if (notes.length < notesMax) notes.push(text.slice(0, 500));
     },
     cut(cursor) {
-      if (points.length === 0 && notes.length === 0) return;
-      const [first_seq, last_seq] = [seq - points.length, seq - 1];
-      messages.push({ first_seq, last_seq, points, notes, cursor: { ...cursor, next_point: seq } });
-      [points, notes, bytes] = [[], [], 0];
+      if (count === 0 && notes.length === 0) return;
+      const range = { first_seq: seq - count, last_seq: seq - 1 };
+      const held = { points: text.take(), files, notes };
+      messages.push({ ...range, ...held, cursor: { ...cursor, next_point: seq } });
+      [count, files, file, notes] = [0, new Set(), undefined, []];
     },
     end(cursor) {
       // Where it could not be sent it is tried again.
       if (seq === 1 || messages.at(-1)?.end === true) return;
-      const range = { first_seq: seq, last_seq: seq - 1, points: [], notes: [] };
-      messages.push({ ...range, end: true, cursor: { ...cursor, next_point: seq } });
+      const range = { first_seq: seq, last_seq: seq - 1 };
+      const none = { points: Buffer.alloc(0), files: new Set<string>(), notes: [] };
+      messages.push({ ...range, ...none, end: true, cursor: { ...cursor, next_point: seq } });
     },
-    isFull: () => points.length >= messagePoints || bytes >= messageBytes,
-    holds: () => points.length > 0 || notes.length > 0,
+    isFull: () => count >= messagePoints || text.bytes() >= messageBytes,
+    holds: () => count > 0 || notes.length > 0,
     nextPoint: () => seq,
+    unsent: () => messages[0]?.first_seq ?? seq - count,
   };
 }
 
-/** As JSON. Control characters take six bytes each. */
-function bytesOf(text: string): number {
-  return plain.test(text) ? text.length : 6 * text.length;
-}
-const plain = /^[ !#-[\]-~]*$/;
-
-/** Many points are of one time. */
-let latest = { ms: 0, text: new Date(0).toISOString() };
-
-/** A source may hold any number as its time. */
-function timeOf(ms: number): string {
-  if (ms === latest.ms) return latest.text;
-  const at = new Date(ms);
-  const year = at.getUTCFullYear();
-  const text = year >= 1970 && year <= 9999 ? at.toISOString() : new Date(0).toISOString();
-  latest = { ms, text };
-  return text;
+/** The message as it is sent. What it is about stands first, so that it can be read without its points. */
+export function bytesOf(
+  { runId, attempt }: { runId: string; attempt: number },
+  message: PointMessage,
+  files: Record<string, string>,
+): Buffer {
+  const { first_seq, last_seq, points, notes, end, cursor } = message;
+  const head = JSON.stringify({ v: 1, run_id: runId, attempt, first_seq, last_seq });
+  const tail = JSON.stringify({ notes, ...(end ? { end } : {}), cursor, files });
+  return Buffer.concat([
+    Buffer.from(`${head.slice(0, -1)},"points":[`),
+    points,
+    Buffer.from(`],${tail.slice(1)}`),
+  ]);
 }

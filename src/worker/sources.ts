@@ -18,8 +18,8 @@ export type Sources = {
   read(sink: Sink): boolean;
   states(): Record<string, FileState>;
   reset(states: Record<string, FileState>): void;
-  /** The files of these points, by the name that their ids have. */
-  pathsOf(points: readonly { id: string; source: string }[]): Record<string, string>;
+  /** The paths of files by the names that the ids of their points have. */
+  pathsOf(names: Iterable<string>): Record<string, string>;
   close(): void;
 };
 
@@ -62,17 +62,7 @@ export function createSources(dir: string, runId: string, attempt: number): Sour
     },
     states: files.states,
     reset: files.reset,
-    pathsOf(points) {
-      const names = new Set<string>();
-      let known = '';
-      for (const { id } of points) {
-        // Mostly it is the one before.
-        if (known !== '' && id.startsWith(known)) continue;
-        const from = id.indexOf(':') + 1;
-        const to = id.indexOf(':', from);
-        names.add(id.slice(from, to));
-        known = id.slice(0, to + 1);
-      }
+    pathsOf(names) {
       return Object.fromEntries(
         [...names].flatMap((name) => {
           const file = files.pathOf(name);

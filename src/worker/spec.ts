@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { attemptFiles, readExit } from '../rundir/index.ts';
+import type { StopRule } from './rules.ts';
 
 /** What the executor wrote down for us. */
 export function readSpec(dir: string): {
@@ -12,6 +13,8 @@ export function readSpec(dir: string): {
   /** A copy may not leave less free than this. */
   disk_floor_bytes?: number;
   stall_ms: number | null;
+  /** Where a metric ends the run; left out: nowhere. */
+  stop_when?: StopRule[];
   kill_patience_ms: number;
   /** Formats of files in which points are looked for; null or left out: all. */
   formats?: string[] | null;

@@ -43,8 +43,38 @@ test('a worker reads back its own last message, and a message after another one 
     assert.equal(await subject.publish({ n: 1 }, 0), 1);
     assert.equal(await subject.publish({ n: 2 }, 0), null);
     assert.equal(await subject.publish({ n: 2 }, 1), 2);
-    assert.deepEqual(await subject.last(), { seq: 2, payload: { n: 2 } });
+    assert.deepEqual(await subject.last(), { seq: 2, payload: { n: 2 }, id: '' });
   }
+  await Promise.all([worker.close(), daemon.close()]);
+});
+
+test('messages of a run that follow closely are stored one directly behind the other, or not', async () => {
+  await using bus = await startBus();
+  const daemon = await made(bus);
+  const { url } = await bus.server.ensure();
+  const worker = await connectWorker({ url, credentials: bus.server.credentials.worker });
+  const [a, b] = ['a', 'b'].map((run) =>
+    createSubject(() => worker, names.metrics(run), streams.metrics),
+  );
+  assert.ok(a !== undefined && b !== undefined);
+  const whole = [a.publish({ n: 1 }, 0, 'a.1'), a.publish({ n: 2 }, 'a.1', 'a.2')];
+  assert.deepEqual(await Promise.all(whole), [1, 2]);
+  // Another run's comes in between: neither the next one nor those that follow on it.
+  const broken = [
+    a.publish({ n: 3 }, 2, 'a.3'),
+    b.publish({ n: 1 }, 0, 'b.1'),
+    a.publish({ n: 4 }, 'a.3', 'a.4'),
+    a.publish({ n: 5 }, 'a.4', 'a.5'),
+  ];
+  assert.deepEqual(await Promise.all(broken), [3, 4, null, null]);
+  assert.deepEqual(await a.last(), { seq: 3, payload: { n: 3 }, id: 'a.3' });
+  // Nor when it has no id at all.
+  const plainly = [
+    a.publish({ n: 4 }, 3, 'a.6'),
+    b.publish({ n: 2 }, 4),
+    a.publish({ n: 5 }, 'a.6', 'a.7'),
+  ];
+  assert.deepEqual(await Promise.all(plainly), [5, 6, null]);
   await Promise.all([worker.close(), daemon.close()]);
 });
 

@@ -107,11 +107,13 @@ test('g:GROUP names the runs of a group', async () => {
   const listed = await ry('ls', '-a', 'g:seeds');
   const shown = listed.stdout.split('\n').map((line) => line.split('\t')[0]);
   assert.deepEqual(shown.toSorted(), ids.toSorted());
-  const several = await ry('show', 'g:seeds');
+  const several = await ry('logs', 'g:seeds');
   assert.equal(several.exitCode, 1);
   assert.match(several.stderr, /several runs.*runyard ls -a g:seeds/);
   const one = (await ry('submit', '--group', 'one', '--', 'sleep', '600')).stdout;
-  assert.match((await ry('show', 'g:one')).stdout, new RegExp(`^run\t${one}$`, 'm'));
+  assert.match((await ry('show', 'g:one')).stdout, new RegExp(`^run\t${one}\t`, 'm'));
+  const behind = await ry('submit', '--after', 'g:seeds:any', ...sh('exit 0'));
+  assert.equal((await ry('wait', behind.stdout)).exitCode, 0, behind.stderr);
   assert.equal((await ry('stop', 'g:one', '-m', 'enough')).stdout, `${one}\tcancelled`);
   const gone = await ry('wait', 'g:nobody');
   assert.equal(gone.exitCode, 1);

@@ -150,14 +150,24 @@ test('what the bus has lost is served from the run’s files, and what neither h
   const file = path.join(runDir(yard.home, run), 'metrics.jsonl');
   const lines = fs.readFileSync(file, 'utf8').split('\n');
   fs.writeFileSync(file, [...lines.slice(99, 4000), ...lines.slice(6000)].join('\n'));
-  const batches = await read(yard, run);
+  // The daemon has to see first that the stream is gone, and makes it anew.
+  const batches = await until(async () => {
+    const found = await read(yard, run);
+    const reasons = found.flatMap(({ gaps }) => gaps.map(({ reason }) => reason));
+    return reasons.every((reason) => reason === 'bus_lost') ? found : null;
+  }, 'the stream to be made anew');
   const gaps = batches.flatMap((batch) => batch.gaps);
   assert.deepEqual(gaps, [
-    { first_seq: 1, last_seq: 99, reason: 'evicted' },
-    { first_seq: 4001, last_seq: 6000, reason: 'evicted' },
+    { first_seq: 1, last_seq: 99, reason: 'bus_lost' },
+    { first_seq: 4001, last_seq: 6000, reason: 'bus_lost' },
   ]);
   const points = batches.flatMap((batch) => batch.points);
   assert.deepEqual(seqs(points), [...range(100, 4000), ...range(6001, 10_002)]);
+
+  // As it is when the oldest of the files went.
+  fs.renameSync(file, file.replace('metrics.jsonl', 'metrics.2.jsonl'));
+  const [first] = (await read(yard, run)).flatMap((batch) => batch.gaps);
+  assert.deepEqual(first, { first_seq: 1, last_seq: 99, reason: 'evicted' });
 });
 
 test('a follower goes on behind its last point when the stream is made anew, and while the bus is away', async () => {

@@ -117,3 +117,28 @@ test('without a home there is nothing to list, and no home is made', async () =>
     fs.rmSync(dir, { recursive: true });
   }
 });
+
+test('points are the same without a daemon, and what takes one is refused', async () => {
+  await using yard = await startYard();
+  const command = ['sh', '-c', 'for i in 1 2 3 4 5; do echo "step=$i loss=0.$i other=nan"; done'];
+  const { run_id: run } = await yard.client.submit({ command, cwd: yard.home }, { env });
+  await yard.client.wait(run);
+  await until(async () => {
+    let count = 0;
+    for await (const row of yard.client.metricKeys([run])) count += row.count;
+    return count === 10;
+  }, 'the points in the run’s files');
+  const online = await cli(yard)('metrics', run, '--json');
+  assert.equal(online.lines.length, 10);
+  await yard.crash();
+  const runyard = cli(yard);
+  assert.deepEqual((await runyard('metrics', run, '--offline', '--json')).lines, online.lines);
+  const some = await runyard('metrics', run, '--offline', '--json', '--key', 'lo*', '--from', '4');
+  assert.deepEqual(
+    some.lines,
+    online.lines.slice(3).filter((line) => line.includes('"loss"')),
+  );
+  const refused = await runyard('metrics', run, '--offline', '--follow');
+  assert.equal(refused.exitCode, 2);
+  assert.match(refused.stderr, /--follow +does not go with --offline/);
+});

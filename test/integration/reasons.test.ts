@@ -66,6 +66,11 @@ const provoked: Record<string, Provoke> = {
     return yard.client.wait(await submit(yard, { command: ['true'], after }));
   },
   completed: async (yard) => yard.client.wait(await submit(yard, { command: ['true'] })),
+  stop_rule: async (yard) => {
+    const script = `echo '{"key": "loss", "value": 7}' >> "$RUNYARD_METRICS"; exec sleep 600`;
+    const stop_when = { key: 'loss', above: 5 };
+    return yard.client.wait(await submit(yard, { command: ['sh', '-c', script], stop_when }));
+  },
   exit_nonzero: async (yard) => yard.client.wait(await submit(yard, { command: ['false'] })),
   signal: async (yard) =>
     yard.client.wait(await submit(yard, { command: ['sh', '-c', 'kill -USR1 $$'] })),

@@ -1,6 +1,6 @@
 /** The real run chart with effects that do nothing, every event that it knows, and what it consists of. */
 import { fromCallback } from 'xstate';
-import { type RunEvent, runMachine } from '../../src/machines/index.ts';
+import { type RetryPolicy, type RunEvent, runMachine } from '../../src/machines/index.ts';
 
 export const now = { boot_id: 'b', mono_ms: 1, wall_ms: 1 };
 const at = '2026-01-01T00:00:00.000Z';
@@ -22,7 +22,7 @@ export const samples: { [T in RunEvent['type']]: Extract<RunEvent, { type: T }>[
   'preflight.failed': [{ type: 'preflight.failed', code: 'preflight_failed', text: 'no cwd' }],
   'slots.leased': [{ type: 'slots.leased', slots: ['g0'], now }],
   'slots.refused': [{ type: 'slots.refused', text: 'taken' }],
-  'slots.released': [{ type: 'slots.released' }],
+  'slots.released': [{ type: 'slots.released', now }],
   'leftovers.survived': [{ type: 'leftovers.survived' }],
   'launch.failed': [{ type: 'launch.failed', code: 'launch_failed', text: 'x', now }],
   'start.timed_out': [{ type: 'start.timed_out', now }],
@@ -38,6 +38,7 @@ export const samples: { [T in RunEvent['type']]: Extract<RunEvent, { type: T }>[
   'trainer.paused': [{ type: 'trainer.paused' }],
   'trainer.resumed': [{ type: 'trainer.resumed' }],
   'trainer.stalled': [{ type: 'trainer.stalled', text: 'silent', now }],
+  'rule.met': [{ type: 'rule.met', text: 'return 12 below 50', now }],
   'recorder.lost': [{ type: 'recorder.lost', now }],
   'machine.rebooted': [{ type: 'machine.rebooted' }],
   'worker.silent': [{ type: 'worker.silent' }],
@@ -45,7 +46,16 @@ export const samples: { [T in RunEvent['type']]: Extract<RunEvent, { type: T }>[
   'limit.reached': [{ type: 'limit.reached', now }],
   'grace.ended': [{ type: 'grace.ended', now }],
   'kill.timed_out': [{ type: 'kill.timed_out' }],
-  'output.collected': [{ type: 'output.collected', manifest: '', artifacts: 0, last_metric: '' }],
+  'output.collected': [
+    { type: 'output.collected', manifest: '', artifacts: 0, last_metric: '' },
+    {
+      type: 'output.collected',
+      manifest: '',
+      artifacts: 0,
+      last_metric: '',
+      cause: { code: 'cuda_out_of_memory', text: 'CUDA out of memory' },
+    },
+  ],
   'effect.failed': [{ type: 'effect.failed', effect: 'x', text: 'y' }],
 };
 export const events: RunEvent[] = Object.values(samples).flat();
@@ -55,6 +65,15 @@ export const input = {
   graceMs: 10,
   killPatienceMs: 10,
   timeLimitMs: 100,
+};
+
+/** The policy of a run that is tried again. */
+export const retry: RetryPolicy = {
+  max: 1,
+  on: ['oom', 'stall', 'launch'],
+  backoffMs: 1000,
+  factor: 2,
+  backoffMaxMs: 60_000,
 };
 
 /** Every effect that the chart invokes. */

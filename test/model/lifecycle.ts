@@ -16,6 +16,8 @@ export type Shows = {
   /** Who is shown as having stopped it. */
   stoppedBy?: 'ana';
   attempt?: number;
+  /** Trainers that were started; left out: one, or none where none is to have been. */
+  starts?: number;
   /** The GPU that the run asked for: its own, nobody's, somebody else's, or set aside. */
   gpu: 'held' | 'free' | 'taken' | 'aside';
   /** What the trainer's journal and /proc say. */
@@ -50,6 +52,9 @@ export const lifecycle = createMachine({
         'user submits a trainer that ignores SIGTERM, with a short grace': 'brief',
         'user submits with a time limit': 'limited',
         'user submits with a stall limit': 'watched',
+        'user submits with a retry': 'tenacious',
+        'user submits with a retry after an hour': 'patient',
+        'user submits with a stop rule': 'ruled',
         'user submits a file that cannot be executed': 'unexecutable',
         'user submits a run that is held': 'held',
         'user submits a run that waits for the success of another': 'behind',
@@ -215,6 +220,43 @@ export const lifecycle = createMachine({
       on: { 'stall limit passes': 'watchedBusless', 'trainer falls silent': 'stalled' },
     },
 
+    tenacious: {
+      meta: runs satisfies Shows,
+      on: {
+        'trainer exits 3': 'retried',
+        'trainer exits 0': 'completed',
+        'machine is restarted': 'rebooted',
+      },
+    },
+    /** By the policy of the run, at once. */
+    retried: {
+      meta: { ...runs, attempt: 2, starts: 2 } satisfies Shows,
+      on: {
+        'trainer exits 0': 'completedRetried',
+        'trainer exits 3': 'failedRetried',
+        'daemon is killed': 'retried',
+        'user stops': 'stoppedRetried',
+      },
+    },
+    patient: {
+      meta: runs satisfies Shows,
+      on: { 'trainer exits 3': 'backingOff', 'user stops': 'stopped' },
+    },
+    /** An hour is ahead of it, and its GPU is others'. */
+    backingOff: {
+      meta: { ...over, state: 'queued', attempt: 2 } satisfies Shows,
+      on: {
+        'daemon is killed': 'backingOff',
+        'user holds': 'backingOff',
+        'user releases': 'backingOff',
+        'user stops': 'stoppedBackingOff',
+      },
+    },
+    ruled: {
+      meta: runs satisfies Shows,
+      on: { 'metric is where it was to end': 'ruledOut', 'trainer exits 3': 'exitedThree' },
+    },
+
     brief: { meta: runs satisfies Shows, on: { 'user stops': 'stoppedHard' } },
     stubborn: {
       meta: runs satisfies Shows,
@@ -246,6 +288,28 @@ export const lifecycle = createMachine({
     completedAtSecond: {
       ...ended,
       meta: { ...over, state: 'done.completed', exit: 0, attempt: 2 } satisfies Shows,
+    },
+    completedRetried: {
+      ...ended,
+      meta: { ...over, state: 'done.completed', exit: 0, attempt: 2, starts: 2 } satisfies Shows,
+    },
+    failedRetried: {
+      ...ended,
+      meta: { ...failed, reason: 'exit_nonzero', exit: 3, attempt: 2, starts: 2 } satisfies Shows,
+    },
+    stoppedRetried: {
+      ...ended,
+      meta: { ...stopped, exit: 'SIGTERM', attempt: 2, starts: 2 } satisfies Shows,
+    },
+    stoppedBackingOff: { ...ended, meta: { ...stopped, attempt: 2 } satisfies Shows },
+    ruledOut: {
+      ...ended,
+      meta: {
+        ...over,
+        state: 'done.completed',
+        reason: 'stop_rule',
+        exit: 'SIGTERM',
+      } satisfies Shows,
     },
     exitedThree: { ...ended, meta: { ...failed, reason: 'exit_nonzero', exit: 3 } satisfies Shows },
     killedFromOutside: {

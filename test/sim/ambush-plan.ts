@@ -1,7 +1,7 @@
 /** What an ambush takes: the cell that it is for, the kinds of fault, and runs that come there. */
 import { type Cell, keyOf, reachable, toldByWorkers } from './coverage.ts';
 import type { FaultKind } from './faults.ts';
-import { afterAny, type RunPlan } from './plan.ts';
+import { afterAny, planRule, type RunPlan } from './plan.ts';
 import type { Random } from './random.ts';
 
 export type Ambush = Omit<Cell, 'fault'> & { fault: FaultKind };
@@ -40,7 +40,8 @@ export function causesOf({ state, event }: Ambush): readonly FaultKind[] {
   if (event === 'attempt.voided') return ['recorder.kill'];
   if (event === 'trainer.vanished' && state === 'running.starting') return ['recorder.kill'];
   // Its first worker has made it go on, and did not come to tell.
-  if (event === 'trainer.stalled' && state === 'running.resuming') return ['worker.kill'];
+  const isLate = event === 'trainer.stalled' || event === 'rule.met';
+  if (isLate && state === 'running.resuming') return ['worker.kill'];
   return causes[event] ?? [];
 }
 
@@ -105,10 +106,12 @@ function configFor(planned: RunPlan['config'], ambush: Ambush, random: Random): 
   const config = { ...planned };
   delete config.time_limit_s;
   delete config.stall_limit_s;
+  delete config.stop_when;
   const soon = state === 'running.starting' ? random.between(1, 2) : random.between(1, 5);
   const limit = isDeaf(ambush) ? random.between(11, 20) : soon;
   if (event === 'limit.reached') config.time_limit_s = limit;
   if (event === 'trainer.stalled') config.stall_limit_s = limit;
+  if (event === 'rule.met') config.stop_when = planRule(random, 1000 * limit);
   if (/^stopping\.(collecting|releasing)$/.test(state)) config.artifacts = ['*.pt'];
   const isQuick = event === 'grace.ended' || state === 'stopping.killing';
   config.stop = { grace_s: isQuick ? random.between(0, 2) : random.between(0, 6) };
@@ -134,7 +137,7 @@ function trainerFor(
       : random.between(2_000, isDeaf(ambush) ? 45_000 : 12_000),
     onTerm: isStubborn ? random.pick(['ignores', 'ignores', 'exits']) : trainer.onTerm,
     termMs: random.pick([0, 200, 1_500, 4_000]),
-    talks: event !== 'trainer.stalled' && trainer.talks,
+    talks: event === 'rule.met' || (event !== 'trainer.stalled' && trainer.talks),
     stuckMs,
     children: isLate ? [{ stays: true, stuckMs }] : trainer.children,
   };

@@ -4,8 +4,9 @@ import type { Db } from '../../src/persistence/index.ts';
 import { excludeEachOther } from '../../src/slots.ts';
 import type { Stored } from './bus.ts';
 import type { RunPlan } from './plan.ts';
+import { createRetries, endedOf } from './retries.ts';
 import type { Stage } from './stage.ts';
-import { type End, falsehood, fulfils } from './truth.ts';
+import { type Circumstances, type End, falsehood, fulfils, unjustified } from './truth.ts';
 
 export type Transition = {
   pos: number;
@@ -91,6 +92,7 @@ export type CheckerOptions = {
 export function createChecker(options: CheckerOptions): Checker {
   const { stage, reboots, commits, onTransition } = options;
   const { journal, machine, schedule, trace, violate } = { ...stage, violate: stage.violate };
+  const retries = createRetries(stage, reboots);
   let raw: Db | null = null;
   let pos = 0;
   let count = 0;
@@ -121,8 +123,9 @@ export function createChecker(options: CheckerOptions): Checker {
   };
 
   /** One committed transition, seen for the first time or, after a restart, once more. */
-  const take = (t: Transition): void => {
+  const take = (t: Transition, fresh: boolean): void => {
     const view = viewOf(t);
+    retries.take(t, view.plan.config.retry, fresh);
     if (t.seq !== view.seq + 1) violate('gapless', `${t.run_id}: ${t.seq} follows ${view.seq}`);
     if (t.from_state !== view.state) {
       violate('gapless', `${t.run_id}: from ${t.from_state}, but it was ${view.state}`);
@@ -179,6 +182,35 @@ export function createChecker(options: CheckerOptions): Checker {
     }
   };
 
+  const circumstancesOf = (runId: string, view: View, row: Row): Circumstances => {
+    const truths = journal.run(runId);
+    const truth = truths.find(({ attempt }) => attempt === view.attempt) ?? null;
+    return {
+      plan: view.plan,
+      truth,
+      // Of those before a retry it is known how they ended.
+      earlier: truths.filter(
+        (other) => other !== truth && other.attempt > retries.retriedOf(runId),
+      ),
+      stopAsked: asked.has(runId),
+      muted: journal.muted.has(runId),
+      reboots: reboots(),
+      leasedForMs: view.leasedAt === null ? null : schedule.now() - view.leasedAt,
+      after: afterOf(row).map(({ run, on = 'ok' }) => ({ on, state: runs.get(run)?.state ?? '' })),
+      refused: stage.faults.enabled.has('launch.refused'),
+      undecided: reboots() > 0 && stage.faults.enabled.has('sync.fails'),
+      diskTrouble: ['rundir.full', 'write.fails', 'sync.fails'].some((kind) =>
+        stage.faults.enabled.has(kind as never),
+      ),
+    };
+  };
+
+  /** An attempt that is tried again ended of what is said. */
+  const checkRetry = (runId: string, view: View, row: Row, ended: Omit<End, 'exit'>): void => {
+    const wrong = unjustified({ ...ended, exit: null }, circumstancesOf(runId, view, row));
+    if (wrong !== null) violate('never-lost', `${runId}/${view.attempt} is tried again: ${wrong}`);
+  };
+
   const checkEnd = (runId: string, view: View, row: Row): void => {
     const reason = JSON.parse(row.failure_reason ?? 'null') as {
       code: string;
@@ -190,25 +222,9 @@ export function createChecker(options: CheckerOptions): Checker {
       text: reason?.text ?? '',
       exit: JSON.parse(row.exit ?? 'null') as End['exit'],
     };
-    const truths = journal.run(runId);
-    const truth = truths.find(({ attempt }) => attempt === view.attempt) ?? null;
-    const wrong = falsehood(end, {
-      plan: view.plan,
-      truth,
-      earlier: truths.filter((other) => other !== truth),
-      stopAsked: asked.has(runId),
-      muted: journal.muted.has(runId),
-      reboots: reboots(),
-      leasedForMs: view.leasedAt === null ? null : schedule.now() - view.leasedAt,
-      after: afterOf(row).map(({ run, on = 'ok' }) => ({ on, state: runs.get(run)?.state ?? '' })),
-      refused: stage.faults.enabled.has('launch.refused'),
-      undecided: reboots() > 0 && stage.faults.enabled.has('sync.fails'),
-      diskTrouble: ['rundir.full', 'write.fails', 'sync.fails'].some((kind) =>
-        stage.faults.enabled.has(kind as never),
-      ),
-    });
+    const wrong = falsehood(end, circumstancesOf(runId, view, row));
     if (wrong !== null) violate('never-lost', `${runId} ${row.status}: ${wrong}`);
-    for (const each of truths) {
+    for (const each of journal.run(runId)) {
       const left = machine.marked(`/sim/runs/${runId}/attempts/${each.attempt}`);
       if (left.length > 0 && end.code !== 'unkillable') {
         violate('nothing-left', `${left.length} processes of ${runId}/${each.attempt} live on`);
@@ -223,7 +239,7 @@ export function createChecker(options: CheckerOptions): Checker {
     for (const t of found) {
       pos = t.pos;
       trace.note(`commit ${t.run_id}#${t.seq} ${t.from_state} --${t.event}--> ${t.to_state}`);
-      take(t);
+      take(t, true);
       const view = runs.get(t.run_id);
       if (view === undefined) continue;
       if (t.from_state.startsWith('allocating') && t.to_state.startsWith('running')) {
@@ -243,6 +259,8 @@ export function createChecker(options: CheckerOptions): Checker {
       if (t.from_state === 'queued' && t.to_state.startsWith('allocating'))
         checkGrant(t.run_id, row);
       if (t.to_state.startsWith('done.')) checkEnd(t.run_id, view, row);
+      const ended = endedOf(t);
+      if (ended !== null) checkRetry(t.run_id, view, row, ended);
     }
   };
 
@@ -254,9 +272,10 @@ export function createChecker(options: CheckerOptions): Checker {
       looked = -1;
       const before = new Map(runs);
       runs.clear();
+      retries.restart();
       for (const t of newer(0)) {
         pos = t.pos;
-        take(t);
+        take(t, false);
       }
       for (const [runId, view] of runs) {
         const old = before.get(runId);

@@ -19,7 +19,7 @@ const isOfAttempt = (fault: string): boolean =>
   (attemptFaults as readonly string[]).includes(fault);
 /** What only a worker tells. */
 export const toldByWorkers =
-  /^(trainer\.|recorder\.|attempt\.|machine\.|launch\.failed|leftovers\.|output\.)/;
+  /^(trainer\.|rule\.|recorder\.|attempt\.|machine\.|launch\.failed|leftovers\.|output\.)/;
 const trainerLives = /^(running\.|stopping\.(terminating|killing)$)/;
 
 export const exclusions: readonly Exclusion[] = [
@@ -51,7 +51,8 @@ export const exclusions: readonly Exclusion[] = [
   {
     because: 'a trainer that was seen is told as started first, and facts come in order',
     when: ({ state, event }) =>
-      state === 'running.starting' && ['trainer.stalled', 'recorder.lost'].includes(event),
+      state === 'running.starting' &&
+      ['trainer.stalled', 'rule.met', 'recorder.lost'].includes(event),
   },
   {
     because: 'whose trainer was there is told of as started first',
@@ -78,6 +79,10 @@ export const exclusions: readonly Exclusion[] = [
     when: ({ state, event }) => state === 'running.paused.confirmed' && event === 'trainer.stalled',
   },
   {
+    because: 'a paused trainer says nothing here, and what it said before is told before the pause',
+    when: ({ state, event }) => state === 'running.paused.confirmed' && event === 'rule.met',
+  },
+  {
     because: 'after a restart of the machine nothing of the attempt lives that could cause it',
     when: ({ event, fault }) =>
       /^machine\./.test(fault) &&
@@ -85,6 +90,7 @@ export const exclusions: readonly Exclusion[] = [
         'recorder.lost',
         'trainer.vanished',
         'trainer.stalled',
+        'rule.met',
         'trainer.paused',
         'trainer.resumed',
         'leftovers.survived',

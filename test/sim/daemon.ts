@@ -174,6 +174,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
         command: string[];
         artifacts?: string[];
         stall_limit_s?: number;
+        stop_when?: object[];
       };
       const slots = store.leases().filter((lease) => lease.run_id === runId);
       await passed(stage, life, random.next() * 3);
@@ -192,6 +193,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
         outputLimitBytes: 1 << 20,
         stallMs: config.stall_limit_s === undefined ? null : 1000 * config.stall_limit_s,
         killPatienceMs: 1000 * defaults.killPatienceS,
+        stopWhen: config.stop_when ?? [],
         gpuLocks: slots.map(({ slot }) => lockFile(slot)),
       };
     },

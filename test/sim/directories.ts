@@ -1,6 +1,7 @@
 /** The run directories, as far as the protocol goes (docs/protocol.md), in memory. */
 import { RunyardError } from '../../src/errors.ts';
 import type { Claim, ExitRecord, Identity, Launch, Start } from '../../src/rundir/index.ts';
+import type { StopRule } from '../../src/worker/rules.ts';
 import type { Random } from './random.ts';
 import type { Life, Schedule } from './schedule.ts';
 
@@ -10,6 +11,7 @@ export type SpecFile = {
   artifacts: string[];
   stall_ms: number | null;
   kill_patience_ms: number;
+  stop_when: StopRule[];
 };
 
 export type Directory = {
@@ -21,13 +23,14 @@ export type Directory = {
   start: Start | null;
   exit: ExitRecord | null;
   drained: { alone: boolean } | null;
+  rule: string | null;
   /** The worker that holds the reader's lock. */
   reader: Life | null;
   /** Files that a power loss may take. */
   readonly unsynced: Set<File>;
   readonly watchers: Set<() => void>;
 };
-export type File = 'launch' | 'spec' | 'worker' | 'claim' | 'start' | 'exit' | 'drained';
+export type File = 'launch' | 'spec' | 'worker' | 'claim' | 'start' | 'exit' | 'drained' | 'rule';
 
 export type Directories = {
   /** The directory, if it is there. */
@@ -66,6 +69,7 @@ export function createDirectories(schedule: Schedule, random: Random): Directori
       start: null,
       exit: null,
       drained: null,
+      rule: null,
       reader: null,
       unsynced: new Set(),
       watchers: watching,

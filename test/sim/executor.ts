@@ -4,6 +4,7 @@ import { createLocalExecutor } from '../../src/executors/index.ts';
 import { isAlive, judge } from '../../src/rundir/index.ts';
 import type { Clock, Logger } from '../../src/telemetry/index.ts';
 import type { WorkerConfig } from '../../src/worker/config.ts';
+import type { StopRule } from '../../src/worker/rules.ts';
 import type { Checker } from './checker.ts';
 import { diskFull } from './directories.ts';
 import type { Life } from './schedule.ts';
@@ -71,12 +72,13 @@ export function createExecutor(
         if (faults.chance('launch.refused', 0.01, spec.runId)) throw new Error(`EACCES: ${dir}`);
         checker.launching(spec.runId, spec.attempt);
         const at = dirs.make(dir);
-        const { killPatienceMs, stallMs, artifacts, gpuLocks } = spec;
+        const { killPatienceMs, stallMs, stopWhen = [], artifacts, gpuLocks } = spec;
         at.spec = {
           cwd: '/exp',
           artifacts: [...artifacts],
           stall_ms: stallMs,
           kill_patience_ms: killPatienceMs,
+          stop_when: stopWhen as StopRule[],
         };
         at.launch = {
           boot_id: machine.bootId(),

@@ -22,6 +22,8 @@ export type Truth = {
   talkedAt: number;
   /** A process of it survived SIGKILL for longer than the patience. */
   stuck: boolean;
+  /** A point fulfilled its stop rule. */
+  ruleMet: boolean;
 };
 
 export type Journal = {
@@ -55,6 +57,7 @@ export function createJournal(now: () => number): Journal {
         lockRefused: false,
         talkedAt: now(),
         stuck: false,
+        ruleMet: false,
       };
       truths.set(dir, made);
       const list = byRun.get(runId) ?? [];

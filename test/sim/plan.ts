@@ -30,6 +30,8 @@ export type RunPlan = {
   readonly wishes: readonly { readonly atMs: number; readonly wish: ClientWish }[];
   /** So soon after its trainer has ended somebody stops it at once: no patience with what is being collected. */
   readonly impatientMs: number | null;
+  /** From this attempt on its trainer would succeed. */
+  readonly healsAt: number;
   /** It begins only when an earlier one, by its place in the plan, is over in this way. */
   readonly after: { readonly plan: string; readonly on: 'ok' | 'any' | 'fail' } | null;
 };
@@ -49,6 +51,7 @@ export const moods = [
   'lingering',
   'deaf',
   'patient',
+  'undaunted',
 ] as const;
 export type Mood = (typeof moods)[number];
 
@@ -139,6 +142,23 @@ const inMood: Readonly<Record<Exclude<Mood, 'mixed'>, (plan: RunPlan, random: Ra
         wish: random.pick(['hold', 'release', 'release', 'hold', 'stop'] as const),
       })).sort((a, b) => a.atMs - b.atMs),
     }),
+    undaunted: (plan, random) => ({
+      ...plan,
+      config: {
+        ...plan.config,
+        retry: planRetry(random),
+        ...(random.chance(0.2) ? { time_limit_s: random.between(1, 4) } : {}),
+      },
+      trainer: {
+        ...plan.trainer,
+        worksMs: random.between(0, 2_500),
+        end: random.chance(0.8) ? planFailure(random) : plan.trainer.end,
+      },
+      wishes: random.chance(0.5)
+        ? [{ atMs: random.between(0, 15_000), wish: random.pick(['stop', 'pause'] as const) }]
+        : plan.wishes,
+      impatientMs: random.chance(0.15) ? random.int(400) : null,
+    }),
     lingering: (plan, random) => ({
       ...plan,
       config: { ...plan.config, artifacts: ['*.pt'] },
@@ -163,6 +183,8 @@ function planAny(random: Random, id: string, atMs: number): RunPlan {
   if (random.chance(0.3)) config.priority = random.between(-1, 1);
   if (random.chance(0.1)) config.cpus = random.between(1, 3);
   if (random.chance(0.15)) config.artifacts = ['*.pt'];
+  if (random.chance(0.2)) config.retry = planRetry(random);
+  if (random.chance(0.1)) config.stop_when = planRule(random, 1_500);
   return {
     id,
     atMs,
@@ -173,6 +195,7 @@ function planAny(random: Random, id: string, atMs: number): RunPlan {
     artifacts: random.pick(['some', 'some', 'fail', 'slow']),
     wishes: planWishes(random),
     impatientMs: null,
+    healsAt: random.between(2, 5),
     after: random.chance(0.08) ? afterAny(random, id) : null,
   };
 }
@@ -211,8 +234,31 @@ function planStuck(random: Random, often: number): number {
   return random.chance(often) ? random.between(2_000, 25_000) : random.pick([0, 0, 1, 20]);
 }
 
+/** Mostly all causes; sometimes few, so that what is not named is not tried again. */
+function planRetry(random: Random): NonNullable<TrainRunConfig['retry']> {
+  const some = ['exit', 'signal', 'oom', 'stall', 'time_limit', 'lost', 'unobserved'] as const;
+  return {
+    max: random.between(1, 3),
+    ...(random.chance(0.5)
+      ? { on: [random.pick(some), random.pick(some), random.pick([1, 2, 143])] }
+      : {}),
+    backoff_s: random.pick([0, 0.02, 1, 4]),
+    backoff_factor: random.pick([1, 2]),
+    ...(random.chance(0.3) ? { backoff_max_s: random.between(1, 5) } : {}),
+  };
+}
+
+/** Fulfilled so many milliseconds after the start of a trainer that talks (`pump` in worker.ts). */
+export function planRule(random: Random, mostMs: number): { key: string; below: number }[] {
+  return [{ key: 'loss', below: -random.between(1, mostMs) }];
+}
+
 function planEnd(random: Random): TrainerPlan['end'] {
   if (random.chance(0.65)) return { kind: 'exited', code: 0 };
+  return planFailure(random);
+}
+
+function planFailure(random: Random): TrainerPlan['end'] {
   if (random.chance(0.6)) return { kind: 'exited', code: random.pick([1, 2, 137, 143, 255]) };
   const signal = random.pick(['SIGSEGV', 'SIGTERM', 'SIGKILL', 'SIGABRT']);
   return { kind: 'signaled', signal, core: random.chance(0.3) };

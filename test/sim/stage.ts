@@ -53,3 +53,8 @@ export function attemptAt(dir: string): { runId: string; attempt: number } {
   const [runId = '', , attempt = ''] = dir.split('/').slice(-3);
   return { runId, attempt: Number(attempt) };
 }
+
+/** The plan of the run whose attempt this is, as long as its directory is there. */
+export function planAt({ dirs, plans }: Stage, dir: string): RunPlan | undefined {
+  return plans.get(dirs.find(dir)?.launch?.argv[1] ?? '');
+}

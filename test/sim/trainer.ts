@@ -1,8 +1,9 @@
 /** A simulated trainer and its descendants. */
 import type { ExitRecord } from '../../src/rundir/index.ts';
+import type { Truth } from './journal.ts';
 import type { Process } from './kernel.ts';
 import type { TrainerPlan } from './plan.ts';
-import { attemptAt, type Stage } from './stage.ts';
+import { attemptAt, planAt, type Stage } from './stage.ts';
 
 type End = Pick<ExitRecord, 'kind' | 'code' | 'signal' | 'core'>;
 
@@ -24,11 +25,10 @@ export function startTrainer(
   truth.startedAt = schedule.now();
   truth.talkedAt = schedule.now();
   if (truth.forks > 1) stage.violate('never-twice', `${runId}/${attempt} was forked again`);
-  const before = journal.run(runId).find((other) => other !== truth && other.forks > 0);
-  if (before !== undefined) {
-    stage.violate('never-twice', `${runId}/${attempt} began although ${before.attempt} had run`);
-  }
+  checkEarlier(stage, dir, truth);
 
+  const { healsAt = Number.POSITIVE_INFINITY } = planAt(stage, dir) ?? {};
+  const own: End = attempt >= healsAt ? { kind: 'exited', code: 0 } : plan.end;
   const alive: Process[] = [];
   let leftMs = plan.worksMs;
   let since = schedule.now();
@@ -52,7 +52,7 @@ export function startTrainer(
   };
   const work = (): void => {
     since = schedule.now();
-    callOff = schedule.after(leftMs, null, () => over(plan.end, 'itself'));
+    callOff = schedule.after(leftMs, null, () => over(own, 'itself'));
   };
   const stop = (): void => {
     if (main.stopped) return;
@@ -111,6 +111,24 @@ function startChild(stage: Stage, parent: Process, dir: string, stuckMs: number)
   });
   machine.inherit(parent, child);
   return child;
+}
+
+/** Another attempt may follow one that ran only where the run is to be tried again, and nothing of that one lives. */
+function checkEarlier(stage: Stage, dir: string, truth: Truth): void {
+  const { journal, machine, violate } = stage;
+  const { runId, attempt } = truth;
+  const { retry } = planAt(stage, dir)?.config ?? {};
+  for (const before of journal.run(runId)) {
+    if (before === truth || before.forks === 0) continue;
+    if (retry === undefined || before.attempt > attempt)
+      violate('never-twice', `${runId}/${attempt} began although ${before.attempt} had run`);
+    const left = machine.marked(`/sim/runs/${runId}/attempts/${before.attempt}`);
+    if (left.length > 0)
+      violate(
+        'never-twice',
+        `${runId}/${attempt} began, and ${left.length} of ${before.attempt} live`,
+      );
+  }
 }
 
 function die(stage: Stage, dir: string, stuckMs: number, gone: () => void): void {

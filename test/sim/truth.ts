@@ -44,6 +44,11 @@ export function falsehood(end: End, about: Circumstances): string | null {
   } else if (truth?.recorded != null && !truth.directoryLost && end.code !== 'unkillable') {
     return `its exit was recorded as ${JSON.stringify(truth.recorded)} and is not told`;
   }
+  return unjustified(end, about);
+}
+
+/** Why the reason is not true, or null. */
+export function unjustified(end: End, about: Circumstances): string | null {
   const justified = causes[end.code];
   if (justified === undefined) return `nobody knows the reason ${end.code}`;
   return justified(end, about) ? null : `${end.code} (${end.text}) is not what happened`;
@@ -73,6 +78,7 @@ const causes: Readonly<Record<string, (end: End, about: Circumstances) => boolea
     (reboots > 0 || leasedForMs >= 1000 * plan.config.time_limit_s - 2),
   stalled: (_, { plan, truth }) =>
     plan.config.stall_limit_s !== undefined && truth !== null && truth.forks === 1,
+  stop_rule: (_, { truth }) => truth?.ruleMet === true,
   // No recorder came to claim it, or none came in time.
   launch_failed: (_, { truth, leasedForMs, reboots }) =>
     (truth?.forks ?? 0) === 0 ||

@@ -5,6 +5,7 @@ import { runAttempt } from '../../src/worker/attempt.ts';
 import type { WorkerBus } from '../../src/worker/bus.ts';
 import type { WorkerConfig } from '../../src/worker/config.ts';
 import { createConversation } from '../../src/worker/conversation.ts';
+import type { Feed, FeedOptions } from '../../src/worker/feed.ts';
 import type { Machine as WorkerMachine } from '../../src/worker/machine.ts';
 import type { Recorders } from '../../src/worker/recorders.ts';
 import { createStallWatch } from '../../src/worker/stall.ts';
@@ -213,7 +214,8 @@ function machineOf(stage: Stage, wires: Wires, worker: Worker): WorkerMachine {
         },
       };
     },
-    createFeed: () => ({
+    createFeed: ({ dir, onPoint }) => ({
+      ...({ dir, onPoint } satisfies Points),
       pump: async () => false,
       finish: async () => undefined,
       counts: () => ({ lines: 0, points: 0, skipped: 0 }),
@@ -221,7 +223,7 @@ function machineOf(stage: Stage, wires: Wires, worker: Worker): WorkerMachine {
       state: () => firstState,
       close: () => undefined,
     }),
-    startPump: (_, dir, heard) => pump(stage, life, dir, heard),
+    startPump: (feed, dir, heard) => pump(stage, life, dir, heard, feed as Feed & Points),
     readSpec: specOf,
     preparedAtMs: () => 0,
     saysAlone: (dir) => find(dir)?.drained?.alone || null,
@@ -232,7 +234,22 @@ function machineOf(stage: Stage, wires: Wires, worker: Worker): WorkerMachine {
       if (plan === 'fail') throw new Error(`${'é'.repeat(3000)}`);
       return { manifest: `${store}/manifest.json`, artifacts: 1, bytes: 1, problems: [] };
     },
+    ruleFile: (dir) => ({
+      read: () => find(dir)?.rule ?? null,
+      write(text) {
+        const at = find(dir);
+        if (at === null) return;
+        at.rule = text;
+        at.unsynced.add('rule');
+      },
+    }),
     createStallWatch,
+    createInquest: (dir) => ({
+      cause: () =>
+        find(dir)?.exit?.code === 137
+          ? { code: 'oom_kill', text: 'killed for want of memory' }
+          : null,
+    }),
     announce: async () => undefined,
     surveyOutput: async () => ({ lines: 0, points: 0 }),
     silentFor(dir) {
@@ -271,18 +288,27 @@ function planOf(stage: Stage, store: string): string {
   return stage.plans.get(dir?.launch?.argv[1] ?? '')?.artifacts ?? 'some';
 }
 
+/** What the simulated pump needs of the simulated feed. */
+type Points = Pick<FeedOptions, 'dir' | 'onPoint'>;
+
 /** Output while the trainer talks; the rest of the feed is not simulated. */
-function pump(stage: Stage, life: Life, dir: string, heard: () => void) {
+function pump(stage: Stage, life: Life, dir: string, heard: () => void, { onPoint }: Points) {
   const { schedule, journal, machine } = stage;
   const listen = (): void => {
     const attempt = stage.dirs.find(dir);
     const plan = stage.plans.get(attempt?.launch?.argv[1] ?? '');
-    if (plan?.config.stall_limit_s === undefined) return;
+    const { stall_limit_s: limitS, stop_when: rules } = plan?.config ?? {};
+    if (plan === undefined || (limitS === undefined && rules === undefined)) return;
     schedule.after(250, life, () => {
       const trainer = machine.marked(dir).find(({ kind }) => kind === 'trainer');
       if (trainer?.stopped === false && plan.trainer.talks) {
         journal.of(dir).talkedAt = schedule.now();
         heard();
+        // A loss that falls by one each millisecond.
+        const step = Math.round(schedule.now() - journal.of(dir).startedAt);
+        const truth = journal.of(dir);
+        truth.ruleMet ||= [rules ?? []].flat().some(({ below = 0 }) => -step < below);
+        if (rules !== undefined) onPoint({ key: 'loss', value: -step, step: BigInt(step) });
       }
       listen();
     });

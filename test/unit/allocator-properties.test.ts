@@ -15,6 +15,7 @@ import {
   type AllocatorYard,
   checkHoldings,
   checkReasons,
+  clocksApartMs,
   createYard,
   type Setting,
 } from './allocator-world.ts';
@@ -43,6 +44,14 @@ const setting: fc.Arbitrary<Setting> = fc.record({
 const request = fc.record({
   user: fc.constantFrom('ana', 'ben', 'eve'),
   project: fc.constantFrom('', '', 'dqn', 'ppo'),
+  /** Each run of a group names the same limit. */
+  groups: fc.constantFrom(
+    {},
+    {},
+    { group: 'free' },
+    { group: 'one', groupMost: 1 },
+    { group: 'two', groupMost: 2 },
+  ),
   priority: fc.constantFrom(0, 0, 0, 1, -1),
   gpus: fc.constantFrom(0, 0, 1, 1, 1, 2, 3, 4, 0.05, 0.1, 0.25, 0.333, 0.5, 0.75),
   gpuMemoryMib: fc.constantFrom(null, null, 4 * gib, 16 * gib, 40 * gib),
@@ -50,6 +59,7 @@ const request = fc.record({
   memoryMib: fc.constantFrom(0, 0, 4 * gib, 20 * gib),
   hold: fc.constantFrom(false, false, false, false, true),
   startInMs: fc.constantFrom(null, null, null, 5, 50),
+  backoffMs: fc.constantFrom(null, null, null, 5, 50),
   /** Which runs it comes after, counted back from itself, and how these have to end. */
   after: fc.oneof(
     { weight: 4, arbitrary: fc.constant([] as [number, DependencyEnd][]) },
@@ -91,7 +101,13 @@ const story = fc.array(happening, { minLength: 20, maxLength: 120, size: 'max' }
 const calm: fc.Arbitrary<Happening[]> = fc.array(
   fc.oneof(
     submits.map(({ kind, request: asked }) => {
-      const plain = { priority: 0 as const, hold: false, startInMs: null, after: [] };
+      const plain = {
+        priority: 0 as const,
+        hold: false,
+        startInMs: null,
+        backoffMs: null,
+        after: [],
+      };
       return { kind, request: { ...asked, ...plain } };
     }),
     ends,
@@ -265,7 +281,8 @@ function submit(
   yard: AllocatorYard,
   wanted: typeof request extends fc.Arbitrary<infer T> ? T : never,
 ) {
-  const { hold, startInMs, after, ...claim } = wanted;
+  const { hold, startInMs, backoffMs, after, groups, ...plain } = wanted;
+  const claim = { ...plain, ...groups };
   const known = [...yard.fates.keys()];
   position += 1;
   yard.submit({
@@ -275,6 +292,10 @@ function submit(
     position,
     hold: hold ? { by: 'ana', reason: '' } : null,
     startAfterMs: startInMs === null ? null : yard.now() + startInMs,
+    backoff:
+      backoffMs === null
+        ? null
+        : { monoMs: yard.now() + clocksApartMs + backoffMs, attempt: '', ended: '' },
     dependencies: after.flatMap(([back, on]) => {
       const run = known.at(-back);
       return run === undefined ? [] : [{ run, on }];

@@ -19,6 +19,9 @@ import {
 } from '../../src/allocator/index.ts';
 import { gpuOfSlot, numberOfSlot } from '../../src/slots.ts';
 
+/** The monotonic clock is ahead of the other one by so much. */
+export const clocksApartMs = 7_000;
+
 export type Live = { claim: Claim; slots: readonly string[]; sinceMs: number };
 export type Card = { id: string; memoryMib: number; shut: Shut | null; foreign: string | null };
 export type Setting = {
@@ -49,6 +52,7 @@ export function createYard({ cards, cpus, memoryMib, limits }: Setting) {
     live: [...live.values()].map(({ claim }) => claim),
     limits,
     drained,
+    monoMs: nowMs + clocksApartMs,
     fate: (runId) => fates.get(runId) ?? 'gone',
   });
 
@@ -148,6 +152,10 @@ export function checkHoldings({ live, gpus, limits, state }: AllocatorYard): voi
       assert.ok(most.gpus === 0 || held <= wholeGpu * most.gpus, `GPUs of ${of} ${name}`);
     }
   }
+  for (const { group, groupMost: most = 0 } of claims) {
+    const own = claims.filter((claim) => claim.group === group);
+    assert.ok(most === 0 || own.length <= most, `runs of group ${group}`);
+  }
 }
 
 /**
@@ -211,6 +219,13 @@ function checkReason(
     return;
   }
   assert.ok(!early, about);
+  const waits = claim.backoff != null && claim.backoff.monoMs > (state.monoMs ?? 0);
+  if (verdict.kind === 'backoff') {
+    const leftMs = (claim.backoff?.monoMs ?? 0) - (state.monoMs ?? 0);
+    assert.ok(waits && verdict.atMs === nowMs + leftMs, about);
+    return;
+  }
+  assert.ok(!waits, about);
   if (verdict.kind === 'drained') {
     assert.notEqual(state.drained, null, about);
     return;

@@ -9,7 +9,7 @@ import {
   type Waiting,
   words,
 } from '../../src/allocator/index.ts';
-import { createYard, type Setting } from './allocator-world.ts';
+import { clocksApartMs, createYard, type Setting } from './allocator-world.ts';
 
 const gib = 1024;
 const hour = 3_600_000;
@@ -145,6 +145,29 @@ test('a held run waits for a release, an early one for its time, and both keep n
   assert.deepEqual(yard.started(), ['b']);
 });
 
+test('a run that waits for another attempt says which and why, by a clock that nobody sets', () => {
+  const backoff = {
+    monoMs: clocksApartMs + 90_000,
+    attempt: 'attempt 2 of 4',
+    ended: 'attempt 1 failed: exited 1: CUDA out of memory',
+  };
+  const yard = yardOf({ cpus: 1 }, asks('a', { backoff }), asks('b'));
+  assert.equal(
+    yard.why('a'),
+    'attempt 2 of 4 starts in 1 min, at 00:01:30 UTC; attempt 1 failed: exited 1: CUDA out of memory',
+  );
+  assert.equal(decide(yard.state(), yard.now()).wakeAtMs, 90_000);
+  // The wall clock alone is set ahead.
+  assert.deepEqual(
+    decide(yard.state(), 10 * hour).grants.map(({ runId }) => runId),
+    ['b'],
+  );
+  assert.deepEqual(yard.started(), ['b']);
+  yard.end('b', 'ok');
+  yard.pass(90_000);
+  assert.deepEqual(yard.started(), ['a']);
+});
+
 test('a dependency that ended otherwise than asked ends the run, and those that wait for it', () => {
   const yard = yardOf(
     {},
@@ -189,6 +212,21 @@ test('limits of users and projects are kept and named', () => {
   );
   assert.equal(yard.why('d'), 'needs 4 GPUs; a user may have 2 at once');
   assert.equal(yard.why('f'), 'project dqn has 1 of at most 1 runs at once');
+});
+
+test('at most so many runs of a group are live, and what they need is free for others', () => {
+  const group = { group: 'dqn', groupMost: 2 };
+  const yard = yardOf(
+    { cards: cards(24, 24, 24, 24) },
+    asks('a', { gpus: 1, ...group }),
+    asks('b', { gpus: 1, ...group }),
+    asks('c', { gpus: 1, ...group }),
+    asks('d', { gpus: 1, ...group }),
+    asks('e', { gpus: 2 }),
+  );
+  assert.deepEqual(yard.started(), ['a', 'b', 'e']);
+  for (const runId of ['c', 'd'])
+    assert.equal(yard.why(runId), 'g:dqn has 2 of at most 2 runs at once');
 });
 
 test('GPUs that are drained, set aside, sick or used by others are given to nobody', () => {

@@ -19,7 +19,8 @@ test('options of a command, however they are written', () => {
 });
 
 test('runs differ in what any two of them differ in, and are seeds of each other when it is that alone', () => {
-  const run = (command: string) => ({ command, code: 'c', project: '' }) as RunSummary;
+  const run = (command: string) =>
+    ({ command, code: 'c', project: '', params: {} }) as unknown as RunSummary;
   const { names, of } = differences([
     run('python a.py --seed 1 --lr 1'),
     run('python a.py --seed 2 --lr 1'),

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { openPoints } from '../../src/history/index.ts';
 import { createFeed, type Feed } from '../../src/worker/feed.ts';
 import type { Subject } from '../../src/worker/outlet.ts';
 
@@ -14,28 +15,54 @@ type Message = {
   points?: { seq: number; id: string; key: string; value: number }[];
   lines?: { seq: number; text: string }[];
 };
-type Fault = 'none' | 'refused' | 'answer lost' | 'killed before' | 'killed after';
+type Fault =
+  | 'none'
+  | 'refused'
+  | 'answer lost'
+  | 'killed before'
+  | 'killed after'
+  | 'another run'
+  | 'wiped';
 
-/** One subject of the server: a message is stored only after the one that its sender knows of. */
-function createStream(next: () => Fault) {
+/**
+ * One subject of the server, in a stream that has others: a message is stored only after the one that its
+ * sender knows of, by its sequence in the subject or by its id in the stream.
+ */
+function createStream(next: () => Fault, stored: (message: Message, text: string) => void) {
   const messages: Message[] = [];
+  let seq = 0;
+  let lastOfSubject = 0;
+  let lastId = '';
+  let lastIdOfSubject = '';
   const subject: Subject = {
     async last() {
       const payload = messages.at(-1);
-      return payload === undefined ? null : { seq: messages.length, payload };
+      return payload === undefined ? null : { seq: lastOfSubject, payload, id: lastIdOfSubject };
     },
-    async publish(payload, after) {
+    async publish(payload, after, id = '') {
       const fault = next();
       if (fault === 'refused') throw new Error('the bus is away');
       if (fault === 'killed before') throw new Killed();
-      if (after !== messages.length) return null;
-      messages.push(JSON.parse(JSON.stringify(payload)) as Message);
+      if (fault === 'another run') [seq, lastId] = [seq + 1, ''];
+      if (fault === 'wiped') wipe();
+      if (after !== (typeof after === 'string' ? lastId : lastOfSubject)) return null;
+      const text =
+        payload instanceof Uint8Array ? Buffer.from(payload).toString() : JSON.stringify(payload);
+      const message = JSON.parse(text) as Message;
+      messages.push(message);
+      stored(message, text);
+      seq += 1;
+      [lastOfSubject, lastIdOfSubject, lastId] = [seq, id, id];
       if (fault === 'answer lost') throw new Error('timeout');
       if (fault === 'killed after') throw new Killed();
-      return messages.length;
+      return seq;
     },
   };
-  return { messages, subject };
+  const wipe = (): void => {
+    messages.length = 0;
+    [seq, lastOfSubject, lastId] = [0, 0, ''];
+  };
+  return { messages, subject, wipe };
 }
 
 class Killed extends Error {}
@@ -55,7 +82,7 @@ function record(text: string, offset: number): Buffer {
 test('whatever dies or is lost, each point and line is there once, in order, without a gap', async () => {
   const fault = fc.constantFrom<Fault>(
     ...(['none', 'none', 'none', 'refused', 'answer lost', 'killed before'] as const),
-    'killed after',
+    ...(['killed after', 'another run', 'another run', 'wiped', 'wiped'] as const),
   );
   /** What is written between two pumps: lines of output, lines of JSON, and of a table. */
   const step = fc.tuple(fc.nat(6), fc.nat(6), fc.nat(3));
@@ -83,7 +110,22 @@ async function live(home: string, steps: [number, number, number][], faults: Fau
   fs.writeFileSync(path.join(dir, 'spec.json'), JSON.stringify({ cwd, artifacts: [] }));
   const left = [...faults];
   const next = (): Fault => left.shift() ?? 'none';
-  const [logs, metrics] = [createStream(next), createStream(next)];
+  // What was published is in the run's files a while later; while a worker lives, as late as can be.
+  const journal = openPoints(path.join(home, 'runs/r'));
+  const coming: [Message, string][] = [];
+  const arrive = (): void => {
+    for (const [message, text] of coming.splice(0)) journal.add(message as never, text);
+  };
+  const numbers = new Map<number, string>();
+  const logs = createStream(next, () => undefined);
+  const metrics = createStream(next, (message, text) => {
+    coming.push([message, text]);
+    for (const { seq, id } of message.points ?? []) {
+      // Whoever saw a number once sees the same point there for ever.
+      assert.equal(numbers.get(seq) ?? id, id, `${seq} means another point`);
+      numbers.set(seq, id);
+    }
+  });
   const begin = (): Feed =>
     createFeed({
       dir,
@@ -102,8 +144,9 @@ async function live(home: string, steps: [number, number, number][], faults: Fau
     } catch (error) {
       if (error instanceof Killed) {
         feed.close();
+        arrive();
         feed = begin();
-      }
+      } else if (error instanceof assert.AssertionError) throw error;
       return false;
     }
   };
@@ -136,6 +179,8 @@ async function live(home: string, steps: [number, number, number][], faults: Fau
   };
   while (!(await attempt(end)));
   feed.close();
+  arrive();
+  journal.close();
 
   const points = metrics.messages.flatMap((message) => message.points ?? []);
   assert.deepEqual(
@@ -158,12 +203,15 @@ async function live(home: string, steps: [number, number, number][], faults: Fau
     upTo(line),
   );
 
-  // A stream that was lost is filled again by whoever comes next: with the same points, by their ids.
-  metrics.messages.length = 0;
+  // A stream that was lost is filled again by whoever comes next, with the numbers that they had.
+  metrics.wipe();
   fs.writeFileSync(path.join(dir, 'start'), '');
   feed = begin();
   while (!(await attempt(end)));
   feed.close();
   const again = metrics.messages.flatMap((message) => message.points ?? []);
-  assert.deepEqual(again.map(({ id }) => id).sort(), points.map(({ id }) => id).sort());
+  assert.deepEqual(
+    again.map(({ seq, id }) => [seq, id]),
+    points.map(({ seq, id }) => [seq, id]),
+  );
 }

@@ -11,6 +11,7 @@ import {
   openPoints,
   pointsAfter,
   pointsName,
+  textAfter,
 } from '../../src/history/index.ts';
 import { removeTree } from '../remove-tree.ts';
 
@@ -105,6 +106,37 @@ test('files are of a bounded size, together too, and are read from any point on'
   for (const from of [first, first + 1, 950, 999, 1000])
     assert.deepEqual(seqsFrom(place.dir, 1, from), range(from, 1000));
   assert.deepEqual(seqsFrom(place.dir, 1, 1001), []);
+});
+
+test('points as text are those of the attempt from any number on, up to the first that is missing', async () => {
+  using place = directory();
+  const history = openPoints(place.dir, { segmentBytes: 4000, totalBytes: 1_000_000 });
+  for (const batch of [message(1, 1, 70), message(2, 1, 90), message(2, 91, 150)])
+    history.add(batch);
+  // A name that takes more bytes than characters.
+  history.add({ attempt: 2, points: [point(151, '},{"seq":7ä\n')] });
+  history.add(message(2, 160, 170));
+  history.close();
+  fs.appendFileSync(path.join(place.dir, filesOf(place.dir).at(-1) ?? ''), '{"attempt":2,"seq":17');
+  type Text = { attempt: number; first_seq: number; last_seq: number; points: { seq: number }[] };
+  const textFrom = async (attempt: number, seq: number): Promise<object[]> => {
+    const found: object[] = [];
+    for await (const { first, last, json } of textAfter(place.dir, pointsName, { attempt, seq })) {
+      const { points, ...head } = JSON.parse(json.toString('utf8')) as Text;
+      assert.deepEqual(head, { v: 1, attempt, first_seq: first, last_seq: last });
+      found.push(...points);
+    }
+    return found;
+  };
+  const points = (first: number, last: number) => message(1, first, last).points;
+  assert.deepEqual(await textFrom(1, 1), points(1, 70));
+  assert.deepEqual(await textFrom(1, 69), points(69, 70));
+  assert.deepEqual(await textFrom(1, 71), []);
+  assert.deepEqual(await textFrom(2, 1), [...points(1, 150), point(151, '},{"seq":7ä\n')]);
+  assert.deepEqual(await textFrom(2, 149), [...points(149, 150), point(151, '},{"seq":7ä\n')]);
+  assert.deepEqual(await textFrom(2, 155), []);
+  assert.deepEqual(await textFrom(2, 160), points(160, 170));
+  assert.deepEqual(await textFrom(3, 1), []);
 });
 
 test('what is known of each metric outlives the files that its points were in', () => {

@@ -3,9 +3,10 @@ import type { TrainerClient } from '../../client/index.ts';
 import type { MetricKey, RunSummary } from '../../contracts/index.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { expand } from '../groups.ts';
+import { inCellOrder } from '../group-look.ts';
+import { runsOf } from '../groups.ts';
 import { numberText } from '../numbers.ts';
-import { differences, type Params, seedGroups } from '../params.ts';
+import { differences, type Params, seedGroups, seedNames } from '../params.ts';
 import type { Curve } from '../plot.ts';
 import { cut, fitting, plainCell, statusText, table } from '../render.ts';
 import { jsonKey, jsonNumber } from './metrics.ts';
@@ -20,7 +21,15 @@ type Compared = {
   metrics: Map<string, Map<string, MetricKey>>;
   seeds: number[][];
 };
-type Over = { key: string; runs: string[]; n: number; mean: number; std: number };
+type Over = {
+  key: string;
+  runs: string[];
+  n: number;
+  mean: number;
+  std: number;
+  /** What they have in common, where others differ in it. */
+  cell: string;
+};
 
 const plotsMost = 6;
 /** Of a curve: more than a terminal has columns. */
@@ -33,8 +42,7 @@ export async function compare(
 ): Promise<number> {
   const { terminal, json } = context;
   const client = await context.connect();
-  const all = await expand(client, refs);
-  const runs = await Promise.all(all.map((ref) => client.get(ref)));
+  const runs = inCellOrder(await runsOf(client, refs));
   const compared = await gather(client, runs, flags.key ?? '');
   if (json) printJson(context, compared);
   else if (!terminal.tty)
@@ -59,7 +67,7 @@ async function gather(client: TrainerClient, runs: RunSummary[], key: string): P
 }
 
 /** The last values of runs that differ in their seed alone. */
-function overSeeds({ runs, metrics, seeds }: Compared): Over[] {
+function overSeeds({ runs, metrics, seeds, params }: Compared): Over[] {
   return [...metrics].flatMap(([key, of]) =>
     seeds.flatMap((group) => {
       const ids = group.map((index) => runs[index]?.run_id ?? '').filter((id) => of.has(id));
@@ -67,7 +75,12 @@ function overSeeds({ runs, metrics, seeds }: Compared): Over[] {
       const values = ids.map((id) => of.get(id)?.last ?? Number.NaN);
       const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
       const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-      return [{ key, runs: ids, n: ids.length, mean, std: Math.sqrt(squares / (ids.length - 1)) }];
+      const std = Math.sqrt(squares / (ids.length - 1));
+      const common = Object.entries(params[group[0] ?? 0] ?? {})
+        .filter(([name]) => !seedNames.includes(name))
+        .map(([, value]) => value);
+      const cell = seeds.length === 1 ? '' : common.join(' ');
+      return [{ key, runs: ids, n: ids.length, mean, std, cell: cell || 'mean, std' }];
     }),
   );
 }
@@ -78,7 +91,7 @@ function printJson({ terminal }: Context, compared: Compared): void {
     const differs = compared.params[index];
     terminal.json({ run_id, name, status, command, differs, metrics: metrics.map(jsonKey) });
   });
-  for (const { mean, std, ...rest } of overSeeds(compared))
+  for (const { mean, std, cell: _, ...rest } of overSeeds(compared))
     terminal.json({ type: 'seeds', ...rest, mean: jsonNumber(mean), std: jsonNumber(std) });
 }
 
@@ -94,7 +107,7 @@ function rowsOf(compared: Compared, text: (value: number) => string): string[][]
     }),
     ...over
       .filter((each) => each.key === key)
-      .map(({ n, mean, std }) => [key, `${n} seeds`, 'mean, std', text(mean), `± ${text(std)}`]),
+      .map(({ n, mean, std, cell }) => [key, `${n} seeds`, cell, text(mean), `± ${text(std)}`]),
   ]);
 }
 

@@ -3,7 +3,7 @@ import type { TrainerClient } from '../../client/index.ts';
 import type { ArtifactItem, GarbageRequest, Removal } from '../../contracts/index.ts';
 import { type Context, usage, wholeNumber } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { expand } from '../groups.ts';
+import { expand, pooled, runsOf } from '../groups.ts';
 import { bytesText, cut, duration, plainCell, table } from '../render.ts';
 import { parseBytes, parseSeconds } from '../spans.ts';
 
@@ -61,8 +61,8 @@ export async function pinning(
 ): Promise<number> {
   const { terminal, json } = context;
   const client = await context.connect();
-  for (const ref of await expand(client, refs)) {
-    const run = await client.pin(ref, wish === 'pin');
+  const pinned = await pooled(await expand(client, refs), (ref) => client.pin(ref, wish === 'pin'));
+  for (const run of pinned) {
     if (json) terminal.json(run);
     else if (!terminal.tty) terminal.print(`${run.run_id}\t${run.pinned_at}`);
     else terminal.print(`${run.run_id} ${wish === 'pin' ? 'pinned' : 'no longer pinned'}`);
@@ -79,10 +79,8 @@ export async function remove(
 ): Promise<number> {
   const { terminal, json } = context;
   const client = await context.connect();
-  const named = await expand(client, refs);
   // By id: `@last` and a name mean another run once the first is gone.
-  const runs = await Promise.all(named.map((ref) => client.get(ref)));
-  const ids = [...new Set(runs.map(({ run_id }) => run_id))];
+  const ids = (await runsOf(client, refs)).map(({ run_id }) => run_id);
   if (terminal.tty && !json && flags.yes !== true) {
     const what = ids.length === 1 ? `run ${ids[0]}` : `${ids.length} runs`;
     if (!(await terminal.ask(`Remove ${what}, with output, metrics and artifacts?`)))

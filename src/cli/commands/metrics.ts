@@ -5,6 +5,7 @@ import { type Context, usage, wholeNumber } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { numberText } from '../numbers.ts';
 import { fitting, plainCell, table } from '../render.ts';
+import { sourceOf } from '../source.ts';
 import { away, watching } from './streams.ts';
 
 export type MetricsFlags = {
@@ -16,6 +17,7 @@ export type MetricsFlags = {
   thin?: string;
   attempt?: string;
   keys?: boolean;
+  offline?: boolean;
 };
 
 /** A terminal gives its buffer away in parts; a pipe is not filled line by line. */
@@ -24,6 +26,7 @@ const linesAtOnce = 500;
 export async function metrics(context: Context, ref: string, flags: MetricsFlags): Promise<number> {
   if (flags.last !== undefined && flags.from !== undefined)
     throw usage('--last', 'does not go with --from');
+  if (flags.offline === true) return fromFiles(context, ref, flags);
   const client = await context.connect();
   const attempt = optional(flags.attempt, '--attempt');
   if (flags.keys === true) return listKeys(context, client, ref, { key: flags.key, attempt });
@@ -52,6 +55,28 @@ export async function metrics(context: Context, ref: string, flags: MetricsFlags
       await printPoints(context, batch);
     }
   });
+}
+
+/** What these ask for takes a daemon. */
+const online = ['follow', 'last', 'thin', 'keys'] as const;
+
+async function fromFiles(context: Context, ref: string, flags: MetricsFlags): Promise<number> {
+  for (const name of online)
+    if (flags[name] !== undefined) throw usage(`--${name}`, 'does not go with --offline');
+  await sourceOf(context, { offline: true });
+  const files = await context.offline();
+  const { run_id: runId, attempt } = await files.get(ref);
+  const wanted = {
+    attempt: optional(flags.attempt, '--attempt') || attempt,
+    from: Math.max(1, optional(flags.from, '--from')),
+    key: flags.key ?? '',
+    source: flags.source ?? '',
+  };
+  for (const batch of files.points(runId, wanted)) {
+    printGaps(context, batch);
+    await printPoints(context, batch);
+  }
+  return exitCodes.ok;
 }
 
 function printGaps({ terminal, json }: Context, { gaps, attempt }: MetricBatch): void {

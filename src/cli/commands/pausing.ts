@@ -1,8 +1,9 @@
 /** `runyard pause`, `resume`, `hold` and `release`: one wish of each run that is named. */
 import type { RunSummary } from '../../contracts/index.ts';
+import { RunyardError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { expand } from '../groups.ts';
+import { expand, isGroup, pooled } from '../groups.ts';
 import { statusText } from '../render.ts';
 
 /** What a person is told besides how the run is. */
@@ -21,8 +22,20 @@ export async function pausing(
 ): Promise<number> {
   const { terminal, json } = context;
   const client = await context.connect();
-  for (const ref of await expand(client, refs)) {
-    const run = await client[wish](ref, { reason: flags.message ?? '' });
+  const options = { reason: flags.message ?? '' };
+  const inGroup = new Set(await expand(client, refs.filter(isGroup)));
+  const asked = await pooled(await expand(client, refs), async (ref) => {
+    try {
+      return await client[wish](ref, options);
+    } catch (error) {
+      // Of a group those that the wish is about, not those that are over or not that far.
+      if (inGroup.has(ref) && isAnotherState(error)) return null;
+      throw error;
+    }
+  });
+  const done = asked.filter((run) => run !== null);
+  if (done.length === 0) terminal.note(`runyard: none of them can be ${wished[wish]}`);
+  for (const run of done) {
     if (json) terminal.json(run);
     else if (!terminal.tty) terminal.print(`${run.run_id}\t${run.state}`);
     else {
@@ -30,5 +43,12 @@ export async function pausing(
       terminal.print(`${run.run_id} ${status} ${about[wish](run)}`.trimEnd());
     }
   }
-  return exitCodes.ok;
+  return done.length === 0 ? exitCodes.error : exitCodes.ok;
+}
+
+const wished = { pause: 'paused', resume: 'resumed', hold: 'held', release: 'released' };
+
+function isAnotherState(error: unknown): boolean {
+  if (!(error instanceof RunyardError)) return false;
+  return error.code === 'run_not_queued' || error.code === 'run_not_running';
 }

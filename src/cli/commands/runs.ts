@@ -4,12 +4,16 @@ import { finalStatuses, type MetricKey, type RunSummary } from '../../contracts/
 import { RunyardError } from '../../errors.ts';
 import { type Context, usage, wholeNumber } from '../context.ts';
 import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
-import { expand, groupOf } from '../groups.ts';
+import { paramNames } from '../group-look.ts';
+import { groupOf, isGroup } from '../groups.ts';
 import { numberText } from '../numbers.ts';
 import { cut, duration, endLine, fitting, plainCell, runMs, statusText, table } from '../render.ts';
 import { type Source, sourceOf } from '../source.ts';
 import { parseSeconds } from '../spans.ts';
 import { jsonKey } from './metrics.ts';
+
+/** Of a group that is listed: more than any has. */
+const groupMost = 1_000_000;
 
 export type ListFlags = {
   all?: boolean;
@@ -31,12 +35,19 @@ export async function ls(
   const me = await userName();
   const source = await sourceOf(context, flags);
   const rows: RunSummary[] = [];
+  const named = flags.group ?? groupOf(group);
   for await (const run of source.list({
-    all: flags.all === true || flags.failed === true || flags.status !== undefined,
+    // Whoever asks for a group wants to know how it went.
+    all: flags.all === true || flags.failed === true || flags.status !== undefined || named !== '',
     user: flags.mine === true ? me : '',
     status: flags.failed === true ? 'failed' : (flags.status ?? ''),
-    group: flags.group ?? groupOf(group),
-    limit: flags.limit === undefined ? 0 : wholeNumber(flags.limit, '--limit'),
+    group: named,
+    limit:
+      flags.limit === undefined
+        ? named === ''
+          ? 0
+          : groupMost
+        : wholeNumber(flags.limit, '--limit'),
   })) {
     if (json && flags.metric === undefined) terminal.json(run);
     else rows.push(run);
@@ -51,7 +62,11 @@ export async function ls(
   }
   if (json) return exitCodes.ok;
   if (!terminal.tty) {
-    for (const run of rows) terminal.print(cellsOf(run, Date.now()).map(plainCell).join('\t'));
+    const names = isOneGroup(rows) ? paramNames(rows) : [];
+    for (const run of rows) {
+      const params = names.map((key) => run.params[key] ?? '');
+      terminal.print([...cellsOf(run, Date.now()), ...params].map(plainCell).join('\t'));
+    }
   } else if (rows.length === 0) {
     const more = flags.all === true ? '' : '; finished ones too: runyard ls -a';
     terminal.print(`no runs${more}`);
@@ -88,11 +103,15 @@ export function listing(
 ): string[] {
   const { paint } = terminal;
   const width = idWidth(rows.map(({ run_id }) => run_id));
-  const head = ['ID', 'NAME', 'USER', 'STATE', 'TIME', 'GPU', 'LAST', 'WHY'];
+  // In a group they tell the runs apart better than names do.
+  const names = isOneGroup(rows) ? paramNames(rows) : [];
+  const about = names.length === 0 ? ['NAME', 'USER'] : names;
+  const head = ['ID', ...about, 'STATE', 'TIME', 'GPU', 'LAST', 'WHY'];
   const body = rows.map((run) => {
     const [id = '', name = '', user = '', status = '', ...rest] = cellsOf(run, nowMs);
-    const who = user === me ? 'me' : user;
-    const cells = [id.slice(0, width), cut(name, 24), who, statusText(status, paint), ...rest];
+    const who = [cut(name, 24), user === me ? 'me' : user];
+    const told = names.length === 0 ? who : names.map((key) => cut(run.params[key] ?? '', 24));
+    const cells = [id.slice(0, width), ...told, statusText(status, paint), ...rest];
     return cells.map((cell) => cell || '–');
   });
   const lines = table([head.map((text) => paint('dim', text)), ...body.map(trimWhy)]);
@@ -110,10 +129,10 @@ export async function wait(
     flags.timeout === undefined
       ? new AbortController().signal
       : AbortSignal.timeout(1000 * parseSeconds(flags.timeout, '--timeout'));
-  const all = await expand(client, refs);
-  const several = refs.length > 1 || refs[0]?.startsWith('g:') === true;
+  const several = refs.length > 1 || isGroup(refs[0]);
   const codes = await Promise.all(
-    all.map(async (ref) => {
+    [...new Set(refs)].map(async (ref) => {
+      if (isGroup(ref)) return waitGroup(context, client, groupOf(ref), signal, flags.timeout);
       const run = await client.wait(ref, { signal });
       if (json) terminal.json(run);
       if (!finalStatuses.includes(run.status)) {
@@ -131,6 +150,21 @@ export async function wait(
   return codes.every((code) => code === exitCodes.ok) ? exitCodes.ok : exitCodes.error;
 }
 
+async function waitGroup(
+  context: Context,
+  client: TrainerClient,
+  name: string,
+  signal: AbortSignal,
+  timeout: string | undefined,
+): Promise<number> {
+  const { awaitGroup } = await import('./group.ts');
+  const end = await awaitGroup(context, client, name, signal);
+  if (end !== null) return end.state === 'completed' ? exitCodes.ok : exitCodes.error;
+  const { state } = await client.group(name);
+  context.terminal.note(`runyard: g:${name} is still ${state} after ${timeout}`);
+  return exitCodes.ours;
+}
+
 export async function stop(
   context: Context,
   refs: readonly string[],
@@ -140,7 +174,12 @@ export async function stop(
   const client = await context.connect();
   const failures: unknown[] = [];
   const reason = flags.message ?? '';
-  const all = await expand(client, refs);
+  for (const ref of refs.filter(isGroup)) {
+    const { stopGroup } = await import('./group.ts');
+    const how = { reason, now: flags.now ?? false, wait: flags.wait !== false };
+    await stopGroup(context, client, groupOf(ref), how);
+  }
+  const all = [...new Set(refs.filter((ref) => !isGroup(ref)))];
   const startMs = Date.now();
   // All are asked before one is waited for.
   const wishes = all.map((ref) => client.stop(ref, { reason, now: flags.now ?? false }));
@@ -184,6 +223,10 @@ async function stopLine(
   if (!parts[0]?.startsWith('asked')) return `${run.run_id} was over already: ${run.status}`;
   if (asked.gpu_slots.length > 0) parts.push(`GPU ${asked.gpu_slots.join(',')} free`);
   return `${run.run_id} ${run.status}: ${parts.join(' · ')}`;
+}
+
+function isOneGroup(runs: readonly RunSummary[]): boolean {
+  return new Set(runs.map(({ group }) => group)).size === 1;
 }
 
 function cellsOf(run: RunSummary, nowMs: number): string[] {

@@ -5,10 +5,13 @@ import {
   type RunEvent,
   type RunSummary,
 } from '../../contracts/index.ts';
+import { attemptsOf, attemptTexts } from '../attempts.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { groupOf, isGroup } from '../groups.ts';
 import { duration, endLine, plainCell, table, warningsOf } from '../render.ts';
 import { sourceOf } from '../source.ts';
+import type { GroupFlags } from './group.ts';
 import { jsonKey, keysTable } from './metrics.ts';
 
 /** More would push the states away. */
@@ -19,8 +22,10 @@ type Paint = Context['terminal']['paint'];
 export async function show(
   context: Context,
   ref: string,
-  flags: { offline?: boolean } = {},
+  flags: { offline?: boolean } & GroupFlags = {},
 ): Promise<number> {
+  if (isGroup(ref) && flags.offline !== true)
+    return (await import('./group.ts')).showGroup(context, groupOf(ref), flags);
   const { terminal, json } = context;
   const source = await sourceOf(context, flags);
   const run = await source.get(ref);
@@ -31,7 +36,8 @@ export async function show(
   }
   const metrics: MetricKey[] = [];
   for await (const row of source.metricKeys?.([run.run_id]) ?? []) metrics.push(row);
-  if (json) terminal.json({ ...run, events, metrics: metrics.map(jsonKey) });
+  const attempts = attemptsOf(events, run);
+  if (json) terminal.json({ ...run, attempts, events, metrics: metrics.map(jsonKey) });
   else if (terminal.tty) {
     for (const line of detailLines(run, events, terminal.paint, Date.now())) terminal.print(line);
     const shown = metrics.slice(0, metricsShown);
@@ -81,10 +87,14 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     run.group && `group ${run.group}`,
     ...run.tags,
   ];
+  const params = Object.entries(run.params).map(([key, value]) => `${key}=${value}`);
+  const attempts = attemptsOf(events, run);
   const attempt = [
     String(run.attempt),
     run.pid !== 0 && `pid ${run.pid}`,
+    attempts.at(-1)?.resumed_from && `from ${attempts.at(-1)?.resumed_from}`,
     run.retry_of && `retry of ${run.retry_of}`,
+    run.retried_by && `retried by ${run.retried_by}`,
   ];
   const facts: [string, string][] = [
     ['why', reason === null ? run.why : `${reason.text} (${reason.code})`],
@@ -92,11 +102,13 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     ['pinned', run.pinned_at],
     ...warningsOf(events).map((text): [string, string] => ['warning', text]),
     ['note', run.note],
+    ['params', params.join(' ')],
     ['command', run.command],
     ['directory', run.cwd],
     ['code', run.code],
     ['user', who.filter(Boolean).join(' · ')],
     ['attempt', attempt.filter(Boolean).join(' · ')],
+    ...attemptTexts(attempts).map((text): [string, string] => ['before', text]),
     ['gpus', run.gpu_slots.join(',')],
     ['last', run.last_metric],
     ['stopped', run.stop_user && `by ${run.stop_user}${run.stop_reason && `: ${run.stop_reason}`}`],

@@ -1,34 +1,31 @@
 /** `runyard submit` and `run`. */
 import type { RunSummary } from '../../contracts/index.ts';
-import { codeIdentity } from '../code-identity.ts';
-import { compose, type SubmitFlags } from '../compose.ts';
+import { compose } from '../compose.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { follow } from '../follow.ts';
+import { withCode, withGroups } from '../identified.ts';
 import { statusText } from '../render.ts';
 import { connectOrStart } from '../starting.ts';
+import type { SweepFlags } from './sweep.ts';
 
 export async function submit(
   context: Context,
   words: readonly string[],
-  flags: SubmitFlags & { follow?: boolean; dryRun?: boolean },
+  flags: SweepFlags,
 ): Promise<number> {
+  if (flags.matrix !== undefined || flags.matrixFile !== undefined)
+    return (await import('./sweep.ts')).sweep(context, words, flags);
   const { terminal, env: shell, cwd, json } = context;
   const composed = await compose({ flags, words, shell, cwd, umask: process.umask() });
   if (flags.dryRun === true) return dryRun(context, composed);
-  const [client, config] = await Promise.all([connectOrStart(context), identified(composed)]);
-  if (config.diff !== null) {
-    const { uri } = await client.putInput(config.diff);
-    config.code.diff_ref = uri;
-  }
-  const { run_id: runId, created } = await client.submit(
-    { ...composed.config, ...(config.known ? {} : { code: config.code }) },
-    {
-      env: composed.env,
-      key: flags.key ?? '',
-      ...(shell.TRACEPARENT === undefined ? {} : { traceparent: shell.TRACEPARENT }),
-    },
-  );
+  const client = await connectOrStart(context);
+  const config = await withGroups(client, await withCode(client, composed));
+  const { run_id: runId, created } = await client.submit(config, {
+    env: composed.env,
+    key: flags.key ?? '',
+    ...(shell.TRACEPARENT === undefined ? {} : { traceparent: shell.TRACEPARENT }),
+  });
   if (flags.follow === true) {
     if (!json) terminal.note(terminal.paint('dim', `run ${runId}`));
     return follow(context, client, runId);
@@ -70,22 +67,4 @@ export function submittedLine(
   const known = created ? '' : ' (submitted before under this key)';
   const text = `${run.run_id} ${statusText(run.status, paint)} ${place}`.trimEnd();
   return `${text}${known}   ${paint('dim', `follow: runyard logs -f ${run.run_id.slice(0, 4)}`)}`;
-}
-
-async function identified({ config, env }: Awaited<ReturnType<typeof compose>>): Promise<{
-  known: boolean;
-  code: Record<string, unknown>;
-  diff: Buffer | null;
-}> {
-  const { command, cwd } = config;
-  // A file may say itself which code it is about; a malformed one is the daemon's to refuse.
-  if (config.code !== undefined || !Array.isArray(command) || typeof cwd !== 'string') {
-    return { known: true, code: {}, diff: null };
-  }
-  const { code, diff } = await codeIdentity({
-    command: command.map(String),
-    cwd,
-    searchPath: env.PATH ?? '',
-  });
-  return { known: false, code, diff };
 }

@@ -176,6 +176,14 @@ export interface RunSummary {
    * retention keeps its artifacts; empty when it does not
    */
   pinned_at: string;
+  /**
+   * what tells it apart in its group, such as the cell of a sweep
+   */
+  params: string;
+  /**
+   * the newest run that is a retry of it; only in GetRun
+   */
+  retried_by: string;
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema
@@ -412,7 +420,7 @@ export interface MetricGap {
   first_seq: number;
   last_seq: number;
   /**
-   * evicted, whatever took them
+   * evicted: by limits; bus_lost: the bus was made anew before the run's files had them; bus_away: it may have them; run_deleted
    */
   reason: string;
 }
@@ -725,6 +733,16 @@ export interface TrainRunConfig {
   project?: string;
   group?: string;
   /**
+   * At most so many runs of its group are live while it starts.
+   */
+  at_once?: number;
+  /**
+   * What tells it apart from others of its group, such as the cell of a sweep; for tables, the trainer is not told.
+   */
+  params?: {
+    [k: string]: string;
+  };
+  /**
    * @maxItems 16
    */
   tags?: string[];
@@ -796,6 +814,103 @@ export interface TrainRunConfig {
    * Seconds without output and metrics after which it counts as stalled and is stopped. Not counted while paused.
    */
   stall_limit_s?: number;
+  /**
+   * A rule of a metric, or several: a point that fulfils one ends the run as completed, by its stop signal.
+   */
+  stop_when?:
+    | {
+        key: string;
+        below?: number;
+        above?: number;
+        /**
+         * Points of earlier steps, and of none, do not count.
+         */
+        after_steps?: number;
+      }
+    | {
+        key: string;
+        below?: number;
+        above?: number;
+        /**
+         * Points of earlier steps, and of none, do not count.
+         */
+        after_steps?: number;
+      }[];
+  /**
+   * Further attempts of a run that failed. Never after a person's stop.
+   */
+  retry?: {
+    /**
+     * How many attempts may follow the first.
+     */
+    max: number;
+    /**
+     * What is tried again: causes by name, and exit codes. Default: all but time_limit.
+     *
+     * @minItems 1
+     * @maxItems 64
+     *
+     * Items: One of exit, signal, oom, stall, time_limit, lost, unobserved, launch, internal, or an exit code from 1 to 255.
+     */
+    on?: [
+      (
+        | (
+            | 'exit'
+            | 'signal'
+            | 'oom'
+            | 'stall'
+            | 'time_limit'
+            | 'lost'
+            | 'unobserved'
+            | 'launch'
+            | 'internal'
+          )
+        | number
+      ),
+      ...(
+        | (
+            | 'exit'
+            | 'signal'
+            | 'oom'
+            | 'stall'
+            | 'time_limit'
+            | 'lost'
+            | 'unobserved'
+            | 'launch'
+            | 'internal'
+          )
+        | number
+      )[]
+    ];
+    /**
+     * How a further attempt goes on from what an earlier one left in the store.
+     */
+    resume?: {
+      /**
+       * A glob below the working directory: checkpoints. What it matches is taken as an artifact; the one of the highest step, or the newest, is gone on from.
+       */
+      artifact: string;
+      /**
+       * Arguments that are appended to the command; {artifact} in them is the file.
+       *
+       * @minItems 1
+       * @maxItems 64
+       */
+      args: [string, ...string[]];
+    };
+    /**
+     * Seconds from the end of the first attempt to the second. Default: 10.
+     */
+    backoff_s?: number;
+    /**
+     * Each further wait is so many times as long. Default: 2.
+     */
+    backoff_factor?: number;
+    /**
+     * Longest wait, in seconds. Default: 600, or backoff_s where that is more.
+     */
+    backoff_max_s?: number;
+  };
   /**
    * Globs below the working directory: what they match is taken into the store, each file once nobody writes to it any more.
    *
@@ -899,7 +1014,7 @@ export interface MetricBatch {
    */
   gaps: MetricGap[];
   /**
-   * instead of `points`: a message of the bus (schemas/bus/metrics.v1.schema.json)
+   * instead of `points`: a message of the bus (schemas/bus/metrics.v1.schema.json), at least the head and the points of one
    */
   json: string;
   /**

@@ -40,7 +40,7 @@ export async function* batches(
     if (piece.kind === 'gap') {
       const rest = thinner?.rest() ?? null;
       if (rest !== null) yield* thinned([rest]);
-      const gap = { first_seq: piece.first, last_seq: piece.last, reason: 'evicted' };
+      const gap = { first_seq: piece.first, last_seq: piece.last, reason: piece.reason };
       if (piece.first > next) yield batch(piece.first - 1, {});
       yield batch(piece.last, { gaps: [gap] });
       if (thinner !== null) thinner = createThinner(next, width);
@@ -51,6 +51,8 @@ export async function* batches(
       yield batch(piece.next - 1, { live: true });
     } else if (piece.kind === 'message' && request.json && isWhole && next === piece.head.first_seq)
       yield batch(piece.head.last_seq, { json: piece.data });
+    else if (piece.kind === 'text' && request.json && isWhole && next === piece.first)
+      yield batch(piece.last, { json: piece.json });
     else {
       const points = pointsOf(piece);
       const last = lastOf(piece);
@@ -83,13 +85,14 @@ export const empty: MetricWireBatch = {
 
 export function pointsOf(piece: Piece): PointLine[] {
   if (piece.kind === 'points') return piece.points;
-  if (piece.kind !== 'message') return [];
-  const text = Buffer.from(piece.data).toString('utf8');
-  const { points } = JSON.parse(text) as { points: PointLine[] };
-  return points.filter(({ seq }) => seq >= piece.from);
+  if (piece.kind !== 'message' && piece.kind !== 'text') return [];
+  const [data, from] = piece.kind === 'text' ? [piece.json, 0] : [piece.data, piece.from];
+  const { points } = JSON.parse(Buffer.from(data).toString('utf8')) as { points: PointLine[] };
+  return points.filter(({ seq }) => seq >= from);
 }
 
-function lastOf(piece: Piece & { kind: 'points' | 'message' }): number {
+function lastOf(piece: Piece & { kind: 'points' | 'text' | 'message' }): number {
+  if (piece.kind === 'text') return piece.last;
   return piece.kind === 'message' ? piece.head.last_seq : (piece.points.at(-1)?.seq ?? 0);
 }
 

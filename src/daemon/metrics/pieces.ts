@@ -4,16 +4,27 @@
  * made anew, by going on behind the last number. Holds a position, and at most two batches of messages.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import type { GapReason } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
-import { type PointLine, pointsAfter, pointsName } from '../../history/index.ts';
+import {
+  type PointLine,
+  type PointsText,
+  pointsAfter,
+  pointsName,
+  textAfter,
+  unbroken,
+} from '../../history/index.ts';
 import type { StoredReader } from '../../transport/nats/index.ts';
+import { reasonOf } from './reason.ts';
 import { type Head, headOf, lastOf, seek } from './seek.ts';
 
 export type Piece =
   /** A message of the bus. What of it is before `from` was told before. */
   | { kind: 'message'; head: Head; data: Uint8Array; from: number }
   | { kind: 'points'; points: PointLine[] }
-  | { kind: 'gap'; first: number; last: number }
+  /** Of the run's files, as they have it. */
+  | ({ kind: 'text' } & PointsText)
+  | { kind: 'gap'; first: number; last: number; reason: GapReason }
   /** Nothing more is there now. */
   | { kind: 'live'; next: number };
 
@@ -47,11 +58,14 @@ const patienceMs = { silent: 3000, begun: 10_000 };
 export async function* pieces(options: PiecesOptions): AsyncGenerator<Piece> {
   const { signal, follow } = options;
   const telling = createTelling(options);
+  // Most of a long history: reading it there costs less than from the bus.
+  yield* telling.fromText();
   for (;;) {
     const bus = options.bus();
     try {
       if (bus === null) {
-        yield* telling.fromFiles(Number.POSITIVE_INFINITY);
+        // Who follows waits for what the bus may have.
+        yield* follow ? telling.fromText() : telling.fromFiles(Number.POSITIVE_INFINITY);
         if (telling.isWhole()) return;
         throw away(telling.next());
       }
@@ -86,6 +100,22 @@ function createTelling(options: PiecesOptions) {
     return all && next > upto;
   };
 
+  /** What the files have without a hole. */
+  async function* fromText(): AsyncGenerator<Piece> {
+    if (options.to !== null || known().upto < next) return;
+    for await (const text of textAfter(dir, pointsName, { attempt, seq: next })) {
+      if (signal.aborted) return;
+      next = text.last + 1;
+      yield { kind: 'text', ...text };
+    }
+  }
+
+  const gap = async (last: number): Promise<Piece> => {
+    const reader = options.bus()?.reader ?? null;
+    const reason = await reasonOf(dir, { name: pointsName, attempt }, reader);
+    return { kind: 'gap', first: next, last, reason };
+  };
+
   /** What the files have up to a number. */
   async function* fromFiles(to: number): AsyncGenerator<Piece> {
     const last = Math.min(to, options.to ?? Number.POSITIVE_INFINITY);
@@ -93,7 +123,7 @@ function createTelling(options: PiecesOptions) {
       if (signal.aborted || next > last) return;
       for (const points of unbroken(block.filter(({ seq }) => seq >= next && seq <= last))) {
         const first = points[0]?.seq ?? next;
-        if (first > next) yield { kind: 'gap', first: next, last: first - 1 };
+        if (first > next) yield await gap(first - 1);
         next = first + points.length;
         yield { kind: 'points', points };
       }
@@ -103,7 +133,7 @@ function createTelling(options: PiecesOptions) {
   async function* missing(to: number): AsyncGenerator<Piece> {
     yield* fromFiles(to);
     if (next > to) return;
-    yield { kind: 'gap', first: next, last: to };
+    yield await gap(to);
     next = to + 1;
   }
   async function* ofMessage(data: Uint8Array): AsyncGenerator<Piece> {
@@ -176,21 +206,7 @@ function createTelling(options: PiecesOptions) {
       waiting.close();
     }
   }
-  return { fromBus, fromFiles, isWhole, next: () => next };
-}
-
-/** Parts whose numbers follow on each other. */
-function unbroken(points: PointLine[]): PointLine[][] {
-  const parts: PointLine[][] = [];
-  let from = 0;
-  points.forEach(({ seq }, index) => {
-    if (index > 0 && seq !== (points[index - 1]?.seq ?? 0) + 1) {
-      parts.push(points.slice(from, index));
-      from = index;
-    }
-  });
-  if (from < points.length) parts.push(points.slice(from));
-  return parts;
+  return { fromBus, fromFiles, fromText, isWhole, next: () => next };
 }
 
 /** Asked at once; what goes wrong is told to who takes it. */

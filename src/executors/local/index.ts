@@ -197,6 +197,7 @@ function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | 
       printed: spec.printed ?? null,
       yard,
       stall_ms: spec.stallMs,
+      stop_when: spec.stopWhen ?? [],
       kill_patience_ms: spec.killPatienceMs,
     }),
     { mode: 0o600 },

@@ -1,5 +1,6 @@
 /** Translates calls of the proto into calls of the daemon. */
 import type {
+  handleBidiStreamingCall,
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
@@ -15,6 +16,9 @@ import {
   type DrainRequest,
   fromStruct,
   type GarbageRequest,
+  type GroupFilter,
+  type GroupStop,
+  type GroupWatch,
   type InputRef,
   type ListFilter,
   type LogsRequest,
@@ -22,7 +26,10 @@ import {
   type MetricsRequest,
   type OrchestratorPort,
   type RunEvent,
+  type RunHandle,
   type Struct,
+  type SubmitRequest,
+  submitsMost,
   toStatus,
 } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
@@ -38,6 +45,10 @@ type SubmitMessage = {
   key: string;
   user: string;
   traceparent: string;
+};
+type RetryMessage = Omit<SubmitMessage, 'config' | 'config_ref'> & {
+  run: RunRef;
+  changes: Struct | null;
 };
 type StopMessage = { run: RunRef; reason: string; user: string; now: boolean };
 type PauseMessage = { run: RunRef; reason: string; user: string };
@@ -105,6 +116,29 @@ export function createHandlers(
       );
     };
   };
+  const submitRuns: handleBidiStreamingCall<SubmitMessage, RunHandle> = (call) => {
+    const take = async (): Promise<void> => {
+      const requests: SubmitRequest[] = [];
+      for await (const request of call.iterator({
+        destroyOnReturn: false,
+      }) as AsyncIterable<SubmitMessage>) {
+        if (requests.length === submitsMost)
+          throw new RunyardError('message_too_large', `a call may submit ${submitsMost} runs`);
+        requests.push(await submission(port, sized(request)));
+      }
+      // Whoever asked may have gone: what was begun is done all the same.
+      let gone = false;
+      call.on('cancelled', () => {
+        gone = true;
+      });
+      for await (const handle of port.submitMany(requests)) if (!gone) call.write(handle);
+    };
+    call.on('error', () => undefined);
+    take().then(
+      () => call.end(),
+      (error) => call.emit('error', statusOf(error)),
+    );
+  };
   const putInput: handleClientStreamingCall<{ data: Buffer }, InputRef> = (call, reply) => {
     const gather = async (): Promise<InputRef> => {
       const chunks: Buffer[] = [];
@@ -127,6 +161,18 @@ export function createHandlers(
   return {
     SubmitRun: unary(async (request: SubmitMessage) =>
       port.submit(await submission(port, request)),
+    ),
+    SubmitRuns: submitRuns,
+    ListGroups: stream((filter: GroupFilter) => port.groups(filter)),
+    WatchGroup: stream((request: GroupWatch, signal) => port.watchGroup(request, signal)),
+    StopGroup: stream((request: GroupStop) => port.stopGroup(request)),
+    RetryRun: unary(({ run, changes, env_ref, ...rest }: RetryMessage) =>
+      port.retry({
+        ...rest,
+        run: refOf(run),
+        changes: fromStruct(changes ?? {}),
+        env_ref: env_ref?.uri ? env_ref : null,
+      }),
     ),
     StopRun: unary(({ run, reason, user, now }: StopMessage) =>
       port.stop({ run: refOf(run), reason, user, now }),

@@ -16,6 +16,7 @@ import type { Logger } from '../../telemetry/index.ts';
 import { askGate } from './auth.ts';
 import { fitting } from './fit.ts';
 import { createHandlers, limited } from './handlers.ts';
+import { inOneBlock } from './metric-bytes.ts';
 import { reflectable } from './reflection.ts';
 
 export type GrpcServer = { tcp: string; close(): Promise<void> };
@@ -72,7 +73,7 @@ function build(
     'grpc.max_receive_message_length': receiveMaxBytes,
     interceptors: [askGate(definition, roleOf)],
   });
-  const service = fitting(limited(orchestratorService(definition)));
+  const service = inOneBlock(fitting(limited(orchestratorService(definition))));
   server.addService(service, createHandlers(definition, port, log));
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);

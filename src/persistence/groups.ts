@@ -1,0 +1,62 @@
+/** Groups of runs, counted without reading their rows. */
+import type { Sql } from './leases.ts';
+
+/** How many runs of a group have a status, and from when to when these were under way. */
+export type GroupCount = {
+  status: string;
+  runs: number;
+  submitted_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+};
+
+/** Of a list whose length was not said. */
+const listedMost = 1000;
+
+export function groupStatements({ all }: Pick<Sql, 'all'>) {
+  return {
+    /** By status; none for a group that is not known. */
+    groupCounts: (group: string) =>
+      all<GroupCount>(
+        `SELECT status, count(*) AS runs, min(submitted_at) AS submitted_at,
+          min(started_at) AS started_at, max(finished_at) AS finished_at
+          FROM runs WHERE grp = ? AND grp <> '' GROUP BY status`,
+        group,
+      ),
+    groupHeld: (group: string) =>
+      all<{ n: number }>(
+        `SELECT count(*) AS n FROM runs
+          WHERE grp = ? AND grp <> '' AND status = 'queued' AND hold IS NOT NULL`,
+        group,
+      )[0]?.n ?? 0,
+    /** Names of groups, the one with the newest run first. */
+    groupNames({ all: over, user, limit }: { all: boolean; user: string; limit: number }) {
+      const [where, values] = conditions([
+        [true, "grp <> ''"],
+        [!over, 'finished_at IS NULL'],
+        [user !== '', 'user = ?', user],
+      ]);
+      return all<{ grp: string }>(
+        `SELECT grp FROM runs ${where} GROUP BY grp ORDER BY max(submitted_at) DESC LIMIT ?`,
+        ...values,
+        limit === 0 ? listedMost : limit,
+      ).map(({ grp }) => grp);
+    },
+    /** Runs of a group that nobody has asked to stop yet, those that wait before all others. */
+    groupUnstopped: (group: string) =>
+      all<{ run_id: string; state: string }>(
+        `SELECT run_id, state FROM runs
+          WHERE grp = ? AND grp <> '' AND finished_at IS NULL AND stop IS NULL
+          ORDER BY state <> 'queued', submitted_at, run_id`,
+        group,
+      ),
+  };
+}
+
+type Condition = readonly [wanted: boolean, sql: string, ...values: unknown[]];
+
+function conditions(rules: readonly Condition[]): [where: string, values: unknown[]] {
+  const wanted = rules.filter(([holds]) => holds);
+  const where = wanted.map(([, sql]) => sql).join(' AND ');
+  return [where === '' ? '' : `WHERE ${where}`, wanted.flatMap(([, , ...values]) => values)];
+}
