@@ -255,6 +255,28 @@ test('every route does what gRPC does, and answers as the page of the API says',
   assert.deepEqual(JSON.parse(own.text), page);
   assert.equal((await read('GET /api/session', '/api/session')).role, 'operator');
 
+  const again = '/api/runs/first/retry';
+  const bare = await visit('POST /api/runs/:run/retry', again, json({}));
+  assert.equal(JSON.parse(bare.text).error.code, 'input_missing');
+  const cell = { group: 'g1', params: { seed: '1' }, hold: true };
+  const retried = await read('POST /api/runs/:run/retry', again, { env_ref, changes: cell });
+  const like = await read('GET /api/runs', '/api/runs?group=g1');
+  assert.deepEqual(
+    like.runs.map(({ run_id: runId, retry_of: of, params }) => [runId, of, params.seed]),
+    [[retried.run_id, id, '1']],
+  );
+  const { groups } = await read('GET /api/groups', '/api/groups');
+  assert.deepEqual(
+    groups.map(({ group, runs, held }) => [group, runs, held]),
+    [['g1', 1, 1]],
+  );
+  const group = await read('GET /api/groups/:group', '/api/groups/g1');
+  assert.equal(group.state, 'queued');
+  const none = await visit('GET /api/groups/:group', '/api/groups/g2');
+  assert.equal(JSON.parse(none.text).error.code, 'run_not_found');
+  await read('POST /api/groups/:group/stop', '/api/groups/g1/stop', { reason: 'enough' });
+  assert.equal((await yard.client.wait(retried.run_id)).stop_reason, 'enough');
+
   const wrong = await visit('GET /api/runs', '/api/runs?limit=many&stauts=x');
   assert.equal(wrong.status, 400);
   assert.deepEqual(

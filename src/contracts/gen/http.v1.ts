@@ -15,6 +15,7 @@ export interface HttpAnswers {
   'POST /api/plan': RunPlan;
   'POST /api/inputs': InputRef;
   'GET /api/runs/:run': RunDetails;
+  'POST /api/runs/:run/retry': RunHandle;
   'POST /api/runs/:run/stop': RunSummary;
   'POST /api/runs/:run/pause': RunSummary;
   'POST /api/runs/:run/resume': RunSummary;
@@ -22,6 +23,11 @@ export interface HttpAnswers {
   'POST /api/runs/:run/release': RunSummary;
   'POST /api/runs/:run/pin': RunSummary;
   'DELETE /api/runs/:run': RemovedRun;
+  'GET /api/groups': {
+    groups: GroupSummary[];
+  };
+  'GET /api/groups/:group': GroupSummary;
+  'POST /api/groups/:group/stop': GroupSummary;
   'GET /api/runs/:run/events': {
     events: RunEvent[];
     next_seq: number;
@@ -179,7 +185,9 @@ export interface RunSummary {
   /**
    * what tells it apart in its group, such as the cell of a sweep
    */
-  params: string;
+  params: {
+    [k: string]: string;
+  };
   /**
    * the newest run that is a retry of it; only in GetRun
    */
@@ -302,6 +310,51 @@ export interface RemovedRun {
    */
   pos: number;
   at: string;
+}
+/**
+ * A group is what its runs are. `state`: running while one is between its start and its end; queued while all others wait; then completed when all have completed, failed when one failed, was rejected or lost, and otherwise cancelled.
+ *
+ * This interface was referenced by `HttpAnswers`'s JSON-Schema
+ * via the `definition` "GroupSummary".
+ */
+export interface GroupSummary {
+  group: string;
+  state: string;
+  runs: number;
+  queued: number;
+  /**
+   * of those that are queued
+   */
+  held: number;
+  allocating: number;
+  running: number;
+  stopping: number;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  rejected: number;
+  lost: number;
+  /**
+   * the limit of the newest run that names one; 0: none
+   */
+  at_once: number;
+  /**
+   * of the newest run
+   */
+  user: string;
+  project: string;
+  /**
+   * the first of it
+   */
+  submitted_at: string;
+  /**
+   * the first of it
+   */
+  started_at: string;
+  /**
+   * the last of it; empty while one is under way
+   */
+  finished_at: string;
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema

@@ -1,6 +1,7 @@
 import type { Route } from '../route.ts';
 import { actRoutes } from './act.ts';
 import { artifactRoutes } from './artifacts.ts';
+import { groupRoutes } from './groups.ts';
 import { historyRoutes } from './history.ts';
 import { runRoutes } from './runs.ts';
 import { sessionRoutes } from './session.ts';
@@ -11,6 +12,7 @@ import { yardRoutes } from './yard.ts';
 export const routes: readonly Route[] = [
   ...runRoutes,
   ...actRoutes,
+  ...groupRoutes,
   ...historyRoutes,
   ...artifactRoutes,
   ...yardRoutes,

@@ -1,34 +1,44 @@
 /** Runs: listed, looked at, submitted. */
-import type { InputRef, ListFilter, SubmitRequest } from '../../../contracts/index.ts';
+import type {
+  InputRef,
+  ListFilter,
+  RetryRequest,
+  SubmitRequest,
+} from '../../../contracts/index.ts';
 import { flag, list, message, object, optional, type Route, route, text, whole } from '../route.ts';
 
 type Submission = Pick<SubmitRequest, 'config' | 'key' | 'user' | 'traceparent'> & {
   env_ref: InputRef | null;
 };
 
+type Retry = Omit<RetryRequest, 'run'>;
+
 const pageMost = 1000;
+const envRef = (without: string) => ({
+  type: ['object', 'null'],
+  additionalProperties: false,
+  required: ['uri'],
+  properties: {
+    uri: { type: 'string' },
+    sha256: { type: 'string' },
+    size: { type: 'integer' },
+  },
+  default: null,
+  description: `The environment of the trainer, uploaded by POST /api/inputs: NUL-separated NAME=value. Without it: ${without}.`,
+});
+const named = {
+  key: optional('The same key and configuration again: the same run.'),
+  user: optional('In whose name; default: the user of the daemon.'),
+  traceparent: optional('W3C trace context.'),
+};
 const submission = {
   fields: {
     config: {
       type: 'object',
       description: 'A TrainRunConfig: GET /api/schemas/train-run-config.v1',
     },
-    env_ref: {
-      type: ['object', 'null'],
-      additionalProperties: false,
-      required: ['uri'],
-      properties: {
-        uri: { type: 'string' },
-        sha256: { type: 'string' },
-        size: { type: 'integer' },
-      },
-      default: null,
-      description:
-        'The environment of the trainer, uploaded by POST /api/inputs: NUL-separated NAME=value. Without it: that of the configuration alone.',
-    },
-    key: optional('The same key and configuration again: the same run.'),
-    user: optional('In whose name; default: the user of the daemon.'),
-    traceparent: optional('W3C trace context.'),
+    env_ref: envRef('that of the configuration alone'),
+    ...named,
   },
   required: ['config'],
   shown: { config: message('TrainRunConfig') },
@@ -90,5 +100,24 @@ export const runRoutes: readonly Route[] = [
     summary: 'A run: its summary, its configuration, its attempts. By id, prefix, name or @last.',
     answer: message('RunDetails'),
     handle: ({ door, params }) => door.port.details(params.run ?? ''),
+  }),
+  route<object, Retry>({
+    method: 'POST',
+    url: '/api/runs/:run/retry',
+    summary: 'A new run like one that is over, with changes. Answered when it is on the disk.',
+    body: {
+      fields: {
+        changes: {
+          type: 'object',
+          default: {},
+          description: 'Fields of a TrainRunConfig that take the place of the run’s own.',
+        },
+        env_ref: envRef('the run’s own, which is deleted with its end (input_missing)'),
+        ...named,
+      },
+    },
+    answer: message('RunHandle'),
+    handle: ({ door, params, body }) =>
+      door.port.retry({ ...body, run: params.run ?? '', user: body.user || door.user }),
   }),
 ];
