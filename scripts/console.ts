@@ -78,7 +78,12 @@ function inputsHash(): string {
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name))
     .sort();
-  const shared = ['src/units.ts', 'src/contracts/gen/http.v1.ts', 'package-lock.json'];
+  const shared = [
+    'src/units.ts',
+    'src/params.ts',
+    'src/contracts/gen/http.v1.ts',
+    'package-lock.json',
+  ];
   for (const file of [
     ...own,
     ...shared.map((name) => path.join(root, name)),

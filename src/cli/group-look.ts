@@ -1,7 +1,7 @@
 /** How a group looks to people: its state, its runs by their cells, and means over seeds. Pure. */
 import type { GroupSummary, MetricKey, RunSummary } from '../contracts/index.ts';
+import { seedNames } from '../params.ts';
 import { numberText } from './numbers.ts';
-import { seedNames } from './params.ts';
 import { cut, duration, glyphOf, runMs, statusText } from './render.ts';
 import type { Terminal } from './terminal.ts';
 

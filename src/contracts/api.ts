@@ -154,6 +154,8 @@ export type DaemonStatus = {
   /** `every process`, or `best effort`: what a stop promises here. */
   kill_scope: string;
   kill_scope_why: string;
+  /** Who drained the yard, and why; empty when it gives out. */
+  drained: string;
 };
 
 export type LogLine = { seq: number; stream: string; at: string; text: string; offset: number };

@@ -19,6 +19,8 @@ export type HealthDeps = {
   gpus: () => readonly GpuState[];
   /** What is wrong with the tools that tell of GPUs. */
   gpuTroubles: () => readonly string[];
+  /** Why nothing new starts, as people said it; empty when it does. */
+  drained: () => string;
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
@@ -160,6 +162,7 @@ export function createHealth(deps: HealthDeps) {
         recovery: deps.recovery(),
         kill_scope: deps.killScope.scope,
         kill_scope_why: deps.killScope.why,
+        drained: deps.drained(),
       };
     },
     /** Tells the daemon's chart when something fails or has healed. */

@@ -299,6 +299,7 @@ export async function openParts(
       ...inventory.troubles(),
       ...(locks.trouble === null ? [] : [locks.trouble]),
     ],
+    drained: supply.drained,
     bus,
     idleWorkers: () => executor.idle(),
     tcp: () => server?.tcp ?? '',

@@ -34,6 +34,8 @@ export type SupplyPart = SupplyPort & {
   yard(): Yard;
   /** Gives a GPU to nobody any more, until a person readmits it. */
   setAside(gpu: string, reason: string): void;
+  /** Why nothing new starts in the yard: who drained it; empty when it does. */
+  drained(): string;
   /** What is set aside, and why. */
   asides(): string[];
   /** Another yard of this machine holds one of these: they are left alone for a while. */
@@ -128,6 +130,10 @@ export function createSupply(options: SupplyOptions): SupplyPart {
       if (shut.has(gpu)) return;
       store.setShut({ target: gpu, kind: 'aside', user: 'runyard', reason, at: clock.iso() });
       reread();
+    },
+    drained() {
+      const row = shut.get(wholeYard);
+      return row === undefined ? '' : textOf(row);
     },
     asides: () =>
       [...shut.values()]

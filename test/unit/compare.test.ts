@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { numberText } from '../../src/cli/numbers.ts';
-import { differences, paramsOf, seedGroups } from '../../src/cli/params.ts';
+import { differences, paramsOf, seedGroups } from '../../src/params.ts';
 import { plotLines } from '../../src/cli/plot.ts';
 import type { RunSummary } from '../../src/contracts/index.ts';
 

@@ -26,7 +26,10 @@ export function numberOf(value: MetricPoint['value']): number {
 }
 
 /** What is there already is left out, so that a stream that begins anew adds nothing twice. */
-export function addBatch(points: Points, batch: MetricBatch): void {
+export function addBatch(
+  points: Points,
+  batch: Pick<MetricBatch, 'points' | 'gaps' | 'thinned'>,
+): void {
   const last = points.seqs.at(-1) ?? 0;
   for (const point of batch.points) {
     if (point.seq <= last) continue;

@@ -1,12 +1,12 @@
 /** `runyard compare`: runs side by side. */
 import type { TrainerClient } from '../../client/index.ts';
 import type { MetricKey, RunSummary } from '../../contracts/index.ts';
+import { differences, type Params, seedGroups, seedNames } from '../../params.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { inCellOrder } from '../group-look.ts';
 import { runsOf } from '../groups.ts';
 import { numberText } from '../numbers.ts';
-import { differences, type Params, seedGroups, seedNames } from '../params.ts';
 import type { Curve } from '../plot.ts';
 import { cut, fitting, plainCell, statusText, table } from '../render.ts';
 import { jsonKey, jsonNumber } from './metrics.ts';

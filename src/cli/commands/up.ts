@@ -89,6 +89,7 @@ export function statusLines(found: DaemonStatus, nowMs: number): string[] {
   const gpus = found.gpus_total === 0 ? 'none' : `${found.gpus_free} of ${found.gpus_total} free`;
   return [
     `${found.status} · yard ${found.yard} · ${found.runs_live} live, ${found.runs_queued} queued (${found.parallel} at once)`,
+    ...(found.drained ? [`  nothing new starts: ${found.drained} — runyard resume --yard`] : []),
     ...found.reasons.map(({ part, text, hint }) => `  ${part}: ${text}${hint && ` — ${hint}`}`),
     `up ${duration(nowMs - Date.parse(found.started_at))} · pid ${found.pid} · version ${found.version}`,
     `gpus     ${gpus}`,

@@ -596,6 +596,10 @@ export interface DaemonStatus {
    */
   kill_scope: string;
   kill_scope_why: string;
+  /**
+   * who drained the yard, and why; empty when it gives out
+   */
+  drained: string;
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema

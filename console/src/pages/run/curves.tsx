@@ -1,6 +1,7 @@
 /** Curves of the run, one below the other; which ones and how is in the address. */
 import { useEffect, useState } from 'react';
 import { Curve } from '../../curves/curve.tsx';
+import { firstOf } from '../../curves/first.ts';
 import { ask } from '../../data/api.ts';
 import { useQuery } from '../../data/query.ts';
 import type { MetricKey, RunSummary } from '../../data/types.ts';
@@ -14,8 +15,6 @@ const smoothings = [
   ['0.9', 'smoothed'],
   ['0.97', 'smoothed a lot'],
 ] as const;
-/** Shown at first when a run has them, in this order. */
-const wanted = [/return|reward/i, /^(train[/_])?loss$/i, /loss/i, /acc|score/i];
 const shownFirst = 2;
 /** A stream has 32 subscriptions, and other parts of the page take some. */
 const curvesMost = 20;
@@ -26,7 +25,8 @@ export function Curves({ run }: { run: RunSummary }) {
   const keys = useKeysOf(run);
   const names = keys.map(({ key }) => key);
   const chosen = query.get('keys');
-  const shown = chosen === null ? firstOf(names) : chosen.split(',').filter((name) => name !== '');
+  const shown =
+    chosen === null ? firstOf(names, shownFirst) : chosen.split(',').filter((name) => name !== '');
   const show = (next: readonly string[]): void => change({ keys: next.join(',') || ',' });
   const axis = query.get('x') === 'wall' ? 'wall' : 'step';
   const isLog = query.get('log') === 'on';
@@ -108,11 +108,6 @@ export function Curves({ run }: { run: RunSummary }) {
       ))}
     </section>
   );
-}
-
-function firstOf(names: readonly string[]): string[] {
-  const found = new Set(wanted.flatMap((pattern) => names.filter((name) => pattern.test(name))));
-  return [...found, ...names.filter((name) => !found.has(name))].slice(0, shownFirst);
 }
 
 /** Asked for again while the run lives: a new metric may come at any time. */

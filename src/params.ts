@@ -1,7 +1,7 @@
-/** What runs were started with, as far as it tells them apart. Pure. */
-import type { RunSummary } from '../contracts/index.ts';
-
+/** What runs were started with, as far as it tells them apart: for the command line and the console. Pure. */
 export type Params = Readonly<Record<string, string>>;
+/** What of a run is looked at, as every API tells it. */
+export type Started = { params: Params; command: string; code: string; project: string };
 
 /** Names of an option that says which random numbers, and not what is tried. */
 export const seedNames = ['seed', 'random-seed', 'random_seed'];
@@ -30,7 +30,7 @@ export function paramsOf(command: string): Params {
 }
 
 /** By run, what differs between any two of them; in the order in which the names come. */
-export function differences(runs: readonly RunSummary[]): { names: string[]; of: Params[] } {
+export function differences(runs: readonly Started[]): { names: string[]; of: Params[] } {
   // What a sweep was told to vary says it better than the words of its commands.
   const isSweep = runs.every((run) => Object.keys(run.params).length > 0);
   const all = runs.map((run) => ({
