@@ -108,7 +108,10 @@ test('the form says as one types what would become of it, and leads to the run',
     await looking.page.getByLabel('command', { exact: true }).fill('sleep 1');
     await looking.page.getByText('starts at once').waitFor();
     assert.ok(await looking.page.getByRole('button', { name: 'Submit' }).isDisabled());
-    assert.deepEqual([...tab.complaints, ...looking.complaints], []);
+    // What is refused as one types is told by the browser too.
+    const refusal = /status of 400/;
+    const others = [...tab.complaints, ...looking.complaints].filter((each) => !refusal.test(each));
+    assert.deepEqual(others, []);
   } finally {
     await browser.close();
   }

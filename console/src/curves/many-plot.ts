@@ -72,13 +72,9 @@ export function createManyPlot(options: {
       ctx.fillText(`✗ ${text}`, at + (ctx.textAlign === 'right' ? -4 : 4) * px, bbox.top + 8 * px);
     }
     ctx.textAlign = 'left';
-    let last = Number.NEGATIVE_INFINITY;
-    for (const { line, x, y } of endsOf(u, lines)) {
-      const at = Math.max(y, last + lineApart * px);
-      if (at > bbox.top + bbox.height + 6 * px) break;
-      last = at;
+    for (const { line, x, y } of apart(endsOf(u, lines), lineApart * px, bbox.top + bbox.height)) {
       ctx.fillStyle = picked === '' || line.id === picked ? colour('--ink') : colour('--quiet');
-      ctx.fillText(line.label, Math.min(x, bbox.left + bbox.width) + 5 * px, at);
+      ctx.fillText(line.label, Math.min(x, bbox.left + bbox.width) + 5 * px, y);
     }
     ctx.restore();
   };
@@ -98,7 +94,7 @@ export function createManyPlot(options: {
       ? [
           {
             series: [index + 1, index + 2],
-            fill: () => `color-mix(in srgb, ${colour('--ink')} 9%, transparent)`,
+            fill: () => `color-mix(in srgb, ${colour('--ink')} 20%, transparent)`,
           },
         ]
       : [],
@@ -176,4 +172,17 @@ function endsOf(u: uPlot, lines: readonly Line[]): { line: Line; x: number; y: n
     return [{ line, x: u.valToPos(x, 'x', true), y: u.valToPos(y, 'y', true) }];
   });
   return ends.filter(({ y }) => Number.isFinite(y)).sort((a, b) => a.y - b.y);
+}
+
+/** Pushed down until none is upon another, and up again from where the plot ends. */
+function apart<T extends { y: number }>(ends: readonly T[], by: number, bottom: number): T[] {
+  const moved = ends.map((end) => ({ ...end }));
+  moved.forEach((end, index) => {
+    end.y = Math.max(end.y, (moved[index - 1]?.y ?? Number.NEGATIVE_INFINITY) + by);
+  });
+  moved.reduceRight((below, end) => {
+    end.y = Math.min(end.y, below);
+    return end.y - by;
+  }, bottom);
+  return moved;
 }

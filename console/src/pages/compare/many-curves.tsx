@@ -50,7 +50,8 @@ export function ManyCurves(props: {
   // biome-ignore lint/correctness/useExhaustiveDependencies: lines of another shape are another plot
   useLayoutEffect(() => {
     const box = place.current;
-    if (box === null) return;
+    // A plot without a line has no axes.
+    if (box === null || last.current.length === 0) return;
     const made = createManyPlot({
       place: box,
       axis,
@@ -185,7 +186,7 @@ function drawnText(all: readonly Points[]): { text: string; title: string } {
   const count = (pick: (points: Points) => number): number =>
     all.reduce((sum, points) => sum + pick(points), 0);
   const shown = count(({ seqs }) => seqs.length);
-  const thinned = all.filter(({ width }) => width > 1);
+  const thinned = all.filter(({ width, there, seqs }) => width > 1 && there > seqs.length);
   const missing = count((points) => points.missing);
   const gone = missing === 0 ? '' : `, ${missing.toLocaleString('en')} lost`;
   const points = `${shown.toLocaleString('en')} points`;

@@ -9,7 +9,9 @@ export function Queue(props: { queue: QueueState; at: string; onAt(id: string): 
   const { queue, at, onAt } = props;
   const row = useRef<HTMLTableRowElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another row is another element
-  useEffect(() => row.current?.scrollIntoView({ block: 'nearest' }), [at]);
+  useEffect(() => {
+    row.current?.scrollIntoView({ block: 'nearest' });
+  }, [at]);
   return (
     <section className="queue" aria-label="queue">
       <h2>
