@@ -80,7 +80,7 @@ export function Curve(props: {
           <span className="quiet">step {step.toLocaleString('en')}</span>
         )}
         <span className="push" />
-        <span className="quiet" title={drawn.title}>
+        <span className="quiet" title={drawn.title} data-testid={`points ${name}`}>
           {drawn.text}
         </span>
         <button
