@@ -121,7 +121,7 @@ export function litState(page: Page, state: string): Promise<void> {
 export async function pointsOf(page: Page, name: string): Promise<number> {
   const text = (await page.getByTestId(`points ${name}`).textContent()) ?? '';
   // `23 points`, `thinned: 1,129 of 1,469`.
-  const [, count = '0'] = /([\d,]+)(?: points)?$/.exec(text) ?? [];
+  const [, count = '0'] = /([\d,]+)(?: points?)?$/.exec(text) ?? [];
   return Number(count.replaceAll(',', ''));
 }
 

@@ -99,7 +99,7 @@ test('every page looks as it should, in light and dark', async (t) => {
     const film = page.locator('video');
     await film.waitFor();
     await check('run-artifacts');
-    const answer = await page.request.get((await film.getAttribute('src')) ?? '');
+    const answer = await page.request.get(`${origin}${await film.getAttribute('src')}`);
     assert.equal(answer.headers()['content-type'], 'video/mp4');
     assert.deepEqual(await answer.body(), fs.readFileSync(video));
 

@@ -100,7 +100,7 @@ export function createPlot(options: {
         {
           stroke: () => colour(isSmooth ? '--faint' : '--ink'),
           width: isSmooth ? 1 : 1.4,
-          points: { show: false },
+          points: { show: (u) => u.data[0].length < 3, size: 5 },
         },
         { stroke: () => colour('--ink'), width: 1.6, points: { show: false }, show: isSmooth },
       ],

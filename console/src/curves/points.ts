@@ -28,6 +28,7 @@ export function numberOf(value: MetricPoint['value']): number {
 /** What is there already is left out, so that a stream that begins anew adds nothing twice. */
 export function addBatch(points: Points, batch: MetricBatch): void {
   const last = points.seqs.at(-1) ?? 0;
+  const before = points.seqs.length;
   for (const point of batch.points) {
     if (point.seq <= last) continue;
     points.seqs.push(point.seq);
@@ -36,7 +37,7 @@ export function addBatch(points: Points, batch: MetricBatch): void {
     points.values.push(numberOf(point.value));
   }
   points.width = Math.max(points.width, batch.thinned?.width ?? 0);
-  points.there += batch.thinned?.points ?? batch.points.length;
+  points.there += batch.thinned?.points ?? points.seqs.length - before;
   for (const gap of batch.gaps) points.missing += gap.last_seq - gap.first_seq + 1;
 }
 
