@@ -88,3 +88,45 @@ export async function checkFits({ page }: Tab, name: string): Promise<void> {
   );
   assert.equal(wide, 0, `${name} is ${wide} px too wide`);
 }
+
+/**
+ * A trainer that counts: a loss for each step until its directory has a file `stop`, and a word on standard
+ * error for each tenth. `cwd` is below the yard's home.
+ */
+export async function submitCounter(
+  yard: Yard,
+  name: string,
+  config: object = {},
+): Promise<{ id: string; finish(): void }> {
+  const cwd = path.join(yard.home, `cwd-${name}`);
+  fs.mkdirSync(cwd);
+  const script = `i=0; while [ ! -e stop ]; do i=$((i+1)); echo "loss=0.$((9-i%9)) return=$((i*3)) step=$((i*10))"
+    [ $((i%10)) = 0 ] && echo "checkpoint $i" >&2; sleep 0.05; done; echo loss=nan step=$((i*10+10))`;
+  const { run_id: id } = await yard.client.submit({
+    command: ['sh', '-c', script],
+    env: { PATH: process.env.PATH ?? '' },
+    cwd,
+    name,
+    ...config,
+  });
+  return { id, finish: () => fs.writeFileSync(path.join(cwd, 'stop'), '') };
+}
+
+/** The state of the run's chart that is lit, and no other one. */
+export function litState(page: Page, state: string): Promise<void> {
+  return page.locator(`.run-chart [data-state="${state}"].active`).waitFor();
+}
+
+/** How many points the curve says it has. */
+export async function pointsOf(page: Page, name: string): Promise<number> {
+  const text = (await page.getByTestId(`points ${name}`).textContent()) ?? '';
+  // `23 points`, `thinned: 1,129 of 1,469`.
+  const [, count = '0'] = /([\d,]+)(?: points?)?$/.exec(text) ?? [];
+  return Number(count.replaceAll(',', ''));
+}
+
+/** Numbers of the events that the page of a run lists. */
+export async function eventsListed(page: Page): Promise<number[]> {
+  const items = await page.getByRole('list', { name: 'events' }).getByRole('listitem').all();
+  return Promise.all(items.map(async (item) => Number(await item.getAttribute('data-seq'))));
+}

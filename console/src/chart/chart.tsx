@@ -10,10 +10,12 @@ export function Chart(props: {
   lit: Lit;
   /** What a press of a state does; it is called as the state and what is said on it. */
   onState?: (state: string) => void;
+  /** Called when another state was lit. */
+  onLit?: () => void;
   /** What an arrow says when the pointer rests on it. */
   wayTitle?: (way: { from: string; to: string; events: readonly string[] }) => string;
 }) {
-  const { name, label, lit, onState, wayTitle } = props;
+  const { name, label, lit, onState, onLit, wayTitle } = props;
   const place = useRef<HTMLDivElement>(null);
   const [svg, setSvg] = useState<SVGSVGElement | null>(null);
   const [error, setError] = useState('');
@@ -38,6 +40,10 @@ export function Chart(props: {
   useEffect(() => {
     if (svg !== null) light(svg, lit);
   }, [svg, lit]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is told of another state, not of each lighting
+  useEffect(() => {
+    if (svg !== null) onLit?.();
+  }, [svg, lit.active, onLit]);
   const isPressable = onState !== undefined;
   useEffect(() => {
     if (svg === null || !isPressable) return;

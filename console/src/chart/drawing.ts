@@ -13,6 +13,8 @@ export type Lit = {
   steps?: readonly Step[];
   /** Words below states, by state of the run. */
   notes?: ReadonlyMap<string, string>;
+  /** The one that was chosen. */
+  picked?: string;
   /** Numbers on states. */
   counts?: ReadonlyMap<string, number>;
 };
@@ -76,13 +78,15 @@ function isWithin(state: string, around: string): boolean {
 }
 
 export function light(svg: SVGSVGElement, lit: Lit): void {
-  const { active = '', status = '', steps, notes, counts } = lit;
+  const { active = '', status = '', picked, steps, notes, counts } = lit;
   svg.dataset.status = status;
   for (const state of statesOf(svg)) {
     const id = state.dataset.state ?? '';
     const isVisited =
       steps === undefined || steps.some(({ from, to }) => isWithin(from, id) || isWithin(to, id));
     state.classList.toggle('active', active !== '' && isWithin(active, id));
+    state.classList.toggle('picked', id === picked);
+    if (picked !== undefined) state.setAttribute('aria-pressed', String(id === picked));
     const isEmpty = counts !== undefined && (counts.get(id) ?? 0) === 0;
     state.classList.toggle('faint', isEmpty || (!isVisited && !isWithin(active, id)));
   }

@@ -80,7 +80,7 @@ export function Curve(props: {
           <span className="quiet">step {step.toLocaleString('en')}</span>
         )}
         <span className="push" />
-        <span className="quiet" title={drawn.title}>
+        <span className="quiet" title={drawn.title} data-testid={`points ${name}`}>
           {drawn.text}
         </span>
         <button
@@ -101,7 +101,11 @@ export function Curve(props: {
 function drawnText({ width, seqs, there, missing }: Points): { text: string; title: string } {
   const gone = missing === 0 ? '' : `, ${missing.toLocaleString('en')} lost`;
   const shown = seqs.length.toLocaleString('en');
-  if (width <= 1) return { text: `${shown} points${gone}`, title: 'every point is drawn' };
+  if (width <= 1)
+    return {
+      text: `${shown} ${seqs.length === 1 ? 'point' : 'points'}${gone}`,
+      title: 'every point is drawn',
+    };
   const title = `of each ${width} points of the history the least, the greatest and the last one are drawn`;
   return { text: `thinned: ${shown} of ${there.toLocaleString('en')}${gone}`, title };
 }

@@ -1,6 +1,7 @@
 /** One plot of uPlot: a faint line as measured, a dark one smoothed, and a hair where the page's moment is. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { exact } from '../ui/marks.tsx';
 import { type Axis, type Plotted, valueText } from './points.ts';
 
 export type Plot = {
@@ -10,6 +11,17 @@ export type Plot = {
   repaint(): void;
   destroy(): void;
 };
+
+/** Of ticks in seconds: `20:51`, with seconds where they are nearer than a minute. */
+function clocks(_: uPlot, ticks: number[]): string[] {
+  const isFine = (ticks[1] ?? 0) - (ticks[0] ?? 0) < 60;
+  return ticks.map((tick) => exact(tick * 1000).slice(11, isFine ? 19 : 16));
+}
+
+/** Lines for powers of ten alone: all others of a logarithmic axis are a thicket. */
+function powers(_: uPlot, ticks: number[]): (number | null)[] {
+  return ticks.map((tick) => (Number.isInteger(Math.log10(tick)) ? tick : null));
+}
 
 export function createPlot(options: {
   place: HTMLElement;
@@ -74,9 +86,10 @@ export function createPlot(options: {
       cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false }, sync: { key: 'run' } },
       scales: { x: { time: axis === 'wall' }, y: { distr: isLog ? 3 : 1 } },
       axes: [
-        { ...axisLook, size: 24, gap: 3 },
+        { ...axisLook, size: 24, gap: 3, ...(axis === 'wall' ? { values: clocks } : {}) },
         {
           ...axisLook,
+          grid: { ...axisLook.grid, ...(isLog ? { filter: powers } : {}) },
           size: 54,
           gap: 4,
           values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : valueText(tick))),
@@ -87,7 +100,7 @@ export function createPlot(options: {
         {
           stroke: () => colour(isSmooth ? '--faint' : '--ink'),
           width: isSmooth ? 1 : 1.4,
-          points: { show: false },
+          points: { show: (u) => u.data[0].length < 3, size: 5 },
         },
         { stroke: () => colour('--ink'), width: 1.6, points: { show: false }, show: isSmooth },
       ],

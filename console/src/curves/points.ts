@@ -31,6 +31,7 @@ export function addBatch(
   batch: Pick<MetricBatch, 'points' | 'gaps' | 'thinned'>,
 ): void {
   const last = points.seqs.at(-1) ?? 0;
+  const before = points.seqs.length;
   for (const point of batch.points) {
     if (point.seq <= last) continue;
     points.seqs.push(point.seq);
@@ -39,7 +40,7 @@ export function addBatch(
     points.values.push(numberOf(point.value));
   }
   points.width = Math.max(points.width, batch.thinned?.width ?? 0);
-  points.there += batch.thinned?.points ?? batch.points.length;
+  points.there += batch.thinned?.points ?? points.seqs.length - before;
   for (const gap of batch.gaps) points.missing += gap.last_seq - gap.first_seq + 1;
 }
 

@@ -28,6 +28,7 @@ export function useKeys(keys: readonly Key[]): void {
   last.current = keys;
   const shape = keys.map(({ keys: name, label }) => `${name}\t${label}`).join('\n');
   useEffect(() => {
+    if (shape === '') return;
     const layer = shape.split('\n').map((line, index): Key => {
       const [name = '', label = ''] = line.split('\t');
       return { keys: name, label, run: () => last.current[index]?.run() };
@@ -53,7 +54,7 @@ export function listenForKeys(): void {
       return;
     const now = performance.now();
     const pair = now - firstAt < secondMs ? `${first} ${event.key}` : '';
-    const found = find(pair) ?? find(event.key);
+    const found = (pair === '' ? undefined : find(pair)) ?? find(event.key);
     first = event.key;
     firstAt = now;
     if (found === undefined) return;

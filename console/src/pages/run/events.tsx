@@ -86,7 +86,7 @@ function Facts(props: {
   return (
     <dl className="facts">
       {entries.map(([name, value]) => {
-        const text = typeof value === 'string' ? value : JSON.stringify(value);
+        const text = typeof value === 'string' ? value : JSON.stringify(value, null, 1);
         const isNew =
           before !== undefined && JSON.stringify(before[name]) !== JSON.stringify(value);
         return (

@@ -77,7 +77,9 @@ export function RunHead({ run }: { run: RunSummary }) {
 
 /** Why it waits or how it ended, with links to the runs that it names. */
 function Why({ run }: { run: RunSummary }) {
-  const { why, failure_cause: cause, stop_user: user, stop_reason: reason, status } = run;
+  const { why, stop_user: user, stop_reason: reason, status } = run;
+  const { failure_cause: guess } = run;
+  const cause = guess === null || why.includes(guess.text) ? null : guess;
   const stopped = user === '' || reason === '' ? '' : `${user}: “${reason}”`;
   const isSaid = why !== '' && status !== 'completed';
   if (!isSaid && cause === null && stopped === '') return null;

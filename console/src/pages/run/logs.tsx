@@ -14,14 +14,22 @@ export function Logs({ run }: { run: RunSummary }) {
   const at = useMoment((moment) => moment?.at ?? null);
   const [text, setText] = useState('');
   const search = useDeferredValue(text);
-  const { lines, begun, lostBytes, isFollowing, isSearch, hasMore, version, loadBefore } = useLines(
-    {
-      run: run.run_id,
-      attempt: run.attempt,
-      search,
-      at,
-    },
-  );
+  const {
+    lines,
+    begun,
+    lostBytes,
+    isFollowing,
+    isSearch,
+    isLoading,
+    hasMore,
+    version,
+    loadBefore,
+  } = useLines({
+    run: run.run_id,
+    attempt: run.attempt,
+    search,
+    at,
+  });
   const place = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
   const shownBegun = isFollowing ? begun : [];
@@ -61,11 +69,13 @@ export function Logs({ run }: { run: RunSummary }) {
           onChange={(event) => setText(event.target.value)}
         />
         <span className="quiet">
-          {isSearch
-            ? `${lines.length}${hasMore ? ' or more' : ''} lines with it`
-            : isFollowing
-              ? `${run.finished_at === '' ? 'following' : 'to the end'}`
-              : 'as it was then'}
+          {isLoading
+            ? 'searching …'
+            : isSearch
+              ? `${lines.length}${hasMore ? ' or more' : ''} lines with it`
+              : isFollowing
+                ? `${run.finished_at === '' ? 'following' : 'to the end'}`
+                : 'as it was then'}
           {lostBytes === 0 ? '' : `; ${bytesText(lostBytes)} were not kept`}
         </span>
         <span className="push" />
@@ -112,7 +122,7 @@ export function Logs({ run }: { run: RunSummary }) {
           })}
         </div>
         {count === 0 ? (
-          <p className="quiet none">{isSearch ? 'no line has it' : 'no output'}</p>
+          <p className="quiet none">{isLoading ? '' : isSearch ? 'no line has it' : 'no output'}</p>
         ) : null}
       </div>
     </div>

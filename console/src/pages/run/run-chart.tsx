@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'react';
+import { useCallback, useMemo, useRef, useState } from 'react';
 import { duration } from '../../../../src/units.ts';
 import { Chart } from '../../chart/chart.tsx';
 import type { RunSummary } from '../../data/types.ts';
@@ -10,12 +10,13 @@ import { type Step, stepAt } from './use-run.ts';
 export function RunChart({ run, steps }: { run: RunSummary; steps: readonly Step[] }) {
   const [isWhole, setWhole] = useState(false);
   const seq = useMoment((moment) => stepAt(steps, moment)?.event.seq ?? 0);
-  const isLive = useMoment((moment) => moment === null);
+  const at = useMoment((moment) => moment?.at ?? null);
   const now = useNow();
   const seen = useMemo(() => steps.filter(({ event }) => event.seq <= seq), [steps, seq]);
   const active = seen.at(-1)?.event.to ?? run.state;
   const status = statusOf(active);
-  const end = isLive && run.finished_at === '' ? now : Date.parse(seen.at(-1)?.event.at ?? '');
+  const last = Date.parse(seen.at(-1)?.event.at ?? '');
+  const end = at ?? (run.finished_at === '' ? now : last);
   const times = timesText(seen, end);
   const lit = useMemo(
     () => ({
@@ -35,13 +36,27 @@ export function RunChart({ run, steps }: { run: RunSummary; steps: readonly Step
     );
     if (entered !== undefined) goTo(Date.parse(entered.event.at), entered.event.seq);
   };
+  const place = useRef<HTMLElement>(null);
+  // The whole chart is larger than its place: it is moved to where the run is, once it is lit.
+  const follow = useCallback(() => {
+    const box = place.current;
+    const states = box?.querySelectorAll<SVGGElement>('.state.active') ?? [];
+    const state = [...states].at(-1)?.getBoundingClientRect();
+    if (box === null || state === undefined) return;
+    const outer = box.getBoundingClientRect();
+    box.scrollBy({
+      left: state.left + state.width / 2 - outer.left - outer.width / 2,
+      top: state.top + state.height / 2 - outer.top - outer.height / 2,
+    });
+  }, []);
   return (
-    <section className={isWhole ? 'run-chart whole' : 'run-chart'} aria-label="chart">
+    <section ref={place} className={isWhole ? 'run-chart whole' : 'run-chart'} aria-label="chart">
       <Chart
         name={isWhole ? 'run' : 'run-overview'}
         label={`chart of the run: ${active}`}
         lit={lit}
         onState={toState}
+        {...(isWhole ? { onLit: follow } : {})}
         wayTitle={wayTitle}
       />
       <button

@@ -10,6 +10,18 @@ const pageLines = 1000;
 const linesMost = 20_000;
 const drawMs = 100;
 
+type Known = {
+  lines: LogLine[];
+  begun: LogChunk['begun'];
+  lostBytes: number;
+  hasMore: boolean;
+  search: string;
+};
+
+function nothing(search: string): Known {
+  return { lines: [], begun: [], lostBytes: 0, hasMore: false, search };
+}
+
 export type Lines = {
   lines: readonly LogLine[];
   /** Those that have begun and not ended, such as a progress bar. */
@@ -18,6 +30,8 @@ export type Lines = {
   lostBytes: number;
   isFollowing: boolean;
   isSearch: boolean;
+  /** What was asked for is not here yet. */
+  isLoading: boolean;
   hasMore: boolean;
   version: number;
   loadBefore(): void;
@@ -33,12 +47,7 @@ export function useLines(options: {
 }): Lines {
   const { run, attempt, search, at } = options;
   const [version, draw] = useReducer((count: number) => count + 1, 0);
-  const state = useRef({
-    lines: [] as LogLine[],
-    begun: [] as LogChunk['begun'],
-    lostBytes: 0,
-    hasMore: false,
-  });
+  const state = useRef(nothing(''));
   const isFollowing = at === null && search === '';
   // Small moves of the cursor stay within the lines that are here.
   const have = state.current.lines;
@@ -52,12 +61,7 @@ export function useLines(options: {
   const around = at === null ? null : window_.current;
 
   useEffect(() => {
-    const own = {
-      lines: [] as LogLine[],
-      begun: [] as LogChunk['begun'],
-      lostBytes: 0,
-      hasMore: false,
-    };
+    const own = nothing(search);
     const controller = new AbortController();
     const { signal } = controller;
     let timer: number | undefined;
@@ -123,8 +127,10 @@ export function useLines(options: {
     };
   }, [run, attempt, search, isFollowing, around]);
 
+  const isLoading = state.current.search !== search;
   return {
-    ...state.current,
+    ...(isLoading ? nothing('') : state.current),
+    isLoading,
     isFollowing,
     isSearch: search !== '',
     version,

@@ -11,14 +11,15 @@ export function Fleet(props: {
 }) {
   const { runs, filter, change } = props;
   const counts = useMemo(() => countStates(runs), [runs]);
-  const lit = useMemo(() => ({ counts }), [counts]);
+  const { state: picked } = filter;
+  const lit = useMemo(() => ({ counts, picked }), [counts, picked]);
   return (
     <section className="fleet" aria-label="all runs">
       <Chart
         name="run-overview"
         label="how many runs are in each state"
         lit={lit}
-        onState={(state) => change({ state: filter.state === state ? null : state, status: null })}
+        onState={(state) => change({ state: picked === state ? null : state, status: null })}
       />
     </section>
   );

@@ -194,7 +194,7 @@ function Cell({ title, children }: { title?: string; children: React.ReactNode }
 /** What it waits for or ended of; nothing of a run that simply goes on or went well. */
 function whyOf({ why, status, failure_cause: cause }: RunSummary): string {
   if (status === 'completed' || status === 'running') return '';
-  return cause === null ? why : `${why}: ${cause.text}`;
+  return cause === null || why.includes(cause.text) ? why : `${why}: ${cause.text}`;
 }
 
 /** Heartbeats and last metrics of live runs in view: no transition tells them. */
