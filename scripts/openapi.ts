@@ -185,6 +185,7 @@ function fieldOf(field: protobuf.Field): Json {
   const isMeasured = type === 'double' && /^Metric(Point|Key)$/.test(parent?.name ?? '');
   const one = isMessage(field) ? { $ref: `${type}#` } : isMeasured ? measured : scalars[type];
   if (one === undefined) throw new Error(`${parent?.name}.${field.name}: ${type} has no JSON form`);
+  if (field.map) return { type: 'object', additionalProperties: one };
   if (repeated) return { type: 'array', items: one };
   return isMessage(field) ? { anyOf: [one, { type: 'null' }] } : one;
 }

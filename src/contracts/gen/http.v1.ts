@@ -179,7 +179,9 @@ export interface RunSummary {
   /**
    * what tells it apart in its group, such as the cell of a sweep
    */
-  params: string;
+  params: {
+    [k: string]: string;
+  };
   /**
    * the newest run that is a retry of it; only in GetRun
    */
