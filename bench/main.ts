@@ -4,6 +4,7 @@
  */
 import { bounds, brokenBound } from './bounds.ts';
 import { commitLatency } from './commit.ts';
+import { consolePage } from './console.ts';
 import { lineToSubscriber } from './line-to-subscriber.ts';
 import { logFlood } from './log-flood.ts';
 import { print } from './measure.ts';
@@ -31,6 +32,7 @@ const benches = {
   points_per_s: pointsPerSecond,
   replay_per_s: replayPerSecond,
   line_to_subscriber_ms: lineToSubscriber,
+  console: consolePage,
 };
 
 const args = process.argv.slice(2);

@@ -186,6 +186,7 @@ function fieldOf(field: protobuf.Field): Json {
   const one = isMessage(field) ? { $ref: `${type}#` } : isMeasured ? measured : scalars[type];
   if (field instanceof protobuf.MapField) return { type: 'object', additionalProperties: one };
   if (one === undefined) throw new Error(`${parent?.name}.${field.name}: ${type} has no JSON form`);
+  if (field.map) return { type: 'object', additionalProperties: one };
   if (repeated) return { type: 'array', items: one };
   return isMessage(field) ? { anyOf: [one, { type: 'null' }] } : one;
 }

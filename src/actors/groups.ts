@@ -106,7 +106,8 @@ function summaryOf(store: RunStore, group: string): GroupSummary | null {
   const filter = { all: true, user: '', status: '', group, limit: 1 };
   const [newest] = counts.length === 0 ? [] : store.list(filter);
   if (newest === undefined) return null;
-  const of = (status: string): number => counts.find((each) => each.status === status)?.runs ?? 0;
+  const superseded = store.groupSuperseded(group);
+  const of = (status: string): number => runsOf(counts, status) - runsOf(superseded, status);
   const queued = of('queued');
   const numbers = {
     queued,
@@ -127,8 +128,9 @@ function summaryOf(store: RunStore, group: string): GroupSummary | null {
   return {
     group,
     state,
-    runs: counts.reduce((sum, { runs }) => sum + runs, 0),
+    runs: total(counts) - total(superseded),
     ...numbers,
+    superseded: total(superseded),
     at_once: (JSON.parse(newest.config) as { at_once?: number }).at_once ?? 0,
     user: newest.user,
     project: newest.project,
@@ -136,6 +138,16 @@ function summaryOf(store: RunStore, group: string): GroupSummary | null {
     started_at: texts('started_at')[0] ?? '',
     finished_at: over ? (texts('finished_at').at(-1) ?? '') : '',
   };
+}
+
+type Count = { status: string; runs: number };
+
+function runsOf(counts: readonly Count[], status: string): number {
+  return counts.find((each) => each.status === status)?.runs ?? 0;
+}
+
+function total(counts: readonly Count[]): number {
+  return counts.reduce((sum, { runs }) => sum + runs, 0);
 }
 
 type Numbers = Record<

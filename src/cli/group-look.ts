@@ -35,6 +35,7 @@ export function groupLine(group: GroupSummary, paint: Paint, nowMs: number): str
   const from = Date.parse(group.started_at || group.submitted_at);
   const to = group.finished_at === '' ? nowMs : Date.parse(group.finished_at);
   const parts = [duration(to - from), progressText(group)];
+  if (group.superseded > 0) parts.push(`${group.superseded} superseded`);
   if (group.held > 0) parts.push(`${group.held} held`);
   if (group.at_once > 0) parts.push(`at most ${group.at_once} at once`);
   return `${paint('bold', `g:${group.group}`)}  ${statusText(group.state, paint)}  ${parts.join(' · ')}`;
@@ -116,9 +117,16 @@ export function bestOf({ min, max }: MetricKey, least: boolean): number {
 /** A row for each run: id, parameters, state, time, the metric or what was last said, why. */
 export function memberRows(
   runs: readonly RunSummary[],
-  look: { measured: Measured | null; least: boolean; paint: Paint; nowMs: number },
+  look: {
+    /** Superseded ones, each with its newer. */
+    gone: ReadonlyMap<string, string>;
+    measured: Measured | null;
+    least: boolean;
+    paint: Paint;
+    nowMs: number;
+  },
 ): string[][] {
-  const { measured, least, paint, nowMs } = look;
+  const { gone, measured, least, paint, nowMs } = look;
   const names = paramNames(runs);
   const values = measured === null ? ['LAST'] : ['LAST', 'BEST'];
   const head = ['RUN', ...names, 'STATE', 'TIME', ...values, 'WHY'];
@@ -137,11 +145,16 @@ export function memberRows(
       statusText(run.status, paint),
       duration(runMs(run, nowMs)),
       ...shown,
-      cut(run.why || (run.failure_reason?.text ?? ''), 80),
+      cut(whyOf(run, gone.get(run.run_id)), 80),
     ];
     return cells.map((cell) => cell || '–');
   });
   return [head.map((text) => paint('dim', text)), ...rows];
+}
+
+function whyOf(run: RunSummary, by: string | undefined): string {
+  const why = run.why || (run.failure_reason?.text ?? '');
+  return by === undefined ? why : [`superseded by ${by}`, why].filter(Boolean).join(': ');
 }
 
 export function overRows(over: readonly Over[], paint: Paint): string[][] {

@@ -24,13 +24,16 @@ export async function expand(client: TrainerClient, refs: readonly string[]): Pr
   return [...new Set(all.flat())];
 }
 
-/** The runs themselves; of a group without asking for each. Throws run_not_found. */
+/**
+ * The runs themselves; of a group without asking for each, and with `of` those that it picks. Throws run_not_found.
+ */
 export async function runsOf(
   client: TrainerClient,
   refs: readonly string[],
+  of: (members: RunSummary[]) => RunSummary[] = (members) => members,
 ): Promise<RunSummary[]> {
   const all = await pooled(refs, (ref) =>
-    isGroup(ref) ? membersOf(client, groupOf(ref)) : client.get(ref).then((run) => [run]),
+    isGroup(ref) ? membersOf(client, groupOf(ref)).then(of) : client.get(ref).then((run) => [run]),
   );
   return [...new Map(all.flat().map((run) => [run.run_id, run])).values()];
 }
@@ -44,6 +47,34 @@ export async function membersOf(
   for await (const run of client.list({ all: true, group, limit: membersMost })) runs.push(run);
   if (runs.length > 0) return runs.reverse();
   throw new RunyardError('run_not_found', `no run is in the group "${group}"`);
+}
+
+/**
+ * Runs of a group that are over and in whose place a newer one of it stands, each with that one's id: its newest
+ * retry, or a later retry of the same run. As the daemon counts them.
+ */
+export function superseded(runs: readonly RunSummary[]): Map<string, string> {
+  const isNewer = (a: RunSummary, b: RunSummary): boolean =>
+    a.submitted_at === b.submitted_at ? a.run_id > b.run_id : a.submitted_at > b.submitted_at;
+  const newest = new Map<string, RunSummary>();
+  for (const run of runs) {
+    const before = newest.get(run.retry_of);
+    if (run.retry_of !== '' && (before === undefined || isNewer(run, before)))
+      newest.set(run.retry_of, run);
+  }
+  return new Map(
+    runs.flatMap((run) => {
+      const by = newest.get(run.run_id) ?? newest.get(run.retry_of);
+      const isOver = run.finished_at !== '';
+      return by === undefined || by === run || !isOver ? [] : [[run.run_id, by.run_id] as const];
+    }),
+  );
+}
+
+/** The newest of each cell. */
+export function standing(runs: readonly RunSummary[]): RunSummary[] {
+  const gone = superseded(runs);
+  return runs.filter(({ run_id }) => !gone.has(run_id));
 }
 
 /** The name in `g:NAME`; empty without one. Throws usage. */

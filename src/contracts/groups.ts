@@ -15,6 +15,7 @@ export type GroupSummary = {
   cancelled: number;
   rejected: number;
   lost: number;
+  superseded: number;
   at_once: number;
   user: string;
   project: string;

@@ -23,6 +23,23 @@ export function groupStatements({ all }: Pick<Sql, 'all'>) {
           FROM runs WHERE grp = ? AND grp <> '' GROUP BY status`,
         group,
       ),
+    /** Those of them that are over and in whose place a newer one stands: how many of each status. */
+    groupSuperseded: (group: string) =>
+      all<{ status: string; runs: number }>(
+        `WITH retries AS MATERIALIZED (
+            SELECT run_id, retry_of, submitted_at FROM runs
+              WHERE grp = ? AND grp <> '' AND retry_of IS NOT NULL),
+          superseded AS (
+            SELECT retry_of AS run_id FROM retries
+            UNION
+            SELECT older.run_id FROM retries older JOIN retries newer
+              ON newer.retry_of = older.retry_of
+              AND (newer.submitted_at, newer.run_id) > (older.submitted_at, older.run_id))
+          SELECT status, count(*) AS runs FROM superseded JOIN runs USING (run_id)
+            WHERE grp = ? AND finished_at IS NOT NULL GROUP BY status`,
+        group,
+        group,
+      ),
     groupHeld: (group: string) =>
       all<{ n: number }>(
         `SELECT count(*) AS n FROM runs

@@ -148,4 +148,9 @@ export const migrations: readonly string[] = [
     WHERE grp <> '';
   CREATE INDEX runs_retry_of ON runs (retry_of) WHERE retry_of IS NOT NULL;
   `,
+  `
+  -- Which runs of a group took the place of others of it.
+  CREATE INDEX runs_by_group_retries ON runs (grp, retry_of, submitted_at, run_id)
+    WHERE retry_of IS NOT NULL AND grp <> '';
+  `,
 ];

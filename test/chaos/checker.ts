@@ -6,8 +6,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunSummary } from '../../src/contracts/index.ts';
+import { attemptComplaints } from './attempts.ts';
 import { readBus } from './bus.ts';
-import { type Journal, processesOf, readJournal } from './journal.ts';
+import { groupComplaint } from './groups.ts';
+import { type Journal, journalOf, processesOf, readJournals } from './journal.ts';
 import type { Kills } from './killer.ts';
 import type { Load, LoadedRun } from './load.ts';
 import { excuseFor, gapIn, wrongReport } from './verdict.ts';
@@ -17,6 +19,7 @@ export const counts = [
   'runs lost',
   'runs started twice',
   'runs wrongly reported',
+  'groups wrongly counted',
   'processes left',
   'leases leaked',
   'temporary directories left',
@@ -53,6 +56,12 @@ export async function check(of: {
     for (const id of run.ids) known.add(id);
     await checkRun(found, of, run, killed, bus);
   }
+  for (const { name, members, problems } of load.groups) {
+    const told = await yard.client.group(name).catch(() => null);
+    const wrong = told === null ? 'it is not known' : groupComplaint(told, members);
+    for (const text of wrong === null ? problems : [...problems, wrong])
+      found['groups wrongly counted'].push(`${name}: ${text}`);
+  }
   for await (const { run_id: id } of yard.client.list({ all: true, limit: 1_000_000 })) {
     if (!known.has(id)) found['runs started twice'].push(`run ${id} was submitted by nobody`);
   }
@@ -75,23 +84,27 @@ async function checkRun(
   bus: Awaited<ReturnType<typeof readBus>>,
 ): Promise<void> {
   const { key } = run.plan;
-  const journal = readJournal(run.plan.trainer.journal);
+  const journals = readJournals(run.plan.trainer.journal);
   const add = (count: Count, text: string): void => void found[count].push(`${key}: ${text}`);
-  for (const text of [...run.problems, ...journal.problems]) add('other complaints', text);
+  for (const text of run.problems) add('other complaints', text);
+  for (const { problems, double } of journals.values()) {
+    for (const text of problems) add('other complaints', text);
+    if (double > 0) add('double leases', `${double} GPUs were held by somebody`);
+  }
   for (const text of run.leftover) add('processes left', text);
-  if (journal.double > 0) add('double leases', `${journal.double} GPUs were held by somebody`);
-  if (journal.again > 0) add('runs started twice', `${journal.again} more starts`);
   if (run.ids.size > 1) add('runs started twice', `one key, runs ${[...run.ids].join(' ')}`);
   const [id] = run.ids;
   if (id === undefined) return;
   const told = await yard.client.get(id).catch((error: Error) => error.message);
   if (typeof told === 'string') return add('runs lost', told);
   if (told.finished_at === '' || run.done === null) return add('runs lost', `still ${told.state}`);
-  if (journal.start !== null && Number(journal.start.attempt) !== told.attempt)
-    add('runs started twice', `attempt ${journal.start.attempt} ran, ${told.attempt} is told`);
   if (changed(run.done, told))
     add('runs wrongly reported', `${run.done.status}, later ${told.status}`);
   const excuse = excuseFor(killed.get(id) ?? [], kills.recorders.has(key));
+  for (const [count, text] of attemptComplaints(run, told, journals, excuse))
+    add(count, `${id}: ${text}`);
+  // Of an attempt that none was started in nothing is there.
+  const journal = journalOf(run.plan.trainer.journal, told.attempt);
   const wrong = wrongReport(run, told, journal, excuse);
   if (wrong !== null) add('runs wrongly reported', `${id}: ${wrong}`);
   for (const [way, seqs] of [
@@ -101,8 +114,10 @@ async function checkRun(
     const gap = gapIn(seqs, told.last_seq);
     if (gap !== null) add('event gaps', `${id} ${way}: ${gap}`);
   }
-  const output = await outputProblem(yard, told, run, journal, excuse.output);
-  if (output !== null) add('output lines lost or doubled', `${id}: ${output}`);
+  for (const [attempt, wrote] of journals) {
+    const output = await outputProblem(yard, id, attempt, run, wrote, excuse.output);
+    if (output !== null) add('output lines lost or doubled', `${id}/${attempt}: ${output}`);
+  }
   const onBus = bus.logProblems.get(id);
   if (onBus !== undefined) add('output lines lost or doubled', `${id} on the bus: ${onBus}`);
 }
@@ -116,13 +131,14 @@ function changed(before: RunSummary, now: RunSummary): boolean {
 /** Lines are numbered by the trainer: each that it surely wrote is there once, in order. */
 async function outputProblem(
   yard: ChaosYard,
-  told: RunSummary,
+  id: string,
+  attempt: number,
   { plan }: LoadedRun,
   { lines: wrote }: Journal,
   mayBeCut: boolean,
 ): Promise<string | null> {
   let next = 1;
-  for await (const { lines, gaps } of yard.client.logs(told.run_id)) {
+  for await (const { lines, gaps } of yard.client.logs(id, { attempt })) {
     // All of it together is far below the limit: any gap is a loss.
     if (gaps.length > 0 && !mayBeCut) return `gaps ${JSON.stringify(gaps)}`;
     for (const { text } of lines) {

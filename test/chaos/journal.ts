@@ -19,6 +19,8 @@ export type Journal = {
   start: Started | null;
   /** Starts after the first one. */
   again: number;
+  /** Processes of earlier attempts that lived when it began. */
+  overlaps: number;
   ends: Ended[];
   /** Lines that it surely wrote. */
   lines: number;
@@ -28,10 +30,18 @@ export type Journal = {
   problems: string[];
 };
 
-export function readJournal(dir: string): Journal {
+/** Of a run, by attempt: those that a trainer was started in. */
+export function readJournals(dir: string): Map<number, Journal> {
+  return new Map(attemptsIn(dir).map((attempt) => [attempt, journalOf(dir, attempt)]));
+}
+
+/** Empty where nothing was started. */
+export function journalOf(run: string, attempt: number): Journal {
+  const dir = ofAttempt(run, attempt);
   return {
-    start: readStarted(dir),
+    start: startedIn(dir),
     again: rows(dir, 'again').length,
+    overlaps: rows(dir, 'overlap').length,
     ends: rows<Ended>(dir, 'exit'),
     lines: Number(text(dir, 'lines') ?? 0),
     children: rows<Process>(dir, 'children'),
@@ -40,9 +50,30 @@ export function readJournal(dir: string): Journal {
   };
 }
 
+/** Of a run's newest attempt that began. */
 export function readStarted(dir: string): Started | null {
+  for (const attempt of attemptsIn(dir).reverse()) {
+    const found = startedIn(ofAttempt(dir, attempt));
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function startedIn(dir: string): Started | null {
   const found = text(dir, 'start');
   return found === null ? null : (JSON.parse(found) as Started);
+}
+
+function attemptsIn(dir: string): number[] {
+  if (!fs.existsSync(dir)) return [];
+  return fs
+    .readdirSync(dir)
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+function ofAttempt(dir: string, attempt: number): string {
+  return path.join(dir, String(attempt));
 }
 
 /** Exactly this process, and not a zombie of it. */

@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openCalls } from '../../src/client/calls.ts';
 import type { RunSummary } from '../../src/contracts/index.ts';
 import { messageOf, RunyardError } from '../../src/errors.ts';
-import { lives, readJournal, readStarted, type Started } from './journal.ts';
+import { groupPlan, type LoadedGroup, submitGroup, watchGroup } from './groups.ts';
+import { lives, readJournals, readStarted, type Started } from './journal.ts';
 import { planRun, type RunPlan } from './plan.ts';
 import type { Random } from './random.ts';
+import { tenaciously } from './tenacity.ts';
 import type { ChaosYard } from './yard.ts';
 
 export type LoadedRun = {
@@ -15,8 +17,12 @@ export type LoadedRun = {
   ids: Set<string>;
   submittedAt: number;
   stopTried: boolean;
+  /** The attempt that the answer to a stop told. */
+  stoppedAt: number | null;
   /** Sequence numbers as its event stream gave them. */
   seqs: number[];
+  /** Attempts as it gave them. */
+  attempts: number[];
   /** As the API told it when the run was over. */
   done: RunSummary | null;
   /** Of the trainer's tree, still there when the run was over. */
@@ -26,6 +32,7 @@ export type LoadedRun = {
 
 export type Load = {
   runs: readonly LoadedRun[];
+  groups: readonly LoadedGroup[];
   /** Trainers that live now, by their own journals. */
   live(): { run: LoadedRun; started: Started }[];
   /** Runs that were submitted and are not over. */
@@ -37,9 +44,10 @@ export type Load = {
   settle(withinMs: number): Promise<void>;
 };
 
-const retryMs = 60;
 const refillMs = 50;
 const lostAnswerMs = 40;
+/** How many of the times when short runs are missing a group comes in their place. */
+const groupShare = 0.15;
 
 export function createLoad(options: {
   yard: ChaosYard;
@@ -52,26 +60,32 @@ export function createLoad(options: {
   const { client } = yard;
   const env = trainerEnv(yard.temp);
   const runs: LoadedRun[] = [];
+  const groups: LoadedGroup[] = [];
   const lifetimes = new Set<Promise<void>>();
   let closing = false;
 
-  const begin = (long: boolean, change: Partial<RunPlan> = {}): LoadedRun => {
+  const planned = (long: boolean): LoadedRun => {
     const { root } = yard;
     const number = runs.length + 1;
     const plan = planRun({ number, long, random, root, trainer: options.trainer });
     const run: LoadedRun = {
-      plan: { ...plan, ...change },
+      plan,
       ids: new Set(),
       submittedAt: performance.now(),
       stopTried: false,
+      stoppedAt: null,
       seqs: [],
+      attempts: [],
       done: null,
       leftover: [],
       problems: [],
     };
     runs.push(run);
     underWay.add(run);
-    const lifetime = liveOf(run)
+    return run;
+  };
+  const enliven = (run: LoadedRun, submitted: () => Promise<void>): void => {
+    const lifetime = liveOf(run, submitted)
       .catch((error: unknown) => void run.problems.push(messageOf(error)))
       .finally(() => {
         lifetimes.delete(lifetime);
@@ -79,7 +93,29 @@ export function createLoad(options: {
         starts.delete(run);
       });
     lifetimes.add(lifetime);
-    return run;
+  };
+  const begin = (long: boolean, change: Partial<RunPlan> = {}): void => {
+    const run = planned(long);
+    Object.assign(run.plan, change);
+    const { twice } = run.plan;
+    enliven(run, async () => {
+      const again = twice ? sleep(random.between(0, lostAnswerMs)).then(() => submit(run)) : null;
+      await Promise.all([submit(run), again]);
+    });
+  };
+  const beginGroup = (): void => {
+    const plan = groupPlan(groups.length + 1, random);
+    const members = Array.from({ length: plan.size }, () => planned(false));
+    for (const { plan: of } of members) Object.assign(of.config, plan.config);
+    const group: LoadedGroup = { name: plan.name, members, atOnce: plan.atOnce, problems: [] };
+    groups.push(group);
+    const submitted = submitGroup(yard, plan, members, env);
+    for (const member of members) enliven(member, () => submitted);
+    const lifetime = submitted
+      .then(() => watchGroup(yard, group, plan))
+      .catch((error: unknown) => void group.problems.push(messageOf(error)))
+      .finally(() => lifetimes.delete(lifetime));
+    lifetimes.add(lifetime);
   };
 
   const submit = async (run: LoadedRun): Promise<void> => {
@@ -88,12 +124,8 @@ export function createLoad(options: {
     run.ids.add(id);
   };
 
-  const liveOf = async (run: LoadedRun): Promise<void> => {
-    const { plan } = run;
-    const again = plan.twice
-      ? sleep(random.between(0, lostAnswerMs)).then(() => submit(run))
-      : null;
-    await Promise.all([submit(run), again]);
+  const liveOf = async (run: LoadedRun, submitted: () => Promise<void>): Promise<void> => {
+    await submitted();
     const [id = ''] = run.ids;
     const over = new AbortController();
     const visits = [visitToStop(run, over.signal), visitToPause(run, id, over.signal)];
@@ -107,8 +139,10 @@ export function createLoad(options: {
   const follow = (run: LoadedRun, id: string): Promise<void> =>
     tenaciously(async () => {
       const fromSeq = (run.seqs.at(-1) ?? 0) + 1;
-      for await (const event of client.events(id, { fromSeq, untilDone: true }))
-        run.seqs.push(event.seq);
+      for await (const { seq, attempt } of client.events(id, { fromSeq, untilDone: true })) {
+        run.seqs.push(seq);
+        if (run.attempts.at(-1) !== attempt) run.attempts.push(attempt);
+      }
     });
 
   const stop = async (run: LoadedRun): Promise<void> => {
@@ -116,7 +150,8 @@ export function createLoad(options: {
     if (id === undefined) return;
     run.stopTried = true;
     const how = { reason: 'chaos', user: 'c', now: run.plan.stopNow };
-    await tenaciously(() => client.stop(id, how));
+    const { attempt } = await tenaciously(() => client.stop(id, how));
+    run.stoppedAt = attempt;
   };
 
   const visitToStop = async (run: LoadedRun, over: AbortSignal): Promise<void> => {
@@ -138,10 +173,12 @@ export function createLoad(options: {
 
   const underWay = new Set<LoadedRun>();
   const open = (): LoadedRun[] => [...underWay].filter((run) => !isBroken(run));
-  /** Start files never change: each is read once. */
+  /** Start files never change; while its trainer lives there is no newer one. */
   const starts = new Map<LoadedRun, Started>();
   const startOf = (run: LoadedRun): Started | null => {
-    const started = starts.get(run) ?? readStarted(run.plan.trainer.journal);
+    const known = starts.get(run);
+    if (known !== undefined && (run.plan.retries === 0 || lives(known))) return known;
+    const started = readStarted(run.plan.trainer.journal);
     if (started !== null) starts.set(run, started);
     return started;
   };
@@ -151,7 +188,9 @@ export function createLoad(options: {
       const now = open();
       const long = now.filter(({ plan }) => plan.long).length;
       for (let i = long; i < wanted.long; i++) begin(true);
-      for (let i = now.length - long; i < wanted.short; i++) begin(false);
+      const short = now.length - long;
+      if (short < wanted.short && random.chance(groupShare)) beginGroup();
+      else for (let i = short; i < wanted.short; i++) begin(false);
       await sleep(refillMs);
     }
   };
@@ -159,6 +198,7 @@ export function createLoad(options: {
 
   return {
     runs,
+    groups,
     open,
     live: () =>
       open().flatMap((run) => {
@@ -190,25 +230,6 @@ function isBroken(run: LoadedRun): boolean {
   return run.problems.length > 0;
 }
 
-/** Calls again until there is an answer; refusals that no retry can heal are thrown. */
-async function tenaciously<T>(call: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!(error instanceof RunyardError) || !mayRetry(error)) throw error;
-      await sleep(retryMs);
-    }
-  }
-}
-
-/** A daemon that dies in the middle of a call comes out as one of several statuses. */
-function mayRetry(error: RunyardError): boolean {
-  if (error.retryable) return true;
-  const { code } = (error.cause ?? {}) as { code?: unknown };
-  return error.code === 'internal' && [1, 2, 13, 14].includes(Number(code));
-}
-
 /** Pauses or resumes; false when the run is not in a state for it. */
 async function asked(yard: ChaosYard, method: string, ref: string): Promise<boolean> {
   const calls = openCalls({
@@ -229,8 +250,10 @@ async function asked(yard: ChaosYard, method: string, ref: string): Promise<bool
 
 /** Processes of the trainer's tree that outlived the run. */
 function leftoverOf(run: LoadedRun): string[] {
-  const { start, children } = readJournal(run.plan.trainer.journal);
-  const tree = start === null ? [] : [start, ...children];
+  const journals = [...readJournals(run.plan.trainer.journal).values()];
+  const tree = journals.flatMap(({ start, children }) =>
+    start === null ? [] : [start, ...children],
+  );
   return tree.filter(lives).map(({ pid }) => `process ${pid} of ${run.plan.key} outlived its run`);
 }
 

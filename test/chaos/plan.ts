@@ -18,6 +18,8 @@ export type TrainerPlan = {
   gpus: number;
   gpu_dir: string;
   artifact: boolean;
+  /** From this attempt on it succeeds; 0: never. */
+  heals_at: number;
 };
 
 export type RunPlan = {
@@ -28,6 +30,8 @@ export type RunPlan = {
   trainer: TrainerPlan;
   config: { command: string[]; cwd: string; [name: string]: unknown };
   limited: boolean;
+  /** How often it may be tried again. */
+  retries: number;
   /** Milliseconds after the submit; null: never. */
   stopAfterMs: number | null;
   stopNow: boolean;
@@ -81,6 +85,7 @@ export function planRun(of: {
     gpus,
     gpu_dir: path.join(root, 'gpus'),
     artifact: kind === 'artifact',
+    heals_at: random.chance(0.5) ? random.between(2, 4) : 0,
   };
   const config: RunPlan['config'] = {
     command: [program, JSON.stringify(trainer)],
@@ -91,6 +96,9 @@ export function planRun(of: {
   };
   if (kind === 'limited') config.time_limit_s = random.between(2, 5) * pace;
   if (trainer.artifact) Object.assign(config, { isolate: true, artifacts: ['*.txt'] });
+  const fails = kind === 'failing' || kind === 'killed';
+  const retries = random.chance(fails ? 0.6 : 0.2) ? random.between(1, 3) : 0;
+  if (retries > 0) config.retry = { max: retries, backoff_s: random.pick([0, 0.1, 1]) };
   const stopped = kind === 'stubborn' || random.chance(0.12);
   return {
     key,
@@ -99,6 +107,7 @@ export function planRun(of: {
     trainer,
     config,
     limited: kind === 'limited',
+    retries,
     stopAfterMs: stopped ? random.between(0, 6000) * pace : null,
     stopNow: random.chance(0.2),
     pauseAfterMs:

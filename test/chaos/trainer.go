@@ -29,6 +29,8 @@ type plan struct {
 	Gpus       int    `json:"gpus"`
 	GpuDir     string `json:"gpu_dir"`
 	Artifact   bool   `json:"artifact"`
+	// From this attempt on it succeeds; 0: never.
+	HealsAt int `json:"heals_at"`
 }
 
 type process struct {
@@ -52,7 +54,17 @@ func main() {
 		linger()
 	}
 	must(json.Unmarshal([]byte(os.Args[1]), &job))
+	attempt, err := strconv.Atoi(os.Getenv("RUNYARD_ATTEMPT"))
+	must(err)
+	if job.HealsAt > 0 && attempt >= job.HealsAt {
+		job.Exit, job.Signal = 0, 0
+	}
+	all := job.Journal
+	job.Journal = filepath.Join(all, strconv.Itoa(attempt))
 	begin()
+	for earlier := 1; earlier < attempt; earlier++ {
+		lookBack(filepath.Join(all, strconv.Itoa(earlier)))
+	}
 	if job.IgnoreTerm {
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	} else {
@@ -96,6 +108,22 @@ func begin() {
 	}
 	if os.Getenv("RUNYARD_FAILPOINTS") != "" {
 		note("problem", map[string]any{"text": "RUNYARD_FAILPOINTS reached the trainer"})
+	}
+}
+
+// lookBack notes whom an earlier attempt left alive.
+func lookBack(journal string) {
+	for _, name := range []string{"start", "children"} {
+		data, err := os.ReadFile(filepath.Join(journal, name))
+		if err != nil {
+			continue
+		}
+		for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+			var left process
+			if json.Unmarshal([]byte(line), &left) == nil && startTimeOf(left.Pid) == left.StartTime {
+				note("overlap", left)
+			}
+		}
 	}
 }
 
@@ -200,7 +228,7 @@ func dieOf(number syscall.Signal) {
 }
 
 // note adds a line to a file of the journal.
-func note(name string, what map[string]any) {
+func note(name string, what any) {
 	line, _ := json.Marshal(what)
 	file, err := os.OpenFile(filepath.Join(job.Journal, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	must(err)

@@ -1,7 +1,9 @@
 /** That the checker of the chaos test sees what it is there to see. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunSummary } from '../../src/contracts/index.ts';
+import type { GroupSummary, RunSummary } from '../../src/contracts/index.ts';
+import { attemptComplaints } from './attempts.ts';
+import { groupComplaint } from './groups.ts';
 import type { Journal } from './journal.ts';
 import type { LoadedRun } from './load.ts';
 import { excuseFor, gapIn, wrongReport } from './verdict.ts';
@@ -96,4 +98,60 @@ test('a gap is one that is missing, one that is there twice, or an end that is m
     [1, 2],
   ])
     assert.notEqual(gapIn(seqs, 3), null);
+});
+
+type Tried = { again?: number; overlaps?: number; exit?: number };
+
+/** What is said of a run whose trainers wrote this, by attempt; its events tell `attempts`. */
+function tried(of: {
+  retries: number;
+  journals: Record<number, Tried>;
+  told?: Partial<RunSummary>;
+  attempts?: number[];
+  stoppedAt?: number;
+}): string[] {
+  const { journals, retries, stoppedAt = null } = of;
+  const last = Math.max(...Object.keys(journals).map(Number));
+  const code = { code: 'exit_nonzero', text: '' };
+  const told = { attempt: last, status: 'failed', failure_reason: code, ...of.told };
+  const attempts = of.attempts ?? Array.from({ length: told.attempt }, (_, index) => index + 1);
+  const run = { plan: { retries }, attempts, stoppedAt, stopTried: stoppedAt !== null };
+  const read = Object.entries(journals).map(([attempt, { again = 0, overlaps = 0, exit = 3 }]) => {
+    const journal = { start: started, again, overlaps, ends: [{ exit }] } as unknown as Journal;
+    return [Number(attempt), journal] as const;
+  });
+  const excuse = excuseFor([], false);
+  return attemptComplaints(run as LoadedRun, told as RunSummary, new Map(read), excuse).map(
+    ([count]) => count,
+  );
+}
+
+test('attempts follow one another as the policy says, each started once and alone', () => {
+  assert.deepEqual(tried({ retries: 0, journals: { 1: {} } }), []);
+  assert.deepEqual(tried({ retries: 2, journals: { 1: {}, 2: {}, 3: {} } }), []);
+  // One of them was void: nothing ran in it.
+  assert.deepEqual(tried({ retries: 1, journals: { 1: {}, 3: {} } }), []);
+  const twice = ['runs started twice'];
+  assert.deepEqual(tried({ retries: 1, journals: { 1: {}, 2: { again: 1 } } }), twice);
+  assert.deepEqual(tried({ retries: 1, journals: { 1: {}, 2: { overlaps: 1 } } }), twice);
+  assert.deepEqual(tried({ retries: 1, journals: { 1: {}, 2: {}, 3: {} } }), twice);
+  assert.deepEqual(tried({ retries: 1, journals: { 1: {}, 2: {} }, stoppedAt: 1 }), twice);
+  assert.deepEqual(tried({ retries: 0, journals: { 1: {}, 2: {} } }), [...twice, ...twice]);
+});
+
+test('attempts that are skipped, that follow a success, or that did not come are wrong reports', () => {
+  const wrong = ['runs wrongly reported'];
+  assert.deepEqual(tried({ retries: 1, journals: { 1: {}, 2: {} }, attempts: [1, 3] }), wrong);
+  assert.deepEqual(tried({ retries: 1, journals: { 1: { exit: 0 }, 2: {} } }), wrong);
+  assert.deepEqual(tried({ retries: 2, journals: { 1: {}, 2: {} } }), wrong);
+  const stopped = { told: { status: 'cancelled', failure_reason: because('stopped') } } as const;
+  assert.deepEqual(tried({ retries: 2, journals: { 1: {} }, stoppedAt: 1, ...stopped }), []);
+});
+
+test('a group is what its members are', () => {
+  const members = ['completed', 'failed'].map((status) => ({ done: { status } }) as LoadedRun);
+  const group = { runs: 2, completed: 1, failed: 1, cancelled: 0, finished_at: 'x' };
+  assert.equal(groupComplaint(group as GroupSummary, members), null);
+  assert.notEqual(groupComplaint({ ...group, failed: 0 } as GroupSummary, members), null);
+  assert.notEqual(groupComplaint({ ...group, finished_at: '' } as GroupSummary, members), null);
 });

@@ -198,3 +198,69 @@ test('a group has failed when one of it has, and no other is under way', async (
   for await (const group of yard.client.groups({ all: true })) groups.push(group.group);
   assert.deepEqual(groups, ['mixed']);
 });
+
+test('a retry takes the place of the member that failed: shown, but not held against the group', async () => {
+  await using yard = await startYard({ RUNYARD_PARALLEL: '2' });
+  const ry = cli(yard);
+  const mended = path.join(yard.home, 'mended');
+  const script = `[ -e ${mended} ] || [ {seed} = 1 ] || exit 3; echo "global_step=1, episodic_return={seed}00"`;
+  const sweep = ['sweep', '--group', 'mend', '--matrix', 'seed=1..3', '--', 'sh', '-c', script];
+  assert.equal((await ry(...sweep)).exitCode, 0);
+  assert.equal((await ry('wait', 'g:mend')).exitCode, 1);
+  // Again and again in vain: only the newest counts.
+  assert.equal((await ry('retry', 'g:mend', '--failed')).lines.length, 2);
+  const again = await ry('wait', 'g:mend');
+  assert.equal(again.exitCode, 1);
+  assert.equal(again.stderr.match(/exit 3/g)?.length, 2, again.stderr);
+  fs.writeFileSync(mended, '');
+  assert.equal((await ry('retry', 'g:mend', '--failed')).lines.length, 2);
+  const waited = await ry('wait', 'g:mend');
+  assert.equal(waited.exitCode, 0, waited.stderr);
+  assert.match(waited.stderr, /3 runs · 3 ✓ · 4 superseded/);
+  const { state, runs, completed, failed, superseded } = await yard.client.group('mend');
+  assert.deepEqual([state, runs, completed, failed, superseded], ['completed', 3, 3, 0, 4]);
+  const look = ['show', 'g:mend', '--metric', 'episodic_return', '--json'];
+  const rows = await until(async () => {
+    const found = json((await ry(...look)).lines);
+    return found.filter(({ type, metric }) => type === 'run' && metric).length === 3 ? found : null;
+  }, 'the metrics of all three');
+  const kinds = rows.map(({ type }) => type);
+  assert.deepEqual(
+    ['group', 'run', 'superseded', 'seeds'].map((kind) => kinds.filter((k) => k === kind).length),
+    [1, 3, 4, 1],
+  );
+  const means = rows.at(-1);
+  assert.deepEqual([means.n, means.mean, means.runs.length], [3, 200, 3]);
+  const ids = rows.filter(({ type }) => type === 'run').map(({ run_id }) => run_id);
+  for (const { retried_by: by } of rows.filter(({ type }) => type === 'superseded'))
+    assert(rows.some(({ run_id }) => run_id === by));
+  const compared = json((await ry('compare', 'g:mend', '--json')).lines);
+  const named = compared.filter(({ differs }) => differs).map(({ run_id }) => run_id);
+  assert.deepEqual(named.sort(), ids.sort());
+});
+
+test('of two retries of one run the later counts, once the other is over; a retry elsewhere changes nothing', async () => {
+  await using yard = await startYard({ RUNYARD_PARALLEL: '2' });
+  const { client } = yard;
+  const go = path.join(yard.home, 'go');
+  const config = { command: ['false'], cwd: yard.home, group: 'twins' };
+  const env = { PATH: process.env.PATH ?? '' };
+  const { run_id: first } = await client.submit(config, { env });
+  await client.wait(first);
+  const elsewhere = await client.retry(first, {
+    env,
+    changes: { group: 'other', command: ['true'] },
+  });
+  await client.wait(elsewhere.run_id);
+  assert.equal((await client.group('twins')).state, 'failed');
+  const script = `until [ -e ${go} ]; do sleep 0.05; done; exit 1`;
+  const slow = await client.retry(first, { env, changes: { command: ['sh', '-c', script] } });
+  const quick = await client.retry(first, { env, changes: { command: ['true'] } });
+  await client.wait(quick.run_id);
+  const between = await client.group('twins');
+  assert.deepEqual([between.state, between.runs, between.superseded], ['running', 2, 1]);
+  fs.writeFileSync(go, '');
+  await client.wait(slow.run_id);
+  const { state, runs, superseded } = await client.group('twins');
+  assert.deepEqual([state, runs, superseded], ['completed', 1, 2]);
+});

@@ -16,13 +16,14 @@ type Lines = {
   skipped: { first_seq: number; last_seq: number }[];
 };
 
-/** As fast as it can, so many bytes in lines of so many characters. */
-const flood = (bytes: number, width: number): string[] => [
+/** As fast as it can, so many bytes in lines of so many characters; once the file `go` is there, if one is named. */
+const flood = (bytes: number, width: number, go = '/dev/null'): string[] => [
   'sh',
   '-c',
-  'yes "$0" | head -c "$1"',
+  'until [ -e "$2" ]; do sleep 0.05; done; yes "$0" | head -c "$1"',
   'x'.repeat(width - 1),
   String(bytes),
+  go,
 ];
 
 async function submit(yard: Yard, command: string[], more: object = {}): Promise<string> {
@@ -44,9 +45,11 @@ function pssMib(pid: number): number {
 
 /** Runs a flood to its end; the most memory that daemon, worker and recorder had together meanwhile. */
 async function peakOf(yard: Yard, bytes: number): Promise<{ run: string; peakMib: number }> {
-  const run = await submit(yard, flood(bytes, 120), { output_limit_mib: 16 });
+  const go = path.join(yard.home, `go.${bytes}`);
+  const run = await submit(yard, flood(bytes, 120, go), { output_limit_mib: 16 });
   const claim = await until(() => readClaim(dirOf(yard, run)), 'the recorder');
   const worker = JSON.parse(fs.readFileSync(yard.attemptFile(run, 'worker.json'), 'utf8'));
+  fs.writeFileSync(go, '');
   const ours = [yard.daemonPid(), worker.identity.pid, claim.pid];
   let peakMib = 0;
   let over = false;

@@ -5,7 +5,7 @@ import { differences, type Params, seedGroups, seedNames } from '../../params.ts
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { inCellOrder } from '../group-look.ts';
-import { runsOf } from '../groups.ts';
+import { runsOf, standing } from '../groups.ts';
 import { numberText } from '../numbers.ts';
 import type { Curve } from '../plot.ts';
 import { cut, fitting, plainCell, statusText, table } from '../render.ts';
@@ -42,7 +42,7 @@ export async function compare(
 ): Promise<number> {
   const { terminal, json } = context;
   const client = await context.connect();
-  const runs = inCellOrder(await runsOf(client, refs));
+  const runs = inCellOrder(await runsOf(client, refs, standing));
   const compared = await gather(client, runs, flags.key ?? '');
   if (json) printJson(context, compared);
   else if (!terminal.tty)

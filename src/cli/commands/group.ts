@@ -13,7 +13,7 @@ import {
   overSeeds,
   progressText,
 } from '../group-look.ts';
-import { membersOf } from '../groups.ts';
+import { membersOf, standing, superseded } from '../groups.ts';
 import { cut, endLine, fitting, glyphOf, plainCell, table } from '../render.ts';
 import { jsonKey, jsonNumber } from './metrics.ts';
 
@@ -36,9 +36,18 @@ export async function showGroup(
   const group = await client.group(name);
   const runs = inCellOrder(await membersOf(client, name));
   const measured = flags.metric === undefined ? null : await measure(client, runs, flags.metric);
-  const look = { measured, least: flags.least === true, paint: terminal.paint, nowMs: Date.now() };
+  const gone = superseded(runs);
+  const look = {
+    gone,
+    measured,
+    least: flags.least === true,
+    paint: terminal.paint,
+    nowMs: Date.now(),
+  };
   const over =
-    measured === null ? [] : overSeeds(runs, measured, look.least).filter(({ n }) => n > 0);
+    measured === null
+      ? []
+      : overSeeds(standing(runs), measured, look.least).filter(({ n }) => n > 0);
   if (flags.metric !== undefined && measured?.size === 0) {
     const names = await metricNames(client, runs);
     const there = names === '' ? 'and none is known at all' : `there are: ${names}`;
@@ -48,9 +57,11 @@ export async function showGroup(
     terminal.json({ type: 'group', ...group });
     for (const run of runs) {
       const row = measured?.get(run.run_id);
+      const by = gone.get(run.run_id);
       terminal.json({
-        type: 'run',
+        type: by === undefined ? 'run' : 'superseded',
         ...run,
+        ...(by === undefined ? {} : { retried_by: by }),
         ...(row === undefined ? {} : { metric: jsonKey(row) }),
       });
     }
@@ -92,14 +103,16 @@ export async function showGroup(
 function plainRows(
   group: GroupSummary,
   runs: readonly RunSummary[],
-  { measured, least }: { measured: Measured | null; least: boolean },
+  look: { gone: ReadonlyMap<string, string>; measured: Measured | null; least: boolean },
 ): string[][] {
+  const { gone, measured, least } = look;
   return [
     ['group', group.group, group.state, String(group.runs)],
     ...runs.map((run) => {
       const row = measured?.get(run.run_id);
       const values = row === undefined ? [] : [String(row.last), String(bestOf(row, least))];
-      return ['run', run.run_id, run.name, run.status, paramsText(run.params), ...values];
+      const kind = gone.has(run.run_id) ? 'superseded' : 'run';
+      return [kind, run.run_id, run.name, run.status, paramsText(run.params), ...values];
     }),
   ];
 }
@@ -182,7 +195,8 @@ export async function awaitGroup(
     return last;
   }
   if (last.state !== 'completed') {
-    const others = (await membersOf(client, name)).filter(({ status }) => status !== 'completed');
+    const members = standing(await membersOf(client, name));
+    const others = members.filter(({ status }) => status !== 'completed');
     for (const run of others.slice(0, failuresNamed))
       terminal.note(
         `${run.run_id}  ${cut(run.name, 32)}  ${endLine(run, terminal.paint, Date.now())}`,

@@ -355,6 +355,10 @@ export interface GroupSummary {
    * the last of it; empty while one is under way
    */
   finished_at: string;
+  /**
+   * over, with a newer run of the group that is a retry of it; counted nowhere else
+   */
+  superseded: number;
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema
