@@ -184,7 +184,6 @@ function fieldOf(field: protobuf.Field): Json {
   const { type, parent, repeated } = field;
   const isMeasured = type === 'double' && /^Metric(Point|Key)$/.test(parent?.name ?? '');
   const one = isMessage(field) ? { $ref: `${type}#` } : isMeasured ? measured : scalars[type];
-  if (field instanceof protobuf.MapField) return { type: 'object', additionalProperties: one };
   if (one === undefined) throw new Error(`${parent?.name}.${field.name}: ${type} has no JSON form`);
   if (field.map) return { type: 'object', additionalProperties: one };
   if (repeated) return { type: 'array', items: one };

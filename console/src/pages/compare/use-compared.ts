@@ -32,7 +32,8 @@ export function useRuns(
           .filter((name) => name !== '')
           .map((name) =>
             ask('GET /api/runs', { query: { all: true, group: name, limit: 1000 }, signal }).then(
-              ({ runs }) => (runs.length === 0 ? [`there is no run of the group ${name}`] : runs),
+              ({ runs }) =>
+                runs.length === 0 ? [`there is no run of the group ${name}`] : newestOf(runs),
             ),
           ),
         ...wanted
@@ -66,6 +67,12 @@ export function useRuns(
     return last.current;
   }, [ids, known]);
   return { runs, total: ids?.length ?? 0, isLoaded: ids !== null, error: found?.error ?? '' };
+}
+
+/** A run of a group that was retried counts no longer: what came of it is its retry. */
+function newestOf(runs: readonly RunSummary[]): RunSummary[] {
+  const retried = new Set(runs.map(({ retry_of: of }) => of));
+  return runs.filter(({ run_id: id }) => !retried.has(id));
 }
 
 function isGroup(name: string): boolean {

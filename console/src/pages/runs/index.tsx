@@ -73,6 +73,14 @@ export function RunsPage() {
     { keys: 'X', label: 'choose none', run: () => setPicked(new Set()) },
     { keys: 's', label: 'stop the chosen runs', run: stop },
     {
+      keys: 'c',
+      label: 'compare the chosen runs',
+      run: () => {
+        const ids = chosen().map(({ run_id: id }) => id);
+        if (ids.length > 0) navigate(`/compare?runs=${ids.join(',')}`);
+      },
+    },
+    {
       keys: 'f',
       label: 'the chart of all runs',
       run: () => change({ fleet: isFleet ? 'off' : null }),
