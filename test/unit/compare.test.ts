@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { numberText } from '../../src/cli/numbers.ts';
-import { differences, paramsOf, seedGroups } from '../../src/params.ts';
 import { plotLines } from '../../src/cli/plot.ts';
 import type { RunSummary } from '../../src/contracts/index.ts';
+import { differences, paramsOf, seedGroups } from '../../src/params.ts';
 
 test('options of a command, however they are written', () => {
   assert.deepEqual(paramsOf(`python train.py --lr 3e-4 --env-id='a b' --cuda -n -5 x=1 --end`), {
