@@ -7,6 +7,8 @@ import { take, useYard } from '../../data/yard.ts';
 
 export const runsMost = 50;
 const againMs = 3000;
+/** Points may come so long after the end of their run. */
+const settleMs = 30_000;
 const thin = 400;
 /** With more than this the history is thinned anew. */
 const pointsMost = 5000;
@@ -174,8 +176,7 @@ async function goOn(
   const own = isNew
     ? { attempt: run.attempt, points: noPoints(), next: 1, isWhole: false }
     : before;
-  // Points come a little after the end of their run.
-  const isOver = run.finished_at !== '' && Date.now() - Date.parse(run.finished_at) > againMs;
+  const isOver = run.finished_at !== '' && Date.now() - Date.parse(run.finished_at) > settleMs;
   const count = own.points.seqs.length;
   for (let more = true; more; ) {
     const query = {
