@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { compile } from 'json-schema-to-typescript';
-import { graphOf, layoutOf, svgOf } from '../src/chart/index.ts';
+import { graphOf, layoutOf, overviewOf, svgOf } from '../src/chart/index.ts';
 import { daemonMachine, runMachine, workerMachine } from '../src/machines/index.ts';
 import { openApi } from './openapi.ts';
 
@@ -50,6 +50,10 @@ async function generate(): Promise<Map<string, string>> {
     const text = svgOf(await layoutOf(graphOf(machine)));
     files.set(`docs/charts/${machine.id}.svg`, text);
   }
+  // What is named here is one box: its inner states tell how, not what.
+  const small = overviewOf(graphOf(runMachine), ['allocating', 'running.paused', 'stopping']);
+  const overview = svgOf(await layoutOf(small, { plain: true }));
+  files.set('docs/charts/run-overview.svg', overview);
   const { page, types } = await openApi();
   files.set('schemas/openapi.json', page);
   files.set('src/contracts/gen/http.v1.ts', types);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a checkout ready: npm packages, the recorder, a nats-server. Silent when nothing is to do.
+# Makes a checkout ready: npm packages, the recorder, a nats-server, the web console. Silent when nothing is to do.
 # `setup.sh --browser` also looks for Chromium, with which tests look at the web console as people do.
 # POSIX sh, and runs under whatever Node the machine has: the pinned one comes with the packages.
 # Killed in the middle, it takes up where it was: a stamp is written only after its step is whole.
@@ -107,6 +107,17 @@ install_nats() {
     '  or set RUNYARD_NATS_URL to a server that runs'
 }
 
+console_ready() { node_modules/.bin/node scripts/console.ts --check; }
+
+build_console() {
+  say 'the web console: vite build, about 2 s'
+  log=.cache/console.log
+  node_modules/.bin/node scripts/console.ts >"$log" 2>&1 || {
+    head -n 20 "$log" >&2
+    die "the web console could not be built; the words of Vite are above and in $log"
+  }
+}
+
 # Tests that need it are skipped, and say so, where there is none.
 browser_ready() {
   [ "$want" != --browser ] && return 0
@@ -130,7 +141,7 @@ install_browser() {
 
 want=${1:-}
 if [ ! -x "$bin" ]; then mkdir -p "$bin"; fi
-if packages_ready && recorder_ready && nats_ready && browser_ready; then exit 0; fi
+if packages_ready && recorder_ready && nats_ready && console_ready && browser_ready; then exit 0; fi
 
 # Two set-ups side by side: the second waits, then finds the work done.
 # The kernel drops the lock with the process; no child of a step inherits it.
@@ -141,4 +152,5 @@ fi
 packages_ready || install_packages 9>&-
 recorder_ready || build_recorder 9>&-
 nats_ready || install_nats 9>&-
+console_ready || build_console 9>&-
 browser_ready || install_browser 9>&-

@@ -23,6 +23,7 @@ const checks: readonly Check[] = [
     command: ['node_modules/@biomejs/cli-linux-x64/biome', 'ci', '--colors=off', '.'],
   },
   { name: 'types', command: [bin('tsc'), '--noEmit'] },
+  { name: 'types of the console', command: [bin('tsc'), '--noEmit', '-p', 'console'] },
   { name: 'go vet', command: ['go', 'vet', './...'], cwd: recorder },
   // It prints what it would change, and exits 0.
   { name: 'gofmt', command: ['gofmt', '-l', '.'], cwd: recorder, silent: true },

@@ -21,7 +21,7 @@ const pure: readonly string[] = ['machines', 'allocator'];
 
 /**
  * Folders of src that each folder may import. What is missing here may import nothing of ours but
- * itself; `errors`, `gate`, `small`, `numbers` and `slots` are open to all, `failpoints` to all that have effects. Names with `type:` may be imported as types only.
+ * itself; `errors`, `gate`, `small`, `numbers`, `slots` and `units` are open to all, `failpoints` to all that have effects. Names with `type:` may be imported as types only.
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   contracts: [],
@@ -71,7 +71,7 @@ type Import = { from: string; to: string; kind: 'value' | 'type' | 'dynamic' };
 test('imports point one way', () => {
   const wrong = sourceImports().filter(({ from, to, kind }) => {
     const [mine, other] = [folderOf(from), folderOf(to)];
-    if (mine === other || ['errors', 'gate', 'small', 'numbers', 'slots'].includes(other))
+    if (mine === other || ['errors', 'gate', 'small', 'numbers', 'slots', 'units'].includes(other))
       return false;
     if (other === 'failpoints' && !pure.includes(mine)) return false;
     const may = allowed[mine] ?? [];
@@ -268,3 +268,14 @@ function ownTextFiles(): string[] {
     .flatMap((folder) => endings.flatMap((ending) => files(folder, ending)));
   return [...top, ...inner];
 }
+
+test('the console imports of src what a browser can have: units, and types of the contracts', () => {
+  const folder = path.join(root, 'console/src');
+  const wrong = [...files(folder, '.ts'), ...files(folder, '.tsx')].flatMap((file) =>
+    [...fs.readFileSync(file, 'utf8').matchAll(/from '((?:\.\.\/)+src\/[^']+)'/g)]
+      .map(([, to = '']) => path.relative(src, path.resolve(path.dirname(file), to)))
+      .filter((to) => to !== 'units.ts' && to !== 'contracts/gen/http.v1.ts')
+      .map((to) => `${relative(file)} imports ${to}`),
+  );
+  assert.deepEqual(wrong, []);
+});

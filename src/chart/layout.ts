@@ -28,7 +28,7 @@ export type ChartLayout = {
 };
 
 /** Every compound state needs them: ELK does not pass them down. */
-const options = {
+const fullOptions = {
   'elk.algorithm': 'layered',
   'elk.direction': 'DOWN',
   'elk.hierarchyHandling': 'INCLUDE_CHILDREN',
@@ -45,13 +45,31 @@ const options = {
   'elk.layered.cycleBreaking.strategy': 'DEPTH_FIRST',
   'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF',
 };
+const plainOptions = {
+  ...fullOptions,
+  'elk.direction': 'RIGHT',
+  'elk.layered.spacing.nodeNodeBetweenLayers': '22',
+  'elk.spacing.nodeNode': '12',
+  'elk.spacing.edgeNode': '8',
+  'elk.spacing.edgeEdge': '6',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '9',
+  'elk.layered.spacing.edgeEdgeBetweenLayers': '6',
+};
+type Options = typeof fullOptions;
 
-export async function layoutOf(graph: ChartGraph): Promise<ChartLayout> {
+/** `plain`: from left to right, and no words on the ways; `data-events` has them still. */
+export type LayoutHow = { readonly plain?: boolean };
+
+export async function layoutOf(
+  graph: ChartGraph,
+  { plain = false }: LayoutHow = {},
+): Promise<ChartLayout> {
+  const options = plain ? plainOptions : fullOptions;
   const placed = await new elk.default().layout({
     id: '#all',
-    children: [nodeOf(graph, '')],
+    children: [nodeOf(graph, '', options)],
     layoutOptions: { ...options, 'elk.padding': '[top=10,left=10,bottom=10,right=10]' },
-    edges: [...graph.edges.map(edgeOf), ...graph.nodes.flatMap(dotEdgeOf)],
+    edges: [...graph.edges.map((edge) => edgeOf(edge, plain)), ...graph.nodes.flatMap(dotEdgeOf)],
   });
   return collect(graph, placed);
 }
@@ -75,7 +93,7 @@ function elkId(id: string): string {
   return id === '' ? '#machine' : id;
 }
 
-function nodeOf(graph: ChartGraph, id: string): ElkNode {
+function nodeOf(graph: ChartGraph, id: string, options: Options): ElkNode {
   const node = graph.nodes.find((each) => each.id === id) as ChartNode;
   const inner = graph.nodes.filter(({ parent }) => parent === id);
   const lines = linesOf(node);
@@ -91,7 +109,7 @@ function nodeOf(graph: ChartGraph, id: string): ElkNode {
     node.initial === null ? [] : [{ id: `${id}#`, width: style.dot, height: style.dot }];
   return {
     id: elkId(id),
-    children: [...dot, ...inner.map((child) => nodeOf(graph, child.id))],
+    children: [...dot, ...inner.map((child) => nodeOf(graph, child.id, options))],
     layoutOptions: {
       ...options,
       'elk.padding': `[top=${height + 2 * style.padY + 6},left=14,bottom=14,right=14]`,
@@ -101,12 +119,16 @@ function nodeOf(graph: ChartGraph, id: string): ElkNode {
   };
 }
 
-function edgeOf(edge: ChartEdge): ElkExtendedEdge {
-  const lines = labelLines(edge);
-  return {
+function edgeOf(edge: ChartEdge, plain: boolean): ElkExtendedEdge {
+  const ends = {
     id: `${edge.from} ${edge.to}`,
     sources: [elkId(edge.from)],
     targets: [elkId(edge.to)],
+  };
+  if (plain) return ends;
+  const lines = labelLines(edge);
+  return {
+    ...ends,
     labels: [
       {
         text: lines.join('\n'),

@@ -1,65 +1,33 @@
 /** How runs look to people: glyphs, durations, tables. Pure. */
 import { stripVTControlCharacters } from 'node:util';
 import type { RunEvent, RunStatus, RunSummary } from '../contracts/index.ts';
+import { bytesText, clockText, duration, glyphs } from '../units.ts';
 import type { Style, Terminal } from './terminal.ts';
 
-const looks: Readonly<Record<RunStatus, readonly [glyph: string, style: Style]>> = {
-  queued: ['○', 'dim'],
-  allocating: ['◐', 'cyan'],
-  running: ['●', 'green'],
-  stopping: ['◑', 'yellow'],
-  completed: ['✓', 'green'],
-  failed: ['✗', 'red'],
-  lost: ['✗', 'red'],
-  rejected: ['✗', 'red'],
-  cancelled: ['⊘', 'yellow'],
+export { bytesText, clockText, duration };
+
+const styles: Readonly<Record<RunStatus, Style>> = {
+  queued: 'dim',
+  allocating: 'cyan',
+  running: 'green',
+  stopping: 'yellow',
+  completed: 'green',
+  failed: 'red',
+  lost: 'red',
+  rejected: 'red',
+  cancelled: 'yellow',
 };
 
 type Paint = Terminal['paint'];
 
 export function glyphOf(status: string): string {
-  return (looks as Record<string, (typeof looks)['queued']>)[status]?.[0] ?? '?';
+  return (glyphs as Record<string, string>)[status] ?? '?';
 }
 
 /** `● running`, in its colour: never the colour alone. */
 export function statusText(status: string, paint: Paint): string {
-  const [glyph, style] = (looks as Record<string, (typeof looks)['queued']>)[status] ?? [
-    '?',
-    'dim',
-  ];
-  return paint(style, `${glyph} ${status}`);
-}
-
-/** Two units at most: `12 ms`, `2.3 s`, `41 s`, `12m`, `3h05`, `2d4h`. */
-export function duration(ms: number): string {
-  if (!Number.isFinite(ms) || ms < 0) return '–';
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  const seconds = ms / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.floor(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return minutes < 10 ? `${minutes}m${pad(seconds % 60)}` : `${minutes}m`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 24 ? `${hours}h${pad(minutes % 60)}` : `${Math.floor(hours / 24)}d${hours % 24}h`;
-}
-
-/** `00:41`, `1:02:03`. */
-export function clockText(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  const hours = Math.floor(seconds / 3600);
-  const rest = `${pad((seconds % 3600) / 60)}:${pad(seconds % 60)}`;
-  return hours === 0 ? rest : `${hours}:${rest}`;
-}
-
-export function bytesText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+  const style = (styles as Record<string, Style>)[status] ?? 'dim';
+  return paint(style, `${glyphOf(status)} ${status}`);
 }
 
 /** How long the run has been, or was, going; while it waits, how long it has waited. */
@@ -131,8 +99,4 @@ export function fitting(line: string, columns: number): string {
 
 function seen(text: string): number {
   return stripVTControlCharacters(text).length;
-}
-
-function pad(value: number): string {
-  return String(Math.floor(value)).padStart(2, '0');
 }

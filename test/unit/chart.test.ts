@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type AnyStateNode, createMachine } from 'xstate';
-import { graphOf, layoutOf, mermaidOf, svgOf } from '../../src/chart/index.ts';
+import { graphOf, layoutOf, mermaidOf, overviewOf, svgOf } from '../../src/chart/index.ts';
 import { daemonMachine, runMachine, workerMachine } from '../../src/machines/index.ts';
 
 const machines = [runMachine, daemonMachine, workerMachine];
@@ -71,6 +71,30 @@ test('no state lies upon another one, and each within the one around it', async 
       }
     }
   }
+});
+
+test('the overview has every way of the chart between what it shows, and closed states stand for what is in them', () => {
+  const closed = ['allocating', 'running.paused', 'stopping'];
+  const graph = graphOf(runMachine);
+  const small = overviewOf(graph, closed);
+  const shownFor = (id: string) => closed.find((each) => `${id}.`.startsWith(`${each}.`)) ?? id;
+  const ways = (edges: typeof graph.edges) =>
+    new Set(
+      edges.flatMap(({ from, to, labels }) =>
+        shownFor(from) === shownFor(to)
+          ? []
+          : labels.map(({ event }) => `${shownFor(from)} ${event} ${shownFor(to)}`),
+      ),
+    );
+  assert.deepEqual([...ways(small.edges)].sort(), [...ways(graph.edges)].sort());
+  assert.equal(
+    small.edges.length,
+    new Set(small.edges.map(({ from, to }) => `${from} ${to}`)).size,
+  );
+  assert.deepEqual(
+    small.nodes.map(({ id }) => id),
+    graph.nodes.map(({ id }) => id).filter((id) => shownFor(id) === id),
+  );
 });
 
 test('a machine with a transition that no event causes is refused: a chart could not show what comes', () => {

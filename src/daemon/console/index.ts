@@ -35,7 +35,7 @@ export type ConsoleOptions = {
   log: Logger;
 };
 
-const machines = ['run', 'daemon', 'worker'];
+const machines = ['run', 'run-overview', 'daemon', 'worker'];
 
 export function createConsole(options: ConsoleOptions): Console {
   const { settings, home, checkout, clock, log } = options;

@@ -38,7 +38,7 @@ export const yardRoutes: readonly Route[] = [
   route({
     method: 'GET',
     url: '/api/charts/:machine',
-    summary: 'The chart of run, daemon or worker. Its version is the ETag.',
+    summary: 'The chart of run, run-overview, daemon or worker. Its version is the ETag.',
     answer: { type: 'string' },
     media: 'image/svg+xml',
     handle({ door, params, reply }) {

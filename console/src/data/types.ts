@@ -1,0 +1,22 @@
+/** What the API answers, under the names of the schemas. */
+export type {
+  Artifact,
+  AttemptSeen,
+  DaemonStatus,
+  Gpu,
+  HttpAnswers,
+  LogChunk,
+  LogGap,
+  LogLine,
+  MetricBatch,
+  MetricKey,
+  MetricPoint,
+  Reason,
+  RunDetails,
+  RunEvent,
+  RunPlan,
+  RunSummary,
+  TrainRunConfig,
+  Transition,
+  Violation,
+} from '../../../src/contracts/gen/http.v1.ts';

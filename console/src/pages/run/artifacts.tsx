@@ -1,0 +1,137 @@
+/** Files that the run left: videos side by side by step, all else to be saved. */
+import { useEffect, useState } from 'react';
+import { bytesText } from '../../../../src/units.ts';
+import { ask, urlOf } from '../../data/api.ts';
+import type { Artifact, RunSummary } from '../../data/types.ts';
+import { hear } from '../../data/yard.ts';
+import { Ago } from '../../ui/marks.tsx';
+import { useMoment } from './cursor.ts';
+
+const againMs = 5000;
+
+export function Artifacts({ run }: { run: RunSummary }) {
+  const all = useArtifacts(run);
+  const at = useMoment((moment) => moment?.at ?? null);
+  if (all === null) return <p className="quiet none">loading …</p>;
+  // At a moment of the past only what was there.
+  const there = all.filter(({ modified }) => at === null || Date.parse(modified) <= at);
+  if (there.length === 0) {
+    return (
+      <p className="quiet none">
+        {all.length > 0 ? 'None yet at that moment.' : 'No artifacts. Name what to keep: '}
+        {all.length > 0 ? null : <code>runyard run --artifacts 'videos/*.mp4' …</code>}
+      </p>
+    );
+  }
+  const videos = there.filter(
+    ({ media_type: type, path }) => type.startsWith('video/') && path !== '',
+  );
+  const images = there.filter(
+    ({ media_type: type, path }) => type.startsWith('image/') && path !== '',
+  );
+  return (
+    <div className="artifacts">
+      {videos.length === 0 ? null : (
+        <ul className="videos" aria-label="videos">
+          {videos
+            .sort((a, b) => Number(a.step) - Number(b.step))
+            .map((video) => (
+              <li key={`${video.attempt} ${video.name}`}>
+                <Video run={run} video={video} />
+              </li>
+            ))}
+        </ul>
+      )}
+      {images.length === 0 ? null : (
+        <ul className="videos" aria-label="images">
+          {images.map((image) => (
+            <li key={`${image.attempt} ${image.name}`}>
+              <img src={placeOf(run, image)} alt={image.name} loading="lazy" />
+            </li>
+          ))}
+        </ul>
+      )}
+      <table className="files">
+        <thead>
+          <tr>
+            <th>file</th>
+            <th>size</th>
+            <th>written</th>
+            <th>note</th>
+          </tr>
+        </thead>
+        <tbody>
+          {there.map((artifact) => (
+            <tr key={`${artifact.attempt} ${artifact.name}`}>
+              <td>
+                {artifact.path === '' ? (
+                  artifact.name
+                ) : (
+                  <a href={placeOf(run, artifact)} download>
+                    {artifact.name}
+                  </a>
+                )}
+                {artifact.attempt !== run.attempt ? ` (attempt ${artifact.attempt})` : ''}
+              </td>
+              <td className="number">{bytesText(artifact.size)}</td>
+              <td>
+                <Ago at={artifact.modified} />
+              </td>
+              <td>{artifact.problem || artifact.note}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Plays while the pointer or the focus is on it. */
+function Video({ run, video }: { run: RunSummary; video: Artifact }) {
+  return (
+    <figure>
+      <video
+        src={placeOf(run, video)}
+        muted
+        loop
+        playsInline
+        controls
+        preload="metadata"
+        aria-label={video.name}
+        onPointerEnter={({ currentTarget }) => void currentTarget.play().catch(() => undefined)}
+        onPointerLeave={({ currentTarget }) => currentTarget.pause()}
+      />
+      <figcaption className="cut" title={video.name}>
+        {video.step === '' ? video.name : `step ${Number(video.step).toLocaleString('en')}`}
+      </figcaption>
+    </figure>
+  );
+}
+
+function placeOf(run: RunSummary, { attempt, name }: Artifact): string {
+  const path = name.split('/').map(encodeURIComponent).join('/');
+  return `${urlOf('/api/runs/:run/artifacts', { params: { run: run.run_id } })}/${attempt}/${path}`;
+}
+
+function useArtifacts({ run_id: id, finished_at: finished }: RunSummary): Artifact[] | null {
+  const [found, setFound] = useState<Artifact[] | null>(null);
+  useEffect(() => {
+    const controller = new AbortController();
+    const load = (): void => {
+      const { signal } = controller;
+      ask('GET /api/runs/:run/artifacts', { params: { run: id }, signal }).then(
+        ({ artifacts }) => setFound(artifacts),
+        () => undefined,
+      );
+    };
+    load();
+    const end = hear(id, load);
+    const timer = finished === '' ? window.setInterval(load, againMs) : undefined;
+    return () => {
+      controller.abort();
+      window.clearInterval(timer);
+      end();
+    };
+  }, [id, finished]);
+  return found;
+}

@@ -1,0 +1,152 @@
+/** Curves of the run, one below the other; which ones and how is in the address. */
+import { useEffect, useState } from 'react';
+import { Curve } from '../../curves/curve.tsx';
+import { ask } from '../../data/api.ts';
+import { useQuery } from '../../data/query.ts';
+import type { MetricKey, RunSummary } from '../../data/types.ts';
+import { useYard } from '../../data/yard.ts';
+import { goTo, useMoment } from './cursor.ts';
+
+const againMs = 4000;
+const smoothings = [
+  ['0', 'as measured'],
+  ['0.6', 'smoothed a little'],
+  ['0.9', 'smoothed'],
+  ['0.97', 'smoothed a lot'],
+] as const;
+/** Shown at first when a run has them, in this order. */
+const wanted = [/return|reward/i, /^(train[/_])?loss$/i, /loss/i, /acc|score/i];
+const shownFirst = 2;
+/** A stream has 32 subscriptions, and other parts of the page take some. */
+const curvesMost = 20;
+
+export function Curves({ run }: { run: RunSummary }) {
+  const [query, change] = useQuery();
+  const at = useMoment((moment) => moment?.at ?? null);
+  const keys = useKeysOf(run);
+  const names = keys.map(({ key }) => key);
+  const chosen = query.get('keys');
+  const shown = chosen === null ? firstOf(names) : chosen.split(',').filter((name) => name !== '');
+  const show = (next: readonly string[]): void => change({ keys: next.join(',') || ',' });
+  const axis = query.get('x') === 'wall' ? 'wall' : 'step';
+  const isLog = query.get('log') === 'on';
+  const weight = Number(query.get('smooth') ?? 0);
+  const rest = names.filter((name) => !shown.includes(name));
+  if (names.length === 0 && shown.length === 0) {
+    return (
+      <section className="curves" aria-label="curves">
+        <p className="quiet">
+          No numbers yet. Lines such as <code>loss=0.5 step=1</code>, TensorBoard and CSV files
+          become curves.
+        </p>
+      </section>
+    );
+  }
+  return (
+    <section className="curves" aria-label="curves">
+      <div className="row wrap tools">
+        <h2>Curves</h2>
+        <span className="push" />
+        {rest.length === 0 || shown.length >= curvesMost ? null : (
+          <select
+            className="field"
+            aria-label="add a curve"
+            value=""
+            onChange={(event) => show([...shown, event.target.value])}
+          >
+            <option value="">+ key</option>
+            {rest.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        )}
+        <select
+          className="field"
+          aria-label="smoothing"
+          value={String(weight)}
+          onChange={(event) =>
+            change({ smooth: event.target.value === '0' ? null : event.target.value })
+          }
+        >
+          {smoothings.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+        <button
+          type="button"
+          className="button"
+          aria-pressed={isLog}
+          onClick={() => change({ log: isLog ? null : 'on' })}
+        >
+          log
+        </button>
+        <button
+          type="button"
+          className="button"
+          aria-pressed={axis === 'wall'}
+          title="by time instead of by step"
+          onClick={() => change({ x: axis === 'wall' ? null : 'wall' })}
+        >
+          time
+        </button>
+      </div>
+      {shown.map((name) => (
+        <Curve
+          key={`${run.run_id} ${run.attempt} ${name}`}
+          run={run.run_id}
+          attempt={run.attempt}
+          name={name}
+          axis={axis}
+          isLog={isLog}
+          weight={weight}
+          at={at}
+          onAt={goTo}
+          onRemove={() => show(shown.filter((each) => each !== name))}
+        />
+      ))}
+    </section>
+  );
+}
+
+function firstOf(names: readonly string[]): string[] {
+  const found = new Set(wanted.flatMap((pattern) => names.filter((name) => pattern.test(name))));
+  return [...found, ...names.filter((name) => !found.has(name))].slice(0, shownFirst);
+}
+
+/** Asked for again while the run lives: a new metric may come at any time. */
+function useKeysOf({
+  run_id: id,
+  attempt,
+  finished_at: finished,
+}: RunSummary): readonly MetricKey[] {
+  const [keys, setKeys] = useState<readonly MetricKey[]>([]);
+  const isLost = useYard(({ lostSince }) => lostSince !== null);
+  useEffect(() => {
+    if (isLost) return;
+    const controller = new AbortController();
+    const load = (): void => {
+      const query = { runs: id, attempt };
+      ask('GET /api/metric-keys', { query, signal: controller.signal }).then(
+        ({ keys: found }) =>
+          setKeys((before) => (namesOf(before) === namesOf(found) ? before : found)),
+        () => undefined,
+      );
+    };
+    load();
+    const timer = finished === '' ? window.setInterval(load, againMs) : undefined;
+    // What was last counted of a run comes a moment after its end.
+    const once = finished === '' ? undefined : window.setTimeout(load, againMs);
+    return () => {
+      controller.abort();
+      window.clearInterval(timer);
+      window.clearTimeout(once);
+    };
+  }, [id, attempt, finished, isLost]);
+  return keys;
+}
+
+function namesOf(keys: readonly MetricKey[]): string {
+  return keys.map(({ key }) => key).join('\n');
+}

@@ -1,0 +1,111 @@
+import { useState } from 'react';
+import { Link } from 'wouter';
+import { askRuns, useMayAct, type Verb, verbsOf } from '../../acts/acts.ts';
+import { StopDialog } from '../../acts/stop-dialog.tsx';
+import type { RunSummary } from '../../data/types.ts';
+import { useYard } from '../../data/yard.ts';
+import { useKeys } from '../../keys/keys.ts';
+import { Ago, Id, Span, State } from '../../ui/marks.tsx';
+
+const names: Readonly<Record<Verb, string>> = {
+  stop: 'Stop …',
+  pause: 'Pause',
+  resume: 'Resume',
+  hold: 'Hold',
+  release: 'Release',
+};
+
+/** Which run this is, how it does, why, and what can be asked of it. */
+export function RunHead({ run }: { run: RunSummary }) {
+  const mayAct = useMayAct();
+  const [stopping, setStopping] = useState<readonly RunSummary[]>([]);
+  const verbs = mayAct ? verbsOf(run) : [];
+  const act = (verb: Verb): void => {
+    if (verb === 'stop') setStopping([run]);
+    else void askRuns(verb, [run]);
+  };
+  useKeys(
+    verbs.includes('stop') ? [{ keys: 's', label: 'stop the run', run: () => act('stop') }] : [],
+  );
+  const facts = [
+    run.gpu_slots.length > 0 ? run.gpu_slots.join(', ') : '',
+    run.attempt > 1 ? `attempt ${run.attempt}` : '',
+    run.pid > 0 ? `pid ${run.pid}` : '',
+    run.exited && run.exit_signal === '' ? `exit ${run.exit_code}` : run.exit_signal,
+  ].filter((fact) => fact !== '');
+  const isLive = run.status === 'running' && run.finished_at === '';
+  return (
+    <header className="run-head">
+      <div className="row">
+        <h1 className="cut" title={run.command}>
+          {run.name || run.command}
+        </h1>
+        <Id id={run.run_id} />
+        <strong>
+          <State status={run.status} text={run.status} />
+        </strong>
+        <span>
+          {run.started_at === '' ? (
+            <Ago at={run.submitted_at} suffix=" waiting" />
+          ) : (
+            <Span from={run.started_at} to={run.finished_at} />
+          )}
+        </span>
+        {facts.map((fact) => (
+          <span key={fact} className="quiet">
+            {fact}
+          </span>
+        ))}
+        {run.last_metric === '' ? null : <span className="cut">{run.last_metric}</span>}
+        <span className="push" />
+        {isLive && run.last_heartbeat !== '' ? (
+          <span className="quiet" title="when its worker was heard last">
+            heard <Ago at={run.last_heartbeat} />
+          </span>
+        ) : null}
+        {verbs.map((verb) => (
+          <button key={verb} type="button" className="button" onClick={() => act(verb)}>
+            {names[verb]}
+          </button>
+        ))}
+      </div>
+      <Why run={run} />
+      <StopDialog runs={stopping} onClose={() => setStopping([])} />
+    </header>
+  );
+}
+
+/** Why it waits or how it ended, with links to the runs that it names. */
+function Why({ run }: { run: RunSummary }) {
+  const { why, stop_user: user, stop_reason: reason, status } = run;
+  const { failure_cause: guess } = run;
+  const cause = guess === null || why.includes(guess.text) ? null : guess;
+  const stopped = user === '' || reason === '' ? '' : `${user}: “${reason}”`;
+  const isSaid = why !== '' && status !== 'completed';
+  if (!isSaid && cause === null && stopped === '') return null;
+  return (
+    <p className="why">
+      {isSaid ? <Linked text={why} /> : null}
+      {cause === null ? null : (
+        <>
+          {isSaid ? ' – ' : ''}probably: <Linked text={cause.text} />
+        </>
+      )}
+      {stopped === '' || why.includes(reason) ? null : <span className="quiet"> {stopped}</span>}
+    </p>
+  );
+}
+
+function Linked({ text }: { text: string }) {
+  const runs = useYard((state) => state.runs);
+  const parts = text.split(/\b([a-z2-7]{8})\b/);
+  return parts.map((part, index) =>
+    index % 2 === 1 && runs.has(part) ? (
+      <Link key={part} href={`/run/${part}`}>
+        {part}
+      </Link>
+    ) : (
+      part
+    ),
+  );
+}

@@ -1,0 +1,170 @@
+/** All runs of the yard: live, filtered by the address, stopped in bulk. */
+import { useDeferredValue, useMemo, useState } from 'react';
+import { useLocation } from 'wouter';
+import { useMayAct, verbsOf } from '../../acts/acts.ts';
+import { StopDialog } from '../../acts/stop-dialog.tsx';
+import { errorText } from '../../data/api.ts';
+import { useQuery } from '../../data/query.ts';
+import type { RunSummary } from '../../data/types.ts';
+import { loadOlder, useYard } from '../../data/yard.ts';
+import { useKeys } from '../../keys/keys.ts';
+import { note } from '../../ui/notes.tsx';
+import { isPlain, isShown, readFilter, readSort, sorted } from './filter.ts';
+import { Filters } from './filters.tsx';
+import { Fleet } from './fleet.tsx';
+import { NoRuns } from './no-runs.tsx';
+import './runs.css';
+import { RunsTable } from './table.tsx';
+
+export function RunsPage() {
+  const [query, change] = useQuery();
+  const [, navigate] = useLocation();
+  const mayAct = useMayAct();
+  const { runs: known, loaded, loadError, older } = useYard((state) => state);
+  const runs = useDeferredValue(known);
+  const filter = useMemo(() => readFilter(query), [query]);
+  const sort = useMemo(() => readSort(query), [query]);
+  // Without the state: the chart counts what could be chosen.
+  const counted = useMemo(
+    () => [...runs.values()].filter((run) => isShown(run, { ...filter, state: '', status: [] })),
+    [runs, filter],
+  );
+  const shown = useMemo(
+    () =>
+      sorted(
+        counted.filter((run) => isShown(run, filter)),
+        sort,
+      ),
+    [counted, filter, sort],
+  );
+  const [at, setAt] = useState('');
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  const [stopping, setStopping] = useState<readonly RunSummary[]>([]);
+
+  const index = Math.max(
+    0,
+    shown.findIndex(({ run_id: id }) => id === at),
+  );
+  const move = (by: number): void => {
+    const next = shown[Math.min(shown.length - 1, Math.max(0, at === '' ? 0 : index + by))];
+    if (next !== undefined) setAt(next.run_id);
+  };
+  const pick = (id: string): void => {
+    const next = new Set(picked);
+    if (!next.delete(id)) next.add(id);
+    setPicked(next);
+  };
+  const here = at === '' ? undefined : shown[index];
+  const chosen = (): RunSummary[] =>
+    picked.size > 0 ? shown.filter(({ run_id: id }) => picked.has(id)) : here ? [here] : [];
+  const stop = (): void => {
+    const able = chosen().filter((run) => verbsOf(run).includes('stop'));
+    if (able.length === 0) note('none of the chosen runs is live');
+    else if (mayAct) setStopping(able);
+    else note('this session may look and change nothing: runyard console', true);
+  };
+  const isFleet = query.get('fleet') !== 'off';
+  useKeys([
+    { keys: '/', label: 'search', run: () => document.getElementById('search')?.focus() },
+    { keys: 'j', label: 'next row', run: () => move(1) },
+    { keys: 'k', label: 'row before', run: () => move(-1) },
+    { keys: 'Enter', label: 'open the run', run: () => here && navigate(`/run/${here.run_id}`) },
+    { keys: 'x', label: 'choose the row, or no longer', run: () => here && pick(here.run_id) },
+    { keys: 'X', label: 'choose none', run: () => setPicked(new Set()) },
+    { keys: 's', label: 'stop the chosen runs', run: stop },
+    {
+      keys: 'f',
+      label: 'the chart of all runs',
+      run: () => change({ fleet: isFleet ? 'off' : null }),
+    },
+  ]);
+
+  if (loadError !== '') {
+    return (
+      <div className="empty">
+        <h1>The runs could not be loaded</h1>
+        <p className="trouble">{loadError}</p>
+      </div>
+    );
+  }
+  if (!loaded) return <p className="empty quiet">loading …</p>;
+  if (runs.size === 0) return <NoRuns />;
+  const ableCount = chosen().filter((run) => verbsOf(run).includes('stop')).length;
+  return (
+    <div className="runs">
+      <h1 className="unseen">Runs</h1>
+      <Filters filter={filter} runs={counted} all={runs} change={change}>
+        <span className="quiet" aria-live="polite">
+          {shown.length === runs.size
+            ? `${runs.size} runs`
+            : `${shown.length} of ${runs.size} runs`}
+        </span>
+        <button
+          type="button"
+          className="button"
+          aria-pressed={isFleet}
+          title="the chart of all runs (f)"
+          onClick={() => change({ fleet: isFleet ? 'off' : null })}
+        >
+          Chart
+        </button>
+        <button
+          type="button"
+          className="button"
+          disabled={!mayAct || ableCount === 0}
+          title="stop the chosen runs (s)"
+          onClick={stop}
+        >
+          Stop{picked.size > 0 ? ` ${ableCount}` : ''} …
+        </button>
+      </Filters>
+      {isFleet ? <Fleet runs={counted} filter={filter} change={change} /> : null}
+      {shown.length === 0 ? (
+        <div className="empty">
+          <p>No run is like that.</p>
+          {isPlain(filter) ? null : (
+            <button
+              type="button"
+              className="button"
+              onClick={() =>
+                change({
+                  status: null,
+                  state: null,
+                  user: null,
+                  project: null,
+                  group: null,
+                  q: null,
+                })
+              }
+            >
+              Show all runs
+            </button>
+          )}
+        </div>
+      ) : (
+        <RunsTable
+          runs={shown}
+          at={here?.run_id ?? ''}
+          picked={picked}
+          sort={sort}
+          onSort={(by) => change({ sort: sort.by !== by ? by : sort.isDown ? null : `-${by}` })}
+          onAt={setAt}
+          onPick={pick}
+        />
+      )}
+      {older === '' ? null : (
+        <p className="older quiet">
+          Older runs are not loaded.{' '}
+          <button
+            type="button"
+            className="button"
+            onClick={() => void loadOlder().catch((error) => note(errorText(error), true))}
+          >
+            Load more
+          </button>
+        </p>
+      )}
+      <StopDialog runs={stopping} onClose={() => setStopping([])} />
+    </div>
+  );
+}
