@@ -120,7 +120,8 @@ test('F3: 1 GB unthrottled completes, drops are counted and told, our memory is 
   const large = await peakOf(yard, 1000 * mib);
   t.diagnostic(`peak PSS ${small.peakMib.toFixed(1)} and ${large.peakMib.toFixed(1)} MiB`);
   assert.ok(
-    large.peakMib <= small.peakMib + 16,
+    // What a garbage collector leaves for later on a busy machine; a tenth of the flood would be 90 MiB more.
+    large.peakMib <= 1.2 * small.peakMib,
     `${large.peakMib} MiB during 1 GB, ${small.peakMib} MiB during 100 MB`,
   );
   const stdout = readDrained(dirOf(yard, large.run))?.stdout;
