@@ -24,11 +24,11 @@ function fetched(page: Page, url: string, how: object = {}): Promise<Got> {
   );
 }
 
-/** Logs a browser in, as the page of the console will. */
+/** Logs a browser in, as the page of the console does; without the page's help, which would use the link up. */
 async function logIn(context: BrowserContext, yard: Yard): Promise<{ page: Page; csrf: string }> {
   const { url } = await yard.client.openConsole();
   const page = await context.newPage();
-  await page.goto(url);
+  await page.goto(new URL('/', url).href);
   const link = new URL(url).hash.slice('#login='.length);
   const answer = await fetched(page, '/api/session', {
     method: 'POST',
