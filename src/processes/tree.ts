@@ -72,7 +72,8 @@ export function createTree(options: TreeOptions): Tree {
       toGroup('SIGSTOP');
       const running = found().filter((pid) => processStat(pid)?.stopped === false);
       for (const pid of running) kill(pid, 'SIGSTOP');
-      return running.length === 0;
+      // A shell sleeps deaf until its child executes, and that one may have been stopped before it could.
+      return running.every((pid) => processStat(pid)?.deaf === true);
     },
     resumeAll() {
       toGroup('SIGCONT');

@@ -34,6 +34,8 @@ export type ProcessStat = {
   dead: boolean;
   /** By a signal, or by a tracer. */
   stopped: boolean;
+  /** In a sleep that no signal ends: it stops, or dies, before it runs anything again. */
+  deaf: boolean;
   session: number;
   startTime: string;
 };
@@ -54,6 +56,7 @@ export function processStat(pid: number): ProcessStat | null {
   return {
     dead: state === 'X' || state === 'x' || (state === 'Z' && threads <= 1),
     stopped: state === 'T' || state === 't',
+    deaf: state === 'D',
     session: Number(fields[3]),
     startTime: fields[19] ?? '0',
   };

@@ -100,7 +100,7 @@ export function createMachine(random: Random, now: () => number): Machine {
       const process = processes.get(pid);
       if (process === undefined) return null;
       const { stopped, session, identity } = process;
-      return { dead: false, stopped, session, startTime: identity.start_time };
+      return { dead: false, stopped, deaf: false, session, startTime: identity.start_time };
     },
     spawn({ kind, marker, session, onSignal, onReboot }) {
       const pid = freePid();

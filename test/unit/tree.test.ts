@@ -98,3 +98,20 @@ test('a marked process is found at every moment of its many execs', async (t) =>
 function commandOf(pid: number): string {
   return fs.readFileSync(`/proc/${pid}/comm`, 'latin1');
 }
+
+test('a shell that was stopped while it starts a program counts as stopped', async (t) => {
+  const leader = execa('sh', ['-c', 'while :; do /bin/true; done'], {
+    detached: true,
+    reject: false,
+    stdin: 'ignore',
+  });
+  const { pid = 0 } = leader;
+  t.after(() => process.kill(-pid, 'SIGKILL'));
+  const tree = treeOf(identityOf(pid) ?? assert.fail('no shell'));
+  // Now and then it is caught between vfork and exec: both of them stand still, and one cannot say so.
+  for (let n = 0; n < 200; n += 1) {
+    await eventually('all of it to be stopped', () => tree.pauseAll());
+    tree.resumeAll();
+    await eventually('it to go on', () => processStat(pid)?.stopped !== true);
+  }
+});
