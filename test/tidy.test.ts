@@ -264,6 +264,7 @@ function ownTextFiles(): string[] {
     'docs',
     'schemas',
     'recorder',
+    'clients',
   ];
   const inner = folders
     .map((name) => path.join(root, name))

@@ -32,8 +32,8 @@ export function defaultSearchPath(): string {
   return process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
 }
 
-/** Where `runyard.py` lies, for `from runyard import log`. */
-const helperDir = path.resolve(import.meta.dirname, '../../python');
+/** Where the package lies of which `from runyard import log` needs nothing but Python. */
+const helperDir = path.resolve(import.meta.dirname, '../../clients/python/src');
 
 /**
  * The helper comes last on Python's path: whatever the user has there goes before it (decision 21). An

@@ -34,7 +34,7 @@ test('an unknown preset names the field and what there is', () => {
 
 test('the helper hides nothing on the path of Python, and brings no working directory onto it', () => {
   const of = (configured: Record<string, string>, submitted: Record<string, string>) =>
-    withHelper(configured, submitted).PYTHONPATH?.replace(/[^:]*\/python$/, 'helper');
+    withHelper(configured, submitted).PYTHONPATH?.replace(/[^:]*\/clients\/python\/src$/, 'helper');
   assert.equal(of({}, {}), 'helper');
   assert.equal(of({}, { PYTHONPATH: '' }), 'helper');
   assert.equal(of({}, { PYTHONPATH: '/a:/b' }), '/a:/b:helper');

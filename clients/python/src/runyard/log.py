@@ -1,4 +1,4 @@
-"""Numbers from a training script to Runyard. One file, standard library only: it may be copied anywhere.
+"""Numbers from a training script to Runyard. One file, standard library only: it may be copied anywhere, as runyard.py.
 
     from runyard import log
 

@@ -1,0 +1,1 @@
+"""Messages of the control API, made by gen.sh from schemas/runyard/v1/orchestrator.proto."""
