@@ -103,7 +103,7 @@ def test_pip_installs_it(tmp_path: Path) -> None:
     pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     place = ["--no-build-isolation", "--target", str(tmp_path), str(ROOT / "clients/python")]
     subprocess.run([sys.executable, *pip, *place], check=True, capture_output=True)
-    names = {str(file.relative_to(tmp_path / "runyard")) for file in tmp_path.glob("runyard/**/*.py*")}
+    names = {str(file.relative_to(tmp_path / "runyard")) for file in (tmp_path / "runyard").rglob("*")}
     assert {"log.py", "py.typed", "client.py", "v1/orchestrator_pb2.pyi"} <= names
     script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from runyard import log; print(log)"
     assert run(script, "-S", "-E").startswith("<function log")

@@ -50,7 +50,7 @@ async def connect(
 
     options = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.2, "error_cb": on_error}
     connecting = asyncio.ensure_future(
-        nats.connect(place, user=told.user, password=told.password, **options)  # type: ignore[arg-type]
+        nats.connect(place, user=told.user, password=told.password, **options)
     )
     try:
         both: set[asyncio.Future[Any]] = {connecting, refused}
