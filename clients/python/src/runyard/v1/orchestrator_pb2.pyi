@@ -104,13 +104,14 @@ class ConsoleLink(_message.Message):
     def __init__(self, url: _Optional[str] = ..., expires_at: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
 
 class DaemonStatus(_message.Message):
-    __slots__: list[str] = ["bus_connected", "bus_external", "bus_url", "commit_ms_p99", "console", "disk_free_bytes", "gpus_free", "gpus_total", "home", "kill_scope", "kill_scope_why", "last_checkpoint", "outbox_depth", "parallel", "pid", "reasons", "recovery", "runs_live", "runs_queued", "socket", "started_at", "state", "status", "tcp", "version", "wal_bytes", "workers_idle", "yard"]
+    __slots__: list[str] = ["bus_connected", "bus_external", "bus_url", "commit_ms_p99", "console", "disk_free_bytes", "drained", "gpus_free", "gpus_total", "home", "kill_scope", "kill_scope_why", "last_checkpoint", "outbox_depth", "parallel", "pid", "reasons", "recovery", "runs_live", "runs_queued", "socket", "started_at", "state", "status", "tcp", "version", "wal_bytes", "workers_idle", "yard"]
     BUS_CONNECTED_FIELD_NUMBER: _ClassVar[int]
     BUS_EXTERNAL_FIELD_NUMBER: _ClassVar[int]
     BUS_URL_FIELD_NUMBER: _ClassVar[int]
     COMMIT_MS_P99_FIELD_NUMBER: _ClassVar[int]
     CONSOLE_FIELD_NUMBER: _ClassVar[int]
     DISK_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DRAINED_FIELD_NUMBER: _ClassVar[int]
     GPUS_FREE_FIELD_NUMBER: _ClassVar[int]
     GPUS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     HOME_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +140,7 @@ class DaemonStatus(_message.Message):
     commit_ms_p99: float
     console: str
     disk_free_bytes: int
+    drained: str
     gpus_free: int
     gpus_total: int
     home: str
@@ -161,7 +163,7 @@ class DaemonStatus(_message.Message):
     wal_bytes: int
     workers_idle: int
     yard: str
-    def __init__(self, status: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[HealthReason, _Mapping[str, object]]]] = ..., yard: _Optional[str] = ..., version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[str] = ..., home: _Optional[str] = ..., socket: _Optional[str] = ..., tcp: _Optional[str] = ..., bus_url: _Optional[str] = ..., bus_connected: bool = ..., runs_queued: _Optional[int] = ..., runs_live: _Optional[int] = ..., gpus_total: _Optional[int] = ..., gpus_free: _Optional[int] = ..., wal_bytes: _Optional[int] = ..., last_checkpoint: _Optional[str] = ..., outbox_depth: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., commit_ms_p99: _Optional[float] = ..., workers_idle: _Optional[int] = ..., state: _Optional[str] = ..., parallel: _Optional[int] = ..., console: _Optional[str] = ..., bus_external: bool = ..., recovery: _Optional[_Union[Recovery, _Mapping[str, object]]] = ..., kill_scope: _Optional[str] = ..., kill_scope_why: _Optional[str] = ...) -> None: ...
+    def __init__(self, status: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[HealthReason, _Mapping[str, object]]]] = ..., yard: _Optional[str] = ..., version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[str] = ..., home: _Optional[str] = ..., socket: _Optional[str] = ..., tcp: _Optional[str] = ..., bus_url: _Optional[str] = ..., bus_connected: bool = ..., runs_queued: _Optional[int] = ..., runs_live: _Optional[int] = ..., gpus_total: _Optional[int] = ..., gpus_free: _Optional[int] = ..., wal_bytes: _Optional[int] = ..., last_checkpoint: _Optional[str] = ..., outbox_depth: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., commit_ms_p99: _Optional[float] = ..., workers_idle: _Optional[int] = ..., state: _Optional[str] = ..., parallel: _Optional[int] = ..., console: _Optional[str] = ..., bus_external: bool = ..., recovery: _Optional[_Union[Recovery, _Mapping[str, object]]] = ..., kill_scope: _Optional[str] = ..., kill_scope_why: _Optional[str] = ..., drained: _Optional[str] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
     __slots__: list[str] = ["code", "retryable", "violations", "who"]
@@ -256,7 +258,7 @@ class GpuHolder(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., user: _Optional[str] = ..., since: _Optional[str] = ..., share: _Optional[float] = ..., memory_mib: _Optional[float] = ...) -> None: ...
 
 class GroupSummary(_message.Message):
-    __slots__: list[str] = ["allocating", "at_once", "cancelled", "completed", "failed", "finished_at", "group", "held", "lost", "project", "queued", "rejected", "running", "runs", "started_at", "state", "stopping", "submitted_at", "user"]
+    __slots__: list[str] = ["allocating", "at_once", "cancelled", "completed", "failed", "finished_at", "group", "held", "lost", "project", "queued", "rejected", "running", "runs", "started_at", "state", "stopping", "submitted_at", "superseded", "user"]
     ALLOCATING_FIELD_NUMBER: _ClassVar[int]
     AT_ONCE_FIELD_NUMBER: _ClassVar[int]
     CANCELLED_FIELD_NUMBER: _ClassVar[int]
@@ -275,6 +277,7 @@ class GroupSummary(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     STOPPING_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    SUPERSEDED_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     allocating: int
     at_once: int
@@ -294,8 +297,9 @@ class GroupSummary(_message.Message):
     state: str
     stopping: int
     submitted_at: str
+    superseded: int
     user: str
-    def __init__(self, group: _Optional[str] = ..., state: _Optional[str] = ..., runs: _Optional[int] = ..., queued: _Optional[int] = ..., held: _Optional[int] = ..., allocating: _Optional[int] = ..., running: _Optional[int] = ..., stopping: _Optional[int] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., at_once: _Optional[int] = ..., user: _Optional[str] = ..., project: _Optional[str] = ..., submitted_at: _Optional[str] = ..., started_at: _Optional[str] = ..., finished_at: _Optional[str] = ...) -> None: ...
+    def __init__(self, group: _Optional[str] = ..., state: _Optional[str] = ..., runs: _Optional[int] = ..., queued: _Optional[int] = ..., held: _Optional[int] = ..., allocating: _Optional[int] = ..., running: _Optional[int] = ..., stopping: _Optional[int] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., at_once: _Optional[int] = ..., user: _Optional[str] = ..., project: _Optional[str] = ..., submitted_at: _Optional[str] = ..., started_at: _Optional[str] = ..., finished_at: _Optional[str] = ..., superseded: _Optional[int] = ...) -> None: ...
 
 class HealthReason(_message.Message):
     __slots__: list[str] = ["hint", "part", "severity", "text"]
