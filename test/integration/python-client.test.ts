@@ -6,6 +6,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { clientDir, clientVenv, findPython } from '../fixtures/python.ts';
+import { removeTree } from '../remove-tree.ts';
 
 type Report = { name: string; when: string; outcome: string; why: string };
 
@@ -25,21 +26,27 @@ async function pytest(t: TestContext, libraries: 'newest' | 'oldest', args: stri
   } catch (error) {
     return t.skip(`its packages could not be installed: ${(error as Error).message.slice(-500)}`);
   }
-  const report = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-py-')), 'report.jsonl');
+  const place = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-py-'));
+  const report = path.join(place, 'report.jsonl');
+  const temp = ['--basetemp', path.join(place, 'temp')];
   const env = {
     RUNYARD_TEST_NODE: process.execPath,
     RUNYARD_TEST_REPORT: report,
     PYTHONDONTWRITEBYTECODE: '1',
   };
-  const { all, exitCode } = await execa(own, ['-m', 'pytest', '-q', '--tb=short', ...args], {
-    cwd: clientDir,
-    env,
-    all: true,
-    reject: false,
-    stdin: 'ignore',
-  });
+  const { all, exitCode } = await execa(
+    own,
+    ['-m', 'pytest', '-q', '--tb=short', ...temp, ...args],
+    {
+      cwd: clientDir,
+      env,
+      all: true,
+      reject: false,
+      stdin: 'ignore',
+    },
+  );
   const lines = fs.existsSync(report) ? fs.readFileSync(report, 'utf8').trim().split('\n') : [];
-  fs.rmSync(path.dirname(report), { recursive: true });
+  removeTree(place);
   for (const { name, outcome, when, why } of lines.map((line) => JSON.parse(line) as Report)) {
     const title = name.replace(/^tests\/test_(\w+)\.py::test_/, '$1: ').replaceAll('_', ' ');
     await t.test(title, (one) => {
