@@ -46,7 +46,7 @@ def test_history_then_live_through_a_restart_of_the_bus(own_yard: Yard) -> None:
     assert [point.step for point in points[:3]] == ["1", "", "9007199254740993"]
     assert [point.seq for point in points] == [1, 2, 3, *range(5, 55)]
     client.wait(run)
-    mine = [point for batch in client.metrics(run, key="a") for point in batch.points]
+    mine = [point for batch in client.metrics(run, key="a", follow=True) for point in batch.points]
     assert [(p.seq, p.step, p.wall, p.id) for p in mine] == [
         (p.seq, p.step, p.wall, p.id) for p in points
     ]

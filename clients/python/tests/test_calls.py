@@ -30,7 +30,7 @@ echo '{"return": "-Infinity"}' >> "$RUNYARD_METRICS"; printf model > model.pt"""
     assert events[-1].to == "done.completed"
     lines = [line for chunk in client.logs(handle.run_id) for line in chunk.lines]
     assert sorted((line.stream, line.text) for line in lines) == [("stderr", "two"), ("stdout", "one")]
-    points = [p for batch in client.metrics(handle.run_id, key="return") for p in batch.points]
+    points = [p for batch in client.metrics(handle.run_id, key="return", follow=True) for p in batch.points]
     assert [point.step for point in points] == ["1", "9007199254740993", ""]
     assert points[0].value == 1.5
     assert math.isnan(points[1].value)
