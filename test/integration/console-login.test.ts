@@ -27,6 +27,11 @@ test('a link opens the console once; without one the page says how to get in', a
     await outside.page.reload();
     await outside.page.getByRole('navigation', { name: 'pages' }).waitFor();
 
+    // Behind another port of `ssh -L` the browser has the cookie and not what goes with it: a link heals that.
+    await outside.page.evaluate("localStorage.removeItem('runyard.csrf')");
+    await outside.page.goto((await yard.client.openConsole()).url);
+    await outside.page.waitForFunction("localStorage.getItem('runyard.csrf') !== null");
+
     const late = await (await browser.newContext()).newPage();
     await late.goto(url);
     await late.getByText('this link was used').waitFor();
