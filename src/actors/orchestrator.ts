@@ -25,7 +25,7 @@ import type { InputStore, RunRow, RunStore } from '../persistence/index.ts';
 import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import { createAsking } from './asking.ts';
-import { createBreath } from './breath.ts';
+import { type Breath, createBreath } from './breath.ts';
 import { createGroups } from './groups.ts';
 import { attemptOf, refOf, withDependencies } from './lookup.ts';
 import { configOfRetry, predecessorOf } from './retry-run.ts';
@@ -87,6 +87,8 @@ export type OrchestratorDeps = {
   };
   /** What a submit looks at and writes on the disk; a simulation has another one. */
   disk?: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
+  /** Where others are let in during long work; a simulation has another one. */
+  breath?: Breath;
   /** Who asked for a run's end, as JSON, for its directory. */
   stopAsked?: (runId: string, stop: string) => void;
 };
@@ -152,7 +154,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     onYard,
   });
 
-  const breath = createBreath(clock);
+  const breath = deps.breath ?? createBreath(clock);
   const submitting = createSubmitting({ ...deps, disk, breath });
   const groups = createGroups({
     ...{ store, supervisor, clock, synced: deps.synced, breath, onYard },

@@ -3,6 +3,7 @@ import type { Fact } from '../../src/executors/index.ts';
 import type { Db } from '../../src/persistence/index.ts';
 import { excludeEachOther } from '../../src/slots.ts';
 import type { Stored } from './bus.ts';
+import { createGroups } from './groups.ts';
 import type { RunPlan } from './plan.ts';
 import { createRetries, endedOf } from './retries.ts';
 import type { Stage } from './stage.ts';
@@ -51,6 +52,8 @@ export type Checker = {
   submitted(runId: string): void;
   stopAsked(runId: string): void;
   stopAcknowledged(runId: string): void;
+  /** A daemon begins to stop a group; returns its members, and what ends that. */
+  groupStop(group: string): { members: readonly string[]; ended: () => void };
   /** A subscriber was shown this event. */
   shown(event: { run_id: string; seq: number; event: string; to: string }): void;
   /** Takes note of what was committed since. */
@@ -93,6 +96,7 @@ export function createChecker(options: CheckerOptions): Checker {
   const { stage, reboots, commits, onTransition } = options;
   const { journal, machine, schedule, trace, violate } = { ...stage, violate: stage.violate };
   const retries = createRetries(stage, reboots);
+  const groups = createGroups(stage);
   let raw: Db | null = null;
   let pos = 0;
   let count = 0;
@@ -101,6 +105,7 @@ export function createChecker(options: CheckerOptions): Checker {
   const acknowledged = new Set<string>();
   const stopped = new Map<string, { kept: boolean }>();
   const asked = new Set<string>();
+  const askedGroups = new Set<string>();
   const shown = new Map<string, string[]>();
   let streamed: { epoch: string; pos: number; seqs: Map<string, number> } | null = null;
 
@@ -192,7 +197,7 @@ export function createChecker(options: CheckerOptions): Checker {
       earlier: truths.filter(
         (other) => other !== truth && other.attempt > retries.retriedOf(runId),
       ),
-      stopAsked: asked.has(runId),
+      stopAsked: asked.has(runId) || askedGroups.has(view.plan.config.group ?? ''),
       muted: journal.muted.has(runId),
       reboots: reboots(),
       leasedForMs: view.leasedAt === null ? null : schedule.now() - view.leasedAt,
@@ -240,6 +245,7 @@ export function createChecker(options: CheckerOptions): Checker {
       pos = t.pos;
       trace.note(`commit ${t.run_id}#${t.seq} ${t.from_state} --${t.event}--> ${t.to_state}`);
       take(t, true);
+      groups.take(t, runs);
       const view = runs.get(t.run_id);
       if (view === undefined) continue;
       if (t.from_state.startsWith('allocating') && t.to_state.startsWith('running')) {
@@ -302,6 +308,7 @@ export function createChecker(options: CheckerOptions): Checker {
     },
     closed() {
       raw = null;
+      groups.closed();
     },
     began(effect, runId, attempt) {
       look();
@@ -380,6 +387,15 @@ export function createChecker(options: CheckerOptions): Checker {
       if (row === undefined || view === undefined) return;
       stopped.set(runId, { kept: row.stop !== null });
       checkStop(runId, view, row);
+    },
+    groupStop(group) {
+      look();
+      askedGroups.add(group);
+      const members = [...runs].filter(([, { plan }]) => plan.config.group === group);
+      return {
+        members: members.map(([runId]) => runId),
+        ended: groups.stopping(group, runs),
+      };
     },
     shown({ run_id, seq, event, to }) {
       const events = shown.get(run_id) ?? [];

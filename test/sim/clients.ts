@@ -98,6 +98,7 @@ export function createAsk(options: ClientOptions): (runId: string, wish: ClientW
   const random = stage.random.fork();
   return (runId, wish) => {
     const about = { run: runId, user: 'bo', reason: reasonOf(random.next()) };
+    if (wish === 'stop group') return stopGroup(options, runId, random.chance(0.2));
     const isStop = wish === 'stop' || wish === 'stop --now';
     if (isStop) checker.stopAsked(runId);
     stage.trace.note(`${wish} of ${runId} is asked`);
@@ -121,6 +122,31 @@ export function createAsk(options: ClientOptions): (runId: string, wish: ClientW
       (error) => expectRefusal(stage, wish, error),
     );
   };
+}
+
+/** Stops the whole group of a run, as long as that daemon lives. */
+function stopGroup(options: ClientOptions, runId: string, now: boolean): void {
+  const { stage, checker } = options;
+  const { group } = checker.runs().get(runId)?.plan.config ?? {};
+  if (group === undefined) return;
+  stage.trace.note(`stop of group ${group} is asked`);
+  call(
+    options,
+    async (daemon) => {
+      const { members, ended } = checker.groupStop(group);
+      try {
+        const request = { group, user: 'bo', reason: 'wrong lr', now };
+        for await (const _ of daemon.orchestrator.stopGroup(request));
+      } finally {
+        ended();
+      }
+      return members;
+    },
+    (members) => {
+      for (const member of members) checker.stopAcknowledged(member);
+    },
+    (error) => expectRefusal(stage, 'stop group', error),
+  );
 }
 
 /** One call over a connection that may break: the answer is told, or nothing ever. */

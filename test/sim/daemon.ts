@@ -233,6 +233,12 @@ export function startDaemon(parts: DaemonParts): Daemon {
     clock,
     synced,
     newId: parts.newId,
+    // Long before what the real one waits for: there are few runs here.
+    async breath() {
+      if (random.chance(0.4)) return false;
+      await passed(stage, life, random.pick([1, 50, 400]) * random.next());
+      return true;
+    },
     defaults,
     heartbeat: (runId) => beats.last(runId),
     remember: () => undefined,

@@ -23,7 +23,14 @@ import { type Mutant, mutate, readMutants } from './mutant.ts';
 type Verdict = { mutant: string; caughtBy: string; lifecycles: number };
 
 const root = path.join(import.meta.dirname, '..', '..');
-const copied = ['src', 'schemas', 'test/sim', 'test/fixtures/readers.ts', 'package.json'];
+const copied = [
+  'src',
+  'schemas',
+  'test/sim',
+  'test/fixtures/readers.ts',
+  'test/fixtures/console.ts',
+  'package.json',
+];
 
 const { values, positionals } = parseArgs({
   options: { lifecycles: { type: 'string', default: '12000' }, jobs: { type: 'string' } },

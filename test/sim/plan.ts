@@ -35,7 +35,15 @@ export type RunPlan = {
   /** It begins only when an earlier one, by its place in the plan, is over in this way. */
   readonly after: { readonly plan: string; readonly on: 'ok' | 'any' | 'fail' } | null;
 };
-export type ClientWish = 'stop' | 'stop --now' | 'pause' | 'resume' | 'hold' | 'release' | 'get';
+export type ClientWish =
+  | 'stop'
+  | 'stop --now'
+  | 'pause'
+  | 'resume'
+  | 'hold'
+  | 'release'
+  | 'get'
+  | 'stop group';
 
 /** Patience of the yard with SIGKILL, and grace of a stop, unless a run says otherwise. */
 export const defaults = { graceS: 2, killPatienceS: 8 };
@@ -52,6 +60,7 @@ export const moods = [
   'deaf',
   'patient',
   'undaunted',
+  'sweeping',
 ] as const;
 export type Mood = (typeof moods)[number];
 
@@ -158,6 +167,25 @@ const inMood: Readonly<Record<Exclude<Mood, 'mixed'>, (plan: RunPlan, random: Ra
         ? [{ atMs: random.between(0, 15_000), wish: random.pick(['stop', 'pause'] as const) }]
         : plan.wishes,
       impatientMs: random.chance(0.15) ? random.int(400) : null,
+    }),
+    sweeping: (plan, random) => ({
+      ...plan,
+      config: {
+        ...plan.config,
+        group: random.pick(['g', 'g', 'h']),
+        ...(random.chance(0.7) ? { at_once: random.between(1, 3) } : {}),
+        ...(random.chance(0.5) ? { retry: planRetry(random) } : {}),
+      },
+      trainer: {
+        ...plan.trainer,
+        worksMs: random.between(0, 2_500),
+        end: random.chance(0.5) ? planFailure(random) : plan.trainer.end,
+      },
+      wishes: random.chance(0.15)
+        ? [{ atMs: random.between(0, 6_000), wish: 'stop group' as const }]
+        : random.chance(0.3)
+          ? plan.wishes
+          : [],
     }),
     lingering: (plan, random) => ({
       ...plan,
