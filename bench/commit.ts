@@ -10,6 +10,7 @@ import {
   createRunStore,
   createSyncer,
   openDatabase,
+  type RunRow,
 } from '../src/persistence/index.ts';
 import { systemClock } from '../src/telemetry/index.ts';
 import { type Figure, percentile, round } from './measure.ts';
@@ -56,7 +57,8 @@ async function measureStore(file: string): Promise<number[]> {
     detail: {},
     machineVersion: '2',
   };
-  store.insert(newRow(at), { ...transition, event: 'run.submit', from: '', to: 'queued' });
+  const first = { ...transition, event: 'run.submit', from: '', to: 'queued' };
+  store.insertAll((insert) => void insert(newRow(at), first));
   const times: number[] = [];
   for (let seq = 2; seq < commits + 2; seq += 1) {
     const from = performance.now();
@@ -86,7 +88,7 @@ function measureBare(file: string): number[] {
   return times;
 }
 
-function newRow(at: string): Parameters<ReturnType<typeof createRunStore>['insert']>[0] {
+function newRow(at: string): Omit<RunRow, 'last_seq'> {
   return {
     run_id: 'aaaaaaaa',
     submit_key: null,

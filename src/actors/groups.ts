@@ -40,18 +40,24 @@ export function createGroups(options: GroupsOptions): GroupsPort {
 
     async *watchGroup({ group, until_done: untilDone, once }, signal) {
       let shown = '';
-      while (!signal.aborted) {
-        // Before the look: what comes after it wakes us.
-        const changed = change(onYard, signal);
-        const now = summary(group);
-        const text = JSON.stringify(now);
-        const ended = now.finished_at !== '';
-        if (ended && text !== shown) await synced();
-        if (text !== shown) yield now;
-        if (once || (untilDone && ended)) return;
-        shown = text;
-        await changed;
-        await new Promise<void>((resolve) => clock.after(toldEveryMs, resolve));
+      const left = new AbortController();
+      const over = AbortSignal.any([signal, left.signal]);
+      try {
+        while (!signal.aborted) {
+          // Before the look: what comes after it wakes us.
+          const changed = change(onYard, over);
+          const now = summary(group);
+          const text = JSON.stringify(now);
+          const ended = now.finished_at !== '';
+          if (ended && text !== shown) await synced();
+          if (text !== shown) yield now;
+          if (once || (untilDone && ended)) return;
+          shown = text;
+          await changed;
+          await new Promise<void>((resolve) => clock.after(toldEveryMs, resolve));
+        }
+      } finally {
+        left.abort();
       }
     },
 
@@ -63,8 +69,8 @@ export function createGroups(options: GroupsOptions): GroupsPort {
         // Those that come into the group meanwhile are found by the next look.
         const wanted = store.groupUnstopped(group).filter(({ run_id }) => !asked.has(run_id));
         if (wanted.length === 0) break;
-        const waiting = wanted.filter(({ state }) => state === 'queued');
-        const goOn = supervisor.standAside(waiting.map(({ run_id }) => run_id));
+        // Live ones too: one that fails meanwhile might be tried again before its own stop comes.
+        const goOn = supervisor.standAside(wanted.map(({ run_id }) => run_id));
         try {
           for (const { run_id: runId } of wanted) {
             asked.add(runId);

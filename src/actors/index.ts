@@ -9,5 +9,6 @@ export type { EndFile } from './past-end.ts';
 export { codeWarnings, preflight } from './preflight.ts';
 export type { Yard } from './queue.ts';
 export { upgraded } from './snapshots.ts';
+export { programPath } from './submission.ts';
 export { summaryOf } from './summary.ts';
 export { createSupervisor, type Supervisor } from './supervisor.ts';

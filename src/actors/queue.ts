@@ -103,7 +103,6 @@ export function createQueue(options: QueueOptions): Queue {
   /** Of runs that are over and that others wait for. */
   const fates = new Map<string, Fate>();
   let explained: { atMs: number; all: ReadonlyMap<string, Verdict> | null } | null = null;
-  null;
   let scheduled = false;
   let callOff: () => void = () => undefined;
   let closed = false;
@@ -272,7 +271,7 @@ export function createQueue(options: QueueOptions): Queue {
       const verdict = verdictOf(runId, now);
       if (verdict === undefined) return '';
       const text = words(verdict, request, state(), now);
-      return verdict.kind === 'starts' ? text : text + foreseen.text(runId, state, now);
+      return isTimed(verdict) ? text : text + foreseen.text(runId, state, now);
     },
     whatIf(request) {
       const now = nowMs();
@@ -282,7 +281,7 @@ export function createQueue(options: QueueOptions): Queue {
         const verdict = explainOne({ ...before, queue: line.inOrder }, now, request.runId);
         if (verdict === undefined) throw new RangeError(`nothing is said about ${request.runId}`);
         const text = words(verdict, request, before, now);
-        if (verdict.kind === 'starts') return { verdict, text };
+        if (isTimed(verdict)) return { verdict, text };
         const then = { ...before, queue: line.inOrder };
         return { verdict, text: text + foreseen.textIn(request.runId, then, now) };
       } finally {
@@ -295,4 +294,9 @@ export function createQueue(options: QueueOptions): Queue {
       callOff();
     },
   };
+}
+
+/** What is said of it has its time already. */
+function isTimed({ kind }: Verdict): boolean {
+  return ['starts', 'later', 'backoff'].includes(kind);
 }

@@ -75,6 +75,8 @@ export function createSupervisor(options: SupervisorOptions) {
   const { store, clock, log } = options;
   const entries = new Map<string, Entry>();
   let closed = false;
+  /** Runs that stay out of line, and how many want that. */
+  const aside = new Map<string, number>();
   const queue = createQueue({
     yard: options.yard,
     grant: (runId, slots) => send(runId, { type: 'run.grant', slots }),
@@ -89,6 +91,10 @@ export function createSupervisor(options: SupervisorOptions) {
     hold: options.hold ?? (() => null),
     tookMs: createTookMs(store, clock),
   });
+
+  const wait = (runId: string): void => {
+    if (!aside.has(runId)) queue.wait(runId);
+  };
 
   const enter = (
     row: RunRow,
@@ -116,7 +122,7 @@ export function createSupervisor(options: SupervisorOptions) {
     queue.promise(JSON.parse(row.gpu_slot) as string[], row.run_id);
     const { context } = entry.actor.getSnapshot();
     if (context.attempt > 1) queue.backOff(row.run_id, waitOf(context, clock.now()));
-    if (row.state === 'queued') queue.wait(row.run_id);
+    if (row.state === 'queued') wait(row.run_id);
     entry.actor.subscribe({ error: (error) => refuse(entry, { type: 'chart' }, error) });
     return entry;
   };
@@ -176,7 +182,7 @@ export function createSupervisor(options: SupervisorOptions) {
       queue.promise(slots, runId);
     }
     if (to === 'queued' && context.attempt > 1) queue.backOff(runId, waitOf(context, clock.now()));
-    if (to === 'queued') queue.wait(runId);
+    if (to === 'queued') wait(runId);
     if (to.startsWith('done.')) {
       entries.delete(runId);
       queue.forget(runId);
@@ -339,14 +345,22 @@ export function createSupervisor(options: SupervisorOptions) {
       }
     },
 
-    /** Takes waiting runs out of line, until the returned function is called: none of them starts meanwhile. */
+    /**
+     * Keeps runs out of line, those too that come into it meanwhile, until the returned function is called: none of
+     * them starts before all who asked for that have called it.
+     */
     standAside(runIds: readonly string[]): () => void {
-      for (const runId of runIds) queue.skip(runId);
+      for (const runId of runIds) {
+        aside.set(runId, (aside.get(runId) ?? 0) + 1);
+        queue.skip(runId);
+      }
       return () => {
         for (const runId of runIds) {
+          const others = (aside.get(runId) ?? 1) - 1;
+          if (others > 0) aside.set(runId, others);
+          else aside.delete(runId);
           const entry = entries.get(runId);
-          if (entry !== undefined && stateOf(entry.actor.getSnapshot()) === 'queued')
-            queue.wait(runId);
+          if (entry !== undefined && stateOf(entry.actor.getSnapshot()) === 'queued') wait(runId);
         }
         queue.schedule();
       };

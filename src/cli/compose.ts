@@ -6,6 +6,7 @@ import { type Env, usage, wholeNumber } from './context.ts';
 import { type EndFlags, endsOf } from './ends.ts';
 import { runEnvironment } from './environment.ts';
 import { parseBytes, parseSeconds } from './spans.ts';
+import { isObject } from './values.ts';
 
 export type SubmitFlags = {
   file?: string;
@@ -191,8 +192,4 @@ async function readConfig(file: string): Promise<Record<string, unknown>> {
   }
   if (isObject(data)) return data;
   throw usage('--file', `${file} must hold a mapping`, 'begin with: command: [python, train.py]');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

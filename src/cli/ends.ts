@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { usage, wholeNumber } from './context.ts';
 import { parseSeconds } from './spans.ts';
+import { collect, isObject } from './values.ts';
 
 export type EndFlags = {
   retries?: string;
@@ -83,12 +84,4 @@ function causes(text: string): (string | number)[] {
     .map((word) => word.trim())
     .filter((word) => word !== '')
     .map((word) => (/^\d+$/.test(word) ? Number(word) : word));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }

@@ -1,7 +1,7 @@
 /** How a group looks to people: its state, its runs by their cells, and means over seeds. Pure. */
 import type { GroupSummary, MetricKey, RunSummary } from '../contracts/index.ts';
 import { seedNames } from '../params.ts';
-import { numberText } from './numbers.ts';
+import { moments, numberText } from './numbers.ts';
 import { cut, duration, glyphOf, runMs, statusText } from './render.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -93,8 +93,6 @@ export function overSeeds(runs: readonly RunSummary[], measured: Measured, least
   return [...cells.values()].map(({ params, runs: ids }) => {
     const known = ids.flatMap((id) => measured.get(id) ?? []);
     const values = known.map(({ last }) => last);
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
     const sorted = known
       .filter((row) => !Number.isNaN(bestOf(row, least)))
       .sort((a, b) => (least ? a.min - b.min : b.max - a.max));
@@ -102,8 +100,7 @@ export function overSeeds(runs: readonly RunSummary[], measured: Measured, least
       params,
       runs: ids,
       n: values.length,
-      mean,
-      std: values.length < 2 ? Number.NaN : Math.sqrt(squares / (values.length - 1)),
+      ...moments(values),
       best: sorted[0] === undefined ? Number.NaN : bestOf(sorted[0], least),
       best_run: sorted[0]?.run_id ?? '',
     };

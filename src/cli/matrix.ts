@@ -1,5 +1,6 @@
 /** The cells of a matrix: `seed=1..3 env-id=A,B` are six. Pure. */
 import { usage } from './context.ts';
+import { isObject } from './values.ts';
 
 /** What one run is given, by key. */
 export type Cell = Readonly<Record<string, string>>;
@@ -171,8 +172,4 @@ function cellIn(item: unknown, where: string): Cell {
 function textOf(value: unknown, where: string): string {
   if (['string', 'number', 'boolean'].includes(typeof value)) return String(value);
   throw usage('--matrix-file', `${where} must be a text, a number, true or false`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@ import type { LeaseFlags } from './commands/lease.ts';
 import { usage } from './context.ts';
 import type { Running } from './program.ts';
 import { examples } from './program-yard.ts';
+import { collect } from './values.ts';
 
 export function addQueueCommands(program: Command, running: Running): void {
   addHold(program, running);
@@ -66,18 +67,17 @@ function addHold(program: Command, running: Running): void {
         'eval "$(runyard hold --gpus 1 --for 8h --detach)"',
       ),
     )
-    .action((words: string[], flags: LeaseFlags) =>
-      running(
+    .action((words: string[], flags: LeaseFlags) => {
+      const leases = (flags.gpus ?? flags.cpus ?? flags.for) !== undefined || flags.detach === true;
+      return running(
         async (context) => {
-          const leases = flags.gpus ?? flags.cpus ?? flags.for;
-          if (leases !== undefined || flags.detach === true)
-            return (await import('./commands/lease.ts')).lease(context, words, flags);
+          if (leases) return (await import('./commands/lease.ts')).lease(context, words, flags);
           if (words.length === 0) throw usage('run', 'is missing', 'name a run, or say --gpus');
           return (await import('./commands/pausing.ts')).pausing(context, 'hold', words, flags);
         },
-        { passing: flags.gpus !== undefined },
-      ),
-    );
+        { passing: leases },
+      );
+    });
   program
     .command('holder', { hidden: true })
     .description('hold slots for a terminal (started by the daemon)')
@@ -119,8 +119,4 @@ export function withQueueOptions(command: Command): Command {
     .option('--hold', 'wait until it is released')
     .option('--start-after <when>', 'in 2h, or at a time such as 2026-01-31T22:00')
     .option('--after <run[:ok|any|fail]>', 'when that run is over; may be given often', collect);
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }

@@ -5,6 +5,7 @@ import { withEndOptions } from './ends.ts';
 import type { Running } from './program.ts';
 import { withQueueOptions } from './program-queue.ts';
 import { examples } from './program-yard.ts';
+import { collect } from './values.ts';
 
 export function addRetry(program: Command, running: Running): void {
   withEndOptions(withQueueOptions(program.command('retry')))
@@ -30,8 +31,4 @@ export function addRetry(program: Command, running: Running): void {
     .action((refs: string[], flags: RetryFlags) =>
       running(async (context) => (await import('./commands/retry.ts')).retry(context, refs, flags)),
     );
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }

@@ -13,6 +13,7 @@ import { addMetricCommands } from './program-metrics.ts';
 import { addQueueCommands, addResume, withQueueOptions } from './program-queue.ts';
 import { addRetry } from './program-retry.ts';
 import { examples } from './program-yard.ts';
+import { collect } from './values.ts';
 
 export function addRunCommands(program: Command, running: Running): void {
   withMatrixOptions(withRunOptions(program.command('submit')))
@@ -222,10 +223,6 @@ function withMatrixOptions(command: Command): Command {
     .option('--matrix-file <path>', 'keys with values, or a list of cells, in YAML or JSON')
     .option('--style <style>', 'of keys that the command does not name: args, equals or hydra')
     .option('--print', 'only print the commands');
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }
 
 const sweepHelp = `${examples(

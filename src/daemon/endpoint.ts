@@ -17,18 +17,25 @@ const endingMaxMs = 60_000;
 
 type Owner = Identity & { socket?: string; tcp?: string; ending?: boolean };
 
-/**
- * Writes down, right after the lock was taken and long before anything is served, who has it; and once
- * more, before it serves no longer, that its end has begun.
- */
-export function noteOwner(home: Home, ending = false): void {
-  const about = { ...identityOf(process.pid), socket: home.socket, ending };
+/** Writes down, right after the lock was taken and long before anything is served, who has it. */
+export function noteOwner(home: Home): void {
+  const about = { ...identityOf(process.pid), socket: home.socket };
   try {
     writeAtomic(home.lockOwner, JSON.stringify(about), { mode: 0o600 });
   } catch (error) {
     // No reason not to start: the reserve makes room for what is needed, and the address comes later.
     if (!(error instanceof RunyardError && error.code === 'disk_full')) throw error;
     fs.rmSync(home.lockOwner, { force: true });
+  }
+}
+
+/** Writes down, before it serves no longer, that its end has begun. Whatever the disk says, it goes on to end. */
+export function noteEnding(home: Home): void {
+  const about = { ...identityOf(process.pid), socket: home.socket, ending: true };
+  try {
+    writeAtomic(home.lockOwner, JSON.stringify(about), { mode: 0o600 });
+  } catch {
+    // Who comes meanwhile is told that a daemon runs, and tries again.
   }
 }
 

@@ -5,9 +5,9 @@ import {
   createHash,
   createOrchestrator,
   createSupervisor,
-  envOf,
   type Orchestrator,
   preflight,
+  programPath,
   type Supervisor,
 } from '../actors/index.ts';
 import type { Settings } from '../contracts/index.ts';
@@ -32,7 +32,7 @@ import { findRecorder } from './binaries.ts';
 import { createBreaker } from './breaker.ts';
 import { openBus } from './bus-parts.ts';
 import { createConsole } from './console/index.ts';
-import { firstOf, loadToken, noteOwner, readAddress, writeAddress } from './endpoint.ts';
+import { firstOf, loadToken, noteEnding, readAddress, writeAddress } from './endpoint.ts';
 import { openGpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
@@ -348,7 +348,7 @@ export async function openParts(
       preflight({
         program,
         config,
-        searchPath: config.env?.PATH ?? envOf(submitted).PATH ?? env.PATH ?? '',
+        searchPath: programPath(config, submitted),
         home: home.root,
         diskFloorBytes,
         hash: null,
@@ -454,7 +454,7 @@ export async function openParts(
       readers.close();
       purging.close();
       const { live } = supervisor.counts();
-      noteOwner(home, true);
+      noteEnding(home);
       await Promise.all([server?.close(), webConsole.close()]);
       supervisor.close();
       await executor.close();

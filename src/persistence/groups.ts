@@ -1,4 +1,5 @@
 /** Groups of runs, counted without reading their rows. */
+import { conditions } from './conditions.ts';
 import type { Sql } from './leases.ts';
 
 /** How many runs of a group have a status, and from when to when these were under way. */
@@ -68,12 +69,4 @@ export function groupStatements({ all }: Pick<Sql, 'all'>) {
         group,
       ),
   };
-}
-
-type Condition = readonly [wanted: boolean, sql: string, ...values: unknown[]];
-
-function conditions(rules: readonly Condition[]): [where: string, values: unknown[]] {
-  const wanted = rules.filter(([holds]) => holds);
-  const where = wanted.map(([, sql]) => sql).join(' AND ');
-  return [where === '' ? '' : `WHERE ${where}`, wanted.flatMap(([, , ...values]) => values)];
 }

@@ -1,5 +1,6 @@
 /** The list of runs: newest first, by what people know of a run, in pages. */
 import { RunyardError } from '../errors.ts';
+import { conditions } from './conditions.ts';
 import type { RunRow } from './run.store.ts';
 
 /** Empty strings ask for nothing; `limit` 0 means 1,000. */
@@ -22,30 +23,22 @@ type All = <T>(sql: string, ...values: unknown[]) => T[];
 /** Throws `usage` when `after` is no such place. */
 export function listed(all: All, filter: ListFilter): RunRow[] {
   const { user, status, group, limit, project = '', search = '', after = '' } = filter;
-  const where: string[] = [];
-  const values: unknown[] = [];
-  const only = (sql: string, ...given: unknown[]): void => {
-    where.push(sql);
-    values.push(...given);
-  };
-  if (!filter.all) only('finished_at IS NULL');
-  if (user !== '') only('user = ?', user);
-  if (project !== '') only('project = ?', project);
-  // The second half lets the index of groups be used.
-  if (group !== '') only("grp = ? AND grp <> ''", group);
-  if (status !== '') {
-    const wanted = status.split(',').map((one) => one.trim());
-    only('status IN (SELECT value FROM json_each(?))', JSON.stringify(wanted));
-  }
-  if (search !== '') {
-    const text =
-      "run_id || ' ' || name || ' ' || user || ' ' || project || ' ' || grp || ' ' || config";
-    only(`instr(lower(${text}), ?) > 0`, search.toLowerCase());
-  }
-  if (after !== '') only('(submitted_at, run_id) < (?, ?)', ...placeOf(after));
-  const conditions = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
+  const text =
+    "run_id || ' ' || name || ' ' || user || ' ' || project || ' ' || grp || ' ' || config";
+  const statuses = JSON.stringify(status.split(',').map((one) => one.trim()));
+  const place = after === '' ? [] : placeOf(after);
+  const [where, values] = conditions([
+    [!filter.all, 'finished_at IS NULL'],
+    [user !== '', 'user = ?', user],
+    [project !== '', 'project = ?', project],
+    // The second half lets the index of groups be used.
+    [group !== '', "grp = ? AND grp <> ''", group],
+    [status !== '', 'status IN (SELECT value FROM json_each(?))', statuses],
+    [search !== '', `instr(lower(${text}), ?) > 0`, search.toLowerCase()],
+    [after !== '', '(submitted_at, run_id) < (?, ?)', ...place],
+  ]);
   return all<RunRow>(
-    `SELECT * FROM runs ${conditions} ORDER BY submitted_at DESC, run_id DESC LIMIT ?`,
+    `SELECT * FROM runs ${where} ORDER BY submitted_at DESC, run_id DESC LIMIT ?`,
     ...values,
     limit === 0 ? 1000 : limit,
   );

@@ -107,7 +107,7 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
     run('INSERT INTO outbox (pos) VALUES (?)', pos);
     return pos;
   };
-  /** Within a transaction. */
+  /** A run together with its first transition, within a transaction. Returns the transition's position. */
   const insert = (row: Omit<RunRow, 'last_seq'>, first: NewTransition): number => {
     const full: RunRow = { ...row, last_seq: 1 };
     const columns = Object.keys(full);
@@ -136,9 +136,6 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
   };
 
   return {
-    /** Inserts a run together with its first transition. Returns the transition's position. */
-    insert: transaction('write', insert),
-
     /** Inserts as `act` asks for, in one transaction: all or none. */
     insertAll: transaction('write', (act: (one: typeof insert) => void): void => act(insert)),
 

@@ -48,6 +48,7 @@ export function createPointWatch(options: {
   };
   const judge = (found: Found): void => {
     rules ??= rulesOr(options.rules);
+    if (rules.length === 0) return;
     const text = rules.map((rule) => metBy(rule, found)).find((each) => each !== null);
     if (text == null) return;
     met = text;

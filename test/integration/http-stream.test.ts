@@ -135,6 +135,26 @@ test('a stream that is taken up again has neither gap nor repeat, though the dae
   assert.deepEqual(seen, all);
 });
 
+test('a stream that broke between a transition and the summary of its run brings that summary', async () => {
+  await using yard = await startYard();
+  const address = await consoleOf(yard);
+  const { run_id: run } = await yard.client.submit({ command: ['true'], cwd: yard.home });
+  await yard.client.wait(run);
+  const newest = (await allPositions(yard, address)).at(-1);
+  // All transitions had come, up to the last one; the summary is due a quarter of a second later.
+  const reader = follow(yard, address, String(newest));
+  const summaries = (): RunSummary[] =>
+    reader.events
+      .filter(({ event }) => event === 'runs')
+      .flatMap(({ data }) => (data as { runs: RunSummary[] }).runs);
+  await until(
+    () => summaries().some(({ run_id: id, status }) => id === run && status === 'completed'),
+    'the summary',
+  );
+  assert.deepEqual(reader.positions, []);
+  await reader.close();
+});
+
 test('a position that is ahead of the yard is told, and a stream begins from now', async () => {
   await using yard = await startYard();
   const address = await consoleOf(yard);

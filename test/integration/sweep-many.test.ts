@@ -126,3 +126,29 @@ test('whoever watches a group is told of its end, over the death of a daemon', a
   assert.equal(states.at(-1), 'completed');
   assert.equal(states.filter((state) => state === 'completed').length, 1);
 });
+
+test('no member begins another attempt once its group is being stopped', async () => {
+  await using yard = await startYard({ RUNYARD_PARALLEL: '4' });
+  const { client } = yard;
+  const restless = {
+    ...{ command: ['sh', '-c', 'exit 1'], hold: false },
+    retry: { max: 100, backoff_s: 0 },
+  };
+  const ids: string[] = [];
+  for await (const { run_id } of client.submitMany(
+    upTo(600).map((seed) => cell(yard, seed, restless)),
+    { env },
+  ))
+    ids.push(run_id);
+  await until(async () => (await client.get(ids[0] ?? '')).attempt > 2, 'them to go round');
+  await stopAll(yard);
+  const events = [];
+  for (const id of ids) events.push(...(await yard.events(id)));
+  const stops = events.filter(({ event }) => event === 'run.stop').map(({ pos }) => pos);
+  const begun = events.filter(
+    ({ event, pos }) => event === 'run.grant' && pos > Math.min(...stops),
+  );
+  assert.deepEqual(begun, []);
+  const { cancelled, runs, state } = await client.group('all');
+  assert.deepEqual([cancelled, state], [runs, 'cancelled']);
+});

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { inCellOrder } from '../group-look.ts';
 import { runsOf, standing } from '../groups.ts';
-import { numberText } from '../numbers.ts';
+import { moments, numberText } from '../numbers.ts';
 import type { Curve } from '../plot.ts';
 import { cut, fitting, plainCell, statusText, table } from '../render.ts';
 import { jsonKey, jsonNumber } from './metrics.ts';
@@ -73,14 +73,11 @@ function overSeeds({ runs, metrics, seeds, params }: Compared): Over[] {
       const ids = group.map((index) => runs[index]?.run_id ?? '').filter((id) => of.has(id));
       if (ids.length < 2) return [];
       const values = ids.map((id) => of.get(id)?.last ?? Number.NaN);
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-      const std = Math.sqrt(squares / (ids.length - 1));
       const common = Object.entries(params[group[0] ?? 0] ?? {})
         .filter(([name]) => !seedNames.includes(name))
         .map(([, value]) => value);
       const cell = seeds.length === 1 ? '' : common.join(' ');
-      return [{ key, runs: ids, n: ids.length, mean, std, cell: cell || 'mean, std' }];
+      return [{ key, runs: ids, n: ids.length, ...moments(values), cell: cell || 'mean, std' }];
     }),
   );
 }

@@ -3,6 +3,7 @@ import type { TrainerClient } from '../../client/index.ts';
 import type { GroupSummary, MetricKey, RunSummary } from '../../contracts/index.ts';
 import { type Context, usage, wholeNumber } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { interrupted } from '../follow.ts';
 import {
   bestOf,
   groupLine,
@@ -23,9 +24,6 @@ export type GroupFlags = { metric?: string; least?: boolean; limit?: string };
 const rowsShown = 60;
 /** Runs that did not complete, named at the end of a wait. */
 const failuresNamed = 10;
-/** The exit code after a ^C that left a group going. */
-export const interrupted = 130;
-
 export async function showGroup(
   context: Context,
   name: string,

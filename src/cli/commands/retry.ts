@@ -7,7 +7,7 @@ import { type Context, usage } from '../context.ts';
 import { endsOf } from '../ends.ts';
 import { runEnvironment } from '../environment.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { expand } from '../groups.ts';
+import { expand, pooled } from '../groups.ts';
 
 export type RetryFlags = SubmitFlags & { failed?: boolean };
 
@@ -56,11 +56,8 @@ async function chosen(
   refs: readonly string[],
   failed: boolean,
 ): Promise<RunSummary[]> {
-  const runs: RunSummary[] = [];
-  for (const ref of refs) {
-    const run = await client.get(ref);
-    const open = ['failed', 'lost'].includes(run.status) && run.retried_by === '';
-    if (!failed || open) runs.push(run);
-  }
-  return runs;
+  const runs = await pooled(refs, (ref) => client.get(ref));
+  const isOpen = ({ status, retried_by }: RunSummary): boolean =>
+    ['failed', 'lost'].includes(status) && retried_by === '';
+  return failed ? runs.filter(isOpen) : runs;
 }

@@ -8,13 +8,14 @@ import { messageOf, RunyardError, type Violation } from '../../errors.ts';
 import { type Composed, compose, type SubmitFlags } from '../compose.ts';
 import { type Context, usage } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { interrupted } from '../follow.ts';
 import { progressText } from '../group-look.ts';
 import { withCode, withGroups } from '../identified.ts';
 import { axesOf, axesOfFile, type Cell, cellsOf } from '../matrix.ts';
 import { cellText, filled, type Member, type Sweep, sweepOf } from '../members.ts';
 import { glyphOf } from '../render.ts';
 import { connectOrStart } from '../starting.ts';
-import { followGroup, interrupted } from './group.ts';
+import { followGroup } from './group.ts';
 
 export type SweepFlags = SubmitFlags & {
   matrix?: string[];

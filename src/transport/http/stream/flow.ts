@@ -14,11 +14,15 @@ const paceMs = 50;
 /** Of one run its summary comes at most four times a second, and the last one always. */
 const perRunMs = 250;
 
-/** `failed` is told of what the registry refused; the reader goes on from its position later. */
+/**
+ * `resumes`: the reader had all before `from`; of runs that changed just before it, though, the line may have broken
+ * between the transition and the summary that follows it. `failed` is told of what the registry refused; the reader goes on
+ * from its position later.
+ */
 export function createFlow(
   port: OrchestratorPort,
   outlet: Outlet,
-  from: number,
+  { from, resumes }: { from: number; resumes: boolean },
   failed: (error: unknown) => void,
 ): Flow {
   let pos = from;
@@ -27,6 +31,10 @@ export function createFlow(
   /** When each run's summary may go out. */
   const due = new Map<string, number>();
   const sent = new Map<string, number>();
+  if (resumes) {
+    const before = port.yardEvents(Math.max(0, from - pageRows), pageRows);
+    for (const { run_id: id, pos: at } of before) if (at <= from) due.set(id, 0);
+  }
 
   const flush = (): void => {
     timer = null;

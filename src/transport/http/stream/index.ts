@@ -62,7 +62,8 @@ export function createStreams(door: Door) {
           for (const clean of cleanups.splice(0)) clean();
         },
       });
-      const flow = createFlow(port, outlet, from, (error) => {
+      const resumes = request.from !== null && !isReset;
+      const flow = createFlow(port, outlet, { from, resumes }, (error) => {
         const { code, message } = refusalFrom(error, log);
         stream.end({ code, text: message });
       });
