@@ -1,7 +1,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { useStore } from 'zustand';
-import { sessionStore, startSession } from './data/session.ts';
+import { followOtherTabs, sessionStore, startSession } from './data/session.ts';
 import { startYard } from './data/yard.ts';
 import { listenForKeys } from './keys/keys.ts';
 import { LoggedOut } from './logged-out.tsx';
@@ -22,6 +22,7 @@ if (place === null) throw new Error('the page has no root');
 await startSession();
 if (sessionStore.getState().state === 'in') startYard();
 listenForKeys();
+followOtherTabs();
 // A link opened in a tab that is open already changes the part behind the hash alone.
 window.addEventListener('hashchange', () => {
   if (location.hash.startsWith('#login=')) location.reload();

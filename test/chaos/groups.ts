@@ -71,14 +71,13 @@ export async function watchGroup(
       if (status === 'queued') problems.push(`${id} waits although its group was stopped`);
     }
   };
-  const stopped = stop();
-  await tenaciously(async () => {
+  const watched = tenaciously(async () => {
     for await (const { allocating, running, stopping } of client.watchGroup(name)) {
       const live = allocating + running + stopping;
       if (atOnce > 0 && live > atOnce) problems.push(`${live} of at most ${atOnce} at once`);
     }
   });
-  await stopped;
+  await Promise.all([stop(), watched]);
 }
 
 /** What the group says of itself at the end, beside what its members say. */

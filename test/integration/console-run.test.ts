@@ -16,6 +16,7 @@ test('a run appears, its chart moves and its curve grows; it is scrubbed back li
     await page.getByText('runyard run --').waitFor();
     const counter = await submitCounter(yard, 'counter');
     const { id: other } = await submitCounter(yard, 'other');
+    await submitCounter(yard, 'waits', { hold: true });
 
     // The list fills by itself; the chart of all runs counts them, and a press of a state filters.
     const live = page.locator('.fleet [data-state="running.live"]');
@@ -23,7 +24,8 @@ test('a run appears, its chart moves and its curve grows; it is scrubbed back li
     await live.press('Enter');
     await page.waitForURL(/state=running\.live/);
     const rows = page.getByRole('grid', { name: 'runs' }).getByRole('row');
-    assert.equal(await rows.count(), 3);
+    // The head, and the two that run.
+    await until(async () => (await rows.count()) === 3, 'the one that waits to be left out');
     await page.getByRole('link', { name: 'counter' }).click();
 
     await litState(page, 'running.live');
@@ -122,6 +124,13 @@ test('a viewer is shown no way to change anything, and what it asks all the same
     await page.keyboard.press('j');
     await page.keyboard.press('s');
     await page.getByText('may look and change nothing').waitFor();
+    // Past the page, with all that a viewer's tab has.
+    const csrf = await page.evaluate<string>("localStorage.getItem('runyard.csrf')");
+    const answer = await page.request.post(`${origin}/api/runs/${id}/stop`, {
+      data: {},
+      headers: { 'x-runyard-csrf': csrf, origin },
+    });
+    assert.equal(answer.status(), 403);
     assert.equal((await yard.client.get(id)).status, 'running');
   } finally {
     await browser.close();

@@ -1,7 +1,6 @@
 /** `runyard hold --gpus`: slots for work at a terminal, on a pseudo-terminal, with fake GPUs. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
@@ -12,9 +11,16 @@ import { startYard, until, type Yard } from './yard.ts';
 
 const runyard = path.resolve(import.meta.dirname, '../../bin/runyard');
 
+/** A place for temporary files that holds have to themselves. */
+function tempOf({ home }: Yard): string {
+  const dir = path.join(home, 'temp');
+  fs.mkdirSync(dir, { recursive: true });
+  return dir;
+}
+
 function hold(yard: Yard, ...args: string[]) {
   const env = { RUNYARD_HOME: yard.home, XDG_CONFIG_HOME: yard.home, NO_COLOR: '1' };
-  return onTerminal([runyard, 'hold', ...args], env);
+  return onTerminal([runyard, 'hold', ...args], { ...env, TMPDIR: tempOf(yard) });
 }
 
 /** The one hold that is not over. */
@@ -25,8 +31,8 @@ async function held(yard: Yard): Promise<RunSummary> {
   }, 'a hold');
 }
 
-const left = (): string[] =>
-  fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith('ry-hold'));
+const left = (yard: Yard): string[] =>
+  fs.readdirSync(tempOf(yard)).filter((name) => name.startsWith('ry-hold'));
 
 test('a command gets the GPU and the terminal, and its end gives the GPU back', async () => {
   await using yard = await startYard({ RUNYARD_GPUS: 'fake:1' });
@@ -48,7 +54,7 @@ test('a command gets the GPU and the terminal, and its end gives the GPU back', 
   assert.match(seat.seen(), /got word\r\ngiven back: GPU fake-0/);
   const { status, exit_code } = await yard.client.get(run.run_id);
   assert.deepEqual([status, exit_code], ['failed', 3]);
-  assert.deepEqual(left(), []);
+  assert.deepEqual(left(yard), []);
 });
 
 test('^C is for the program, and without one a shell is started', async () => {
@@ -80,7 +86,7 @@ test('a stop, and the end of its time, end the program', async () => {
   const timed = hold(yard, '--gpus', '1', '--for', '1s', '--', 'sh', '-c', script);
   assert.equal(await timed.ended, 129);
   assert.match(timed.seen(), /the time is over: ending sh/);
-  assert.deepEqual(left(), []);
+  assert.deepEqual(left(yard), []);
 });
 
 test('the GPU is held as long as the program lives, whoever else is killed', async () => {
@@ -100,13 +106,16 @@ test('the GPU is held as long as the program lives, whoever else is killed', asy
   );
   fs.writeFileSync(at('go'), '');
   assert.equal((await yard.client.wait(run.run_id)).status, 'completed');
-  assert.deepEqual(left(), []);
+  assert.deepEqual(left(yard), []);
 });
 
 test('a detached hold prints for a shell how the GPU is used, and is given back by a stop', async () => {
   await using yard = await startYard({ RUNYARD_GPUS: 'fake:1' });
   const ask = (...args: string[]) =>
-    execa(runyard, ['hold', ...args], { env: { RUNYARD_HOME: yard.home }, reject: false });
+    execa(runyard, ['hold', ...args], {
+      env: { RUNYARD_HOME: yard.home, TMPDIR: tempOf(yard) },
+      reject: false,
+    });
   const { stdout } = await ask('--gpus', '1', '--for', '2h', '--detach');
   const run = await held(yard);
   assert.match(stdout, /^export CUDA_VISIBLE_DEVICES=fake-0$/m);
@@ -129,5 +138,5 @@ test('a detached hold prints for a shell how the GPU is used, and is given back 
     assert.equal(refused.exitCode, 2, refused.stderr);
     assert.match(refused.stderr, words);
   }
-  assert.deepEqual(left(), []);
+  assert.deepEqual(left(yard), []);
 });

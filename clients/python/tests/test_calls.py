@@ -93,8 +93,13 @@ def test_hold_release_pause_resume_stop_and_retry(yard: Yard) -> None:
         for event in events:
             if event.to == "running.live":
                 break
-    assert client.pause(run).state == "running.paused" or client.get(run).status == "running"
+    client.pause(run)
+    with client.events(run) as events:
+        assert any(event.to == "running.paused.confirmed" for event in events)
+    paused = client.get(run).last_seq
     client.resume(run)
+    with client.events(run, from_seq=paused + 1) as events:
+        assert any(event.to == "running.live" for event in events)
     client.stop(run, reason="enough", now=True)
     over = client.wait(run)
     assert (over.status, over.stop_reason) == ("cancelled", "enough")

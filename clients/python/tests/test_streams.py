@@ -233,3 +233,22 @@ def test_nothing_waits_when_nobody_listens(tmp_path: Path) -> None:
         assert refusals(client) == ["daemon_not_running"] * 6
     # Six hundred seconds would have been the deadline of one of them.
     assert time.monotonic() - began < 300
+
+
+def test_a_closed_client_says_so_and_what_follows_ends_quietly(own_yard: Yard) -> None:
+    yard = own_yard
+    run = yard.submit("sleep 600")
+    client = yard.connect()
+    follower = Follower(client.events(run))
+    until(lambda: follower.got, "an event")
+    yard.kill()
+    client.close()
+    follower.join(30)
+    assert not follower.is_alive()
+    assert follower.error is None
+    with pytest.raises(runyard.RunyardError) as raised:
+        client.health()
+    assert raised.value.code == "usage"
+    with pytest.raises(runyard.RunyardError):
+        list(client.list())
+    yard.up()

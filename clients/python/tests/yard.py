@@ -36,8 +36,12 @@ class Yard:
         # Short: a UNIX socket's path has 108 bytes.
         self.home = Path(tempfile.mkdtemp(prefix="ryp-"))
         self._daemon: subprocess.Popen[str] | None = None
-        self.up()
-        self.client = self.connect()
+        try:
+            self.up()
+            self.client = self.connect()
+        except BaseException:
+            self._remove()
+            raise
 
     def up(self) -> None:
         """Starts a daemon and waits until it serves."""
@@ -87,6 +91,12 @@ class Yard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        try:
+            self._end()
+        finally:
+            self._remove()
+
+    def _end(self) -> None:
         assert self._daemon is not None
         if self._daemon.poll() is not None:
             self.up()
@@ -96,9 +106,20 @@ class Yard:
             until(lambda: client.health().runs_live == 0, "live runs to end")
             client.shutdown()
         self.client.close()
-        self._daemon.wait()
+        self._daemon.wait(60)
+        pid = self._bus()
+        until(lambda: pid is None or not Path(f"/proc/{pid}").exists(), "the bus to end")
+
+    def _bus(self) -> int | None:
         address = self.home / "bus/address.json"
-        if address.exists():
-            pid = json.loads(address.read_text())["identity"]["pid"]
-            until(lambda: not Path(f"/proc/{pid}").exists(), "the bus to end")
-        shutil.rmtree(self.home)
+        return json.loads(address.read_text())["identity"]["pid"] if address.exists() else None
+
+    def _remove(self) -> None:
+        """Whatever went wrong before: no process of ours stays, and no directory."""
+        if self._daemon is not None and self._daemon.poll() is None:
+            self._daemon.kill()
+            self._daemon.wait()
+        bus = self._bus()
+        if bus is not None and Path(f"/proc/{bus}").exists():
+            os.kill(bus, signal.SIGKILL)
+        shutil.rmtree(self.home, ignore_errors=True)

@@ -65,14 +65,6 @@ export function statesOf(svg: SVGSVGElement): SVGGElement[] {
   return [...svg.querySelectorAll<SVGGElement>('[data-state]')];
 }
 
-/** The innermost state of the drawing that a state of the run is in; null for none. */
-export function shownState(svg: SVGSVGElement, state: string): string | null {
-  for (let id = state; id !== ''; id = id.slice(0, Math.max(0, id.lastIndexOf('.')))) {
-    if (svg.querySelector(`[data-state="${CSS.escape(id)}"]`) !== null) return id;
-  }
-  return null;
-}
-
 function isWithin(state: string, around: string): boolean {
   return state === around || state.startsWith(`${around}.`);
 }
@@ -101,7 +93,9 @@ export function light(svg: SVGSVGElement, lit: Lit): void {
     way.classList.toggle('faint', steps !== undefined && taken.length === 0 && !isNext);
     const width = taken.length === 0 ? '' : `${Math.min(6, 1.8 + Math.log2(taken.length))}`;
     way.style.setProperty('--way-width', width);
-    mark(svg, way, 'times', taken.length > 1 ? `${taken.length}×` : '', middleOf(way));
+    // Measuring a path costs more than all the rest.
+    const isSaid = taken.length > 1;
+    mark(svg, way, 'times', isSaid ? `${taken.length}×` : '', isSaid ? middleOf(way) : nowhere);
   }
   for (const state of statesOf(svg)) {
     const id = state.dataset.state ?? '';
@@ -130,6 +124,8 @@ function middleOf(way: SVGGElement): At {
 }
 
 /** One text of a kind for each part; none when there is nothing to say. */
+const nowhere: At = { x: 0, y: 0 };
+
 function mark(svg: SVGSVGElement, part: SVGGElement, kind: string, text: string, at: At): void {
   const before = part.querySelector<SVGTextElement>(`text.${kind}`);
   if (text === '') {

@@ -1,5 +1,5 @@
 /** Calls of the API, typed by their places. */
-import { sessionGone, sessionStore } from './session.ts';
+import { csrfNow, sessionGone } from './session.ts';
 import type { HttpAnswers, Violation } from './types.ts';
 
 export type Place = keyof HttpAnswers;
@@ -58,7 +58,7 @@ export function urlOf(path: string, { params = {}, query = {} }: Asked = {}): st
 async function request(place: string, asked: Asked): Promise<Response> {
   const [method = 'GET', path = ''] = place.split(' ');
   const headers: Record<string, string> = {};
-  const { csrf } = sessionStore.getState();
+  const csrf = csrfNow();
   if (method !== 'GET' && csrf !== '') headers['x-runyard-csrf'] = csrf;
   let body: string | Uint8Array<ArrayBuffer> | null = null;
   if (asked.body instanceof Uint8Array) {

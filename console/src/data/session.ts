@@ -5,9 +5,6 @@ import { ApiError, ask, errorText } from './api.ts';
 export type Session = {
   state: 'starting' | 'in' | 'out';
   role: 'viewer' | 'operator';
-  expiresAt: string;
-  /** Kept in localStorage: the daemon tells it once. */
-  csrf: string;
   /** Why there is none, for people. */
   why: string;
 };
@@ -18,10 +15,21 @@ const loginMark = '#login=';
 export const sessionStore = createStore<Session>(() => ({
   state: 'starting',
   role: 'viewer',
-  expiresAt: '',
-  csrf: localStorage.getItem(csrfKey) ?? '',
   why: '',
 }));
+
+/** What goes with each change. The daemon tells it once, and the newest session is that of all tabs. */
+export function csrfNow(): string {
+  return localStorage.getItem(csrfKey) ?? '';
+}
+
+/** Somebody logged in with another tab: this one goes on with that session. */
+export function followOtherTabs(): void {
+  window.addEventListener('storage', ({ key, newValue }) => {
+    if (key === csrfKey && newValue !== null && sessionStore.getState().state === 'out')
+      location.reload();
+  });
+}
 
 /** Exchanges what the address carries, or asks who is logged in. Never throws. */
 export async function startSession(): Promise<void> {
@@ -32,12 +40,7 @@ export async function startSession(): Promise<void> {
       history.replaceState(null, '', pathname + search);
       const made = await ask('POST /api/session', { body: { link: hash.slice(loginMark.length) } });
       localStorage.setItem(csrfKey, made.csrf);
-      sessionStore.setState({
-        state: 'in',
-        role: made.role,
-        expiresAt: made.expires_at,
-        csrf: made.csrf,
-      });
+      sessionStore.setState({ state: 'in', role: made.role });
       return;
     }
     await lookUp();
@@ -58,8 +61,8 @@ export async function startSession(): Promise<void> {
 }
 
 async function lookUp(): Promise<void> {
-  const { role, expires_at: expiresAt } = await ask('GET /api/session');
-  sessionStore.setState({ state: 'in', role, expiresAt });
+  const { role } = await ask('GET /api/session');
+  sessionStore.setState({ state: 'in', role });
 }
 
 const nobody = 'Nobody is logged in here, or the session is over.';
@@ -67,10 +70,4 @@ const nobody = 'Nobody is logged in here, or the session is over.';
 export function sessionGone(): void {
   if (sessionStore.getState().state === 'out') return;
   sessionStore.setState({ state: 'out', why: nobody });
-}
-
-export async function logOut(): Promise<void> {
-  await ask('DELETE /api/session');
-  localStorage.removeItem(csrfKey);
-  sessionStore.setState({ state: 'out', why: 'You are logged out.', csrf: '' });
 }

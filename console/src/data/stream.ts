@@ -27,9 +27,14 @@ export type StreamListener = {
 };
 
 const retryMs = { first: 250, most: 4000 };
-/** A timer that is this late means that the machine slept; its connections are dead and do not know it. */
-const sleptMs = 20_000;
+/**
+ * A timer that is this late means that the machine slept; its connections are dead and do not know it. Of a tab that
+ * is hidden browsers let a timer go off once a minute.
+ */
+const sleptMs = 90_000;
 const tickMs = 5000;
+/** The daemon says something each 15 s: after such a silence the line is dead, whatever the browser thinks of it. */
+const silentMs = 40_000;
 
 export type Stream = {
   /** Returns the end of it. */
@@ -45,6 +50,7 @@ export function openStream(listener: StreamListener): Stream {
   let wait = retryMs.first;
   let timer: number | undefined;
   let counted = 0;
+  let heardMs = Date.now();
   /** Changes of subscriptions go out one after the other, so that none overtakes its own end. */
   let sending: Promise<unknown> = Promise.resolve();
 
@@ -72,9 +78,12 @@ export function openStream(listener: StreamListener): Stream {
     const query = pos === null ? '' : `?pos=${pos}`;
     const opened = new EventSource(`/api/stream${query}`);
     source = opened;
+    heardMs = Date.now();
     const on = <T>(name: string, told: (data: T) => void): void => {
       opened.addEventListener(name, (event) => {
-        if (source === opened) told(JSON.parse((event as MessageEvent<string>).data) as T);
+        if (source !== opened) return;
+        heardMs = Date.now();
+        told(JSON.parse((event as MessageEvent<string>).data) as T);
       });
     };
     on<{ stream: string; pos: number; reset: boolean }>('hello', (hello) => {
@@ -92,6 +101,7 @@ export function openStream(listener: StreamListener): Stream {
       if (sub !== undefined) subscriptions.get(sub)?.runs?.(runs);
       listener.runs(runs);
     });
+    on<object>('beat', () => undefined);
     on<DaemonStatus>('health', listener.health);
     on<{ gpus: Gpu[] }>('gpus', ({ gpus }) => listener.gpus(gpus));
     on<MetricBatch & { sub: string }>('metrics', ({ sub, ...batch }) => {
@@ -120,7 +130,10 @@ export function openStream(listener: StreamListener): Stream {
     window.clearTimeout(timer);
     timer = window.setTimeout(() => {
       // Tells a session that is over from a daemon that is not there.
-      ask('GET /api/session').then(connect, lost);
+      ask('GET /api/session').then(
+        () => source === null && connect(),
+        () => source === null && lost(),
+      );
     }, wait);
     wait = Math.min(wait * 2, retryMs.most);
   };
@@ -136,6 +149,7 @@ export function openStream(listener: StreamListener): Stream {
     const late = Date.now() - lastTick - tickMs;
     lastTick = Date.now();
     if (late > sleptMs) connect();
+    else if (source !== null && Date.now() - heardMs > silentMs + Math.max(0, late)) lost();
   }, tickMs);
   window.addEventListener('online', now);
   window.addEventListener('offline', offline);

@@ -19,7 +19,6 @@ export type YardState = {
   gpus: readonly Gpu[];
   /** Milliseconds since the epoch; null while the line is up. */
   lostSince: number | null;
-  pos: number;
 };
 
 const pageRuns = 1000;
@@ -35,7 +34,6 @@ const fresh: YardState = {
   health: null,
   gpus: [],
   lostSince: null,
-  pos: 0,
 };
 
 export const yardStore = createStore<YardState>(() => fresh);
@@ -52,9 +50,9 @@ let stream: Stream | null = null;
 export function startYard(): void {
   if (stream !== null) return;
   stream = openStream({
-    open({ pos, reset }) {
-      if (reset) yardStore.setState({ ...fresh, pos });
-      yardStore.setState({ lostSince: null, pos });
+    open({ reset }) {
+      if (reset) yardStore.setState(fresh);
+      yardStore.setState({ lostSince: null });
       if (!yardStore.getState().loaded) void loadRuns();
     },
     lost() {
@@ -102,7 +100,6 @@ function transitions(events: RunEvent[]): void {
     for (const id of gone) next.delete(id);
     yardStore.setState({ runs: next, removed: new Set([...removed, ...gone]) });
   }
-  yardStore.setState({ pos: events.at(-1)?.pos ?? 0 });
   for (const [run, own] of Map.groupBy(events, ({ run_id: id }) => id)) {
     for (const hearing of hearings.get(run) ?? []) hearing(own);
   }
@@ -113,9 +110,9 @@ async function loadRuns(): Promise<void> {
     let after = '';
     for (let page = 0; page < pagesAtFirst; page += 1) {
       after = await loadPage(after);
-      yardStore.setState({ loaded: true, loadError: '' });
-      if (after === '') return;
+      if (after === '') break;
     }
+    yardStore.setState({ loaded: true, loadError: '' });
   } catch (error) {
     // What cannot be reached is loaded at the next `open`.
     if (error instanceof ApiError && error.code === 'unreachable') return;

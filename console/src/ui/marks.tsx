@@ -23,15 +23,14 @@ setInterval(() => {
   for (const tell of tellers) tell();
 }, 1000);
 
+function listen(tell: () => void): () => void {
+  tellers.add(tell);
+  return () => tellers.delete(tell);
+}
+
 /** The time, each second; one clock for the whole page. */
 export function useNow(): number {
-  return useSyncExternalStore(
-    (tell) => {
-      tellers.add(tell);
-      return () => tellers.delete(tell);
-    },
-    () => nowMs,
-  );
+  return useSyncExternalStore(listen, () => nowMs);
 }
 
 /** How long ago, with the exact time on hover. */

@@ -7,7 +7,7 @@ export function Why({ text }: { text: string }) {
   let at = 0;
   return (
     <>
-      {text.split(/\b([a-z0-9]{8})\b/).map((word) => {
+      {text.split(/\b([a-z2-7]{8})\b/).map((word) => {
         at += word.length;
         return runs.has(word) ? (
           <Link key={at} href={`/run/${word}`}>

@@ -35,7 +35,7 @@ class Calls:
 
     async def unary(self, name: str, request: Message, answer: type[T]) -> T:
         path, serialize, parse = method(name)
-        call = self._channel.unary_unary(path, serialize, parse)
+        call = self._open().unary_unary(path, serialize, parse)
         try:
             rpc = call(request, timeout=self.deadline_s, metadata=self._metadata)
             got: T = await _answer(rpc, rpc)
@@ -45,7 +45,7 @@ class Calls:
 
     async def upload(self, name: str, messages: Sequence[Message], answer: type[T]) -> T:
         path, serialize, parse = method(name)
-        call = self._channel.stream_unary(path, serialize, parse)
+        call = self._open().stream_unary(path, serialize, parse)
         try:
             rpc = call(iter(messages), timeout=self.deadline_s, metadata=self._metadata)
             got: T = await _answer(rpc, rpc)
@@ -55,12 +55,17 @@ class Calls:
 
     def read(self, name: str, request: Message) -> Any:
         path, serialize, parse = method(name)
-        return self._channel.unary_stream(path, serialize, parse)(request, metadata=self._metadata)
+        return self._open().unary_stream(path, serialize, parse)(request, metadata=self._metadata)
 
     def duplex(self, name: str, requests: Sequence[Message] | None) -> Any:
         path, serialize, parse = method(name)
-        call = self._channel.stream_stream(path, serialize, parse)
+        call = self._open().stream_stream(path, serialize, parse)
         return call(None if requests is None else iter(requests), metadata=self._metadata)
+
+    def _open(self) -> Any:
+        if self.closed:
+            raise RunyardError("usage", "the client is closed; connect anew")
+        return self._channel
 
     def failure(self, error: Exception) -> RunyardError:
         if isinstance(error, RunyardError):
@@ -157,7 +162,7 @@ async def _list(
         if not reins.ended_quietly():
             raise
     except grpc.RpcError as error:
-        if not reins.stopped.is_set():
+        if not (reins.stopped.is_set() or calls.closed):
             raise calls.failure(error) from error
     finally:
         call.cancel()
@@ -186,7 +191,7 @@ async def _follow(
         plan.run_id = (await calls.unary("GetRun", about, pb.RunSummary)).run_id
     wait = BACKOFF_FIRST_S
     told = False
-    while not reins.stopped.is_set():
+    while not (reins.stopped.is_set() or calls.closed):
         try:
             if before is not None:
                 await before()

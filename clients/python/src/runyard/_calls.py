@@ -87,6 +87,10 @@ def typed_detail(error: Status) -> pb.ErrorDetail | None:
     return None
 
 
+# A connection that stands and whose other end is silent: as grpcio says it today, and as older ones do.
+_UNHEARD = ("ping timeout", "keepalive watchdog timeout")
+
+
 def failure_of(error: Status, target: Target, deadline_s: float) -> RunyardError:
     """The error of ours that a status means."""
     text = error.details() or ""
@@ -98,7 +102,7 @@ def failure_of(error: Status, target: Target, deadline_s: float) -> RunyardError
             return RunyardError(code, text, violations)
     status = error.code()
     # Without a detail nobody answered; say so in our words, not in gRPC's.
-    if status is grpc.StatusCode.UNAVAILABLE and "ping timeout" in text.lower():
+    if status is grpc.StatusCode.UNAVAILABLE and any(words in text.lower() for words in _UNHEARD):
         return unresponsive(target, deadline_s)
     if status is grpc.StatusCode.UNAVAILABLE:
         return not_running(target.where)

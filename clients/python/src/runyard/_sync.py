@@ -35,7 +35,7 @@ class Calls:
 
     def unary(self, name: str, request: Message, answer: type[T]) -> T:
         path, serialize, parse = method(name)
-        call = self._channel.unary_unary(path, serialize, parse)
+        call = self._open().unary_unary(path, serialize, parse)
         try:
             got: T = call(request, timeout=self.deadline_s, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -44,7 +44,7 @@ class Calls:
 
     def upload(self, name: str, messages: Sequence[Message], answer: type[T]) -> T:
         path, serialize, parse = method(name)
-        call = self._channel.stream_unary(path, serialize, parse)
+        call = self._open().stream_unary(path, serialize, parse)
         try:
             got: T = call(iter(messages), timeout=self.deadline_s, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -53,12 +53,17 @@ class Calls:
 
     def read(self, name: str, request: Message) -> Any:
         path, serialize, parse = method(name)
-        return self._channel.unary_stream(path, serialize, parse)(request, metadata=self._metadata)
+        return self._open().unary_stream(path, serialize, parse)(request, metadata=self._metadata)
 
     def duplex(self, name: str, requests: Iterator[Message]) -> Any:
         path, serialize, parse = method(name)
-        call = self._channel.stream_stream(path, serialize, parse)
+        call = self._open().stream_stream(path, serialize, parse)
         return call(requests, metadata=self._metadata)
+
+    def _open(self) -> Any:
+        if self.closed:
+            raise RunyardError("usage", "the client is closed; connect anew")
+        return self._channel
 
     def failure(self, error: Exception) -> RunyardError:
         if isinstance(error, RunyardError):
@@ -94,7 +99,7 @@ class _Reins:
 class Stream(Generic[T]):
     """What a daemon sends, one after another. To be read by one thread; `cancel` may come from any.
 
-    Left with `break`, by `close` or at the end of a `with`, the call behind it ends too.
+    By `close`, at the end of a `with`, and left with `break` while nothing else holds it, the call behind it ends too.
     """
 
     def __init__(self, reins: _Reins, items: Iterator[T]) -> None:
@@ -150,7 +155,7 @@ def _list(calls: Calls, name: str, request: Message, reins: _Reins, patient: boo
                 watch.since = None
             yield message
     except grpc.RpcError as error:
-        if reins.stopped.is_set():
+        if reins.stopped.is_set() or calls.closed:
             return
         if watch is not None and watch.over:
             raise calls.unresponsive() from error
@@ -206,7 +211,7 @@ def _follow(
         plan.run_id = calls.unary("GetRun", about, pb.RunSummary).run_id
     wait = BACKOFF_FIRST_S
     told = False
-    while not reins.stopped.is_set():
+    while not (reins.stopped.is_set() or calls.closed):
         try:
             if before is not None:
                 before()

@@ -13,6 +13,7 @@ from ._calls import INLINE_CONFIG_MOST, chunks_of, json_of, to_struct, user_name
 from ._discover import find
 from ._environment import encode_env, run_environment
 from ._plans import Events, GroupWatch, Logs, Metrics, Submits, YardEvents
+from .errors import RunyardError
 from .v1 import orchestrator_pb2 as pb
 
 __all__ = ["AsyncTrainerClient", "Stream", "connect"]
@@ -477,7 +478,8 @@ class AsyncTrainerClient:
         user: str | None,
         traceparent: str,
     ) -> pb.SubmitRunRequest:
-        text = json_of({"cwd": os.getcwd(), **config})
+        here = {} if "cwd" in config else {"cwd": working_directory()}
+        text = json_of({**here, **config})
         request = pb.SubmitRunRequest(
             env_ref=env_ref, key=key, user=user_or(user), traceparent=traceparent
         )
@@ -491,3 +493,11 @@ class AsyncTrainerClient:
 def user_or(user: str | None) -> str:
     """Who asks; default: who runs this process."""
     return user_name() if user is None else user
+
+
+def working_directory() -> str:
+    """Raises config_invalid where it was removed."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise RunyardError("config_invalid", "this process has no working directory; say a cwd") from error

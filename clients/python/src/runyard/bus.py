@@ -11,6 +11,7 @@ No daemon is needed for it. What the bus no longer has, the daemon may have in f
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -105,12 +106,22 @@ class BusReader:
         named, and without `follow` with what is there. Raises bus_unavailable when that cannot be told.
         """
         place = _Place(attempt, key)
-        subscription: Any = None
         stream = self._credential.streams.metrics
         subject = f"{self._credential.yard}.runs.{run_id}.metrics"
+        try:
+            async for batch in self._read(place, stream, subject, follow):
+                yield batch
+        finally:
+            await _ended(place.subscription)
+
+    async def _read(
+        self, place: _Place, stream: str, subject: str, follow: bool
+    ) -> AsyncIterator[pb.MetricBatch]:
         while True:
             try:
-                if subscription is None or await self._epoch(stream) != place.epoch:
+                if place.subscription is None or await self._epoch(stream) != place.epoch:
+                    await _ended(place.subscription)
+                    place.subscription = None
                     place.begin(await self._epoch(stream))
                     config = ConsumerConfig(
                         deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
@@ -118,36 +129,48 @@ class BusReader:
                         ack_policy=AckPolicy.NONE,
                         inactive_threshold=300,
                     )
-                    subscription = await self._js.pull_subscribe(
+                    place.subscription = await self._js.pull_subscribe(
                         subject, stream=stream, config=config
                     )
-                    pending = (await subscription.consumer_info()).num_pending or 0
-                    place.live = pending == 0
-                    if pending == 0 and not follow:
+                    place.live = await self._is_live(place)
+                    if place.live and not follow:
                         return
-                while True:
-                    for message in await subscription.fetch(_FETCH_MOST, timeout=_IDLE_S):
-                        place.stream_seq = message.metadata.sequence.stream
-                        place.live = message.metadata.num_pending == 0
-                        batch = place.take(json.loads(message.data))
-                        if batch is not None:
-                            yield batch
-                        if place.ended or (place.live and not follow):
-                            return
-            except NoMessage:
-                # Also when the stream was made anew: its epoch is looked at next.
-                continue
+                try:
+                    messages = await place.subscription.fetch(_FETCH_MOST, timeout=_IDLE_S)
+                except NoMessage:
+                    # Also when the stream was made anew: its epoch is looked at next.
+                    if not follow and await self._is_live(place):
+                        return
+                    continue
+                for message in messages:
+                    place.stream_seq = message.metadata.sequence.stream
+                    place.live = message.metadata.num_pending == 0
+                    batch = place.take(json.loads(message.data))
+                    if batch is not None:
+                        yield batch
+                    if place.ended or (place.live and not follow):
+                        return
             except Exception as error:
                 if not follow or self._nc.is_closed:
-                    text = f"metrics of run {run_id} cannot be read from the bus: {error!r}"
+                    text = f"{subject} cannot be read from the bus: {error!r}"
                     raise RunyardError("bus_unavailable", text) from error
                 # A server that restarts, or a stream that is just being made anew.
-                subscription = None
+                place.subscription = None
                 await asyncio.sleep(_IDLE_S)
+
+    async def _is_live(self, place: _Place) -> bool:
+        return ((await place.subscription.consumer_info()).num_pending or 0) == 0
 
     async def _epoch(self, stream: str) -> str:
         config = (await self._js.stream_info(stream)).config
         return (config.metadata or {}).get("epoch", "")
+
+
+async def _ended(subscription: Any) -> None:
+    """Of a connection that is closed nothing is left to end."""
+    if subscription is not None:
+        with contextlib.suppress(Exception):
+            await subscription.unsubscribe()
 
 
 class _Place:
@@ -158,6 +181,7 @@ class _Place:
         self.stream_seq = 0
         self.live = False
         self.ended = False
+        self.subscription: Any = None
         self._attempt = attempt
         self._key = key
         self._seen: dict[int, int] = {}

@@ -25,8 +25,10 @@ export function Curves({ run }: { run: RunSummary }) {
   const keys = useKeysOf(run);
   const names = keys.map(({ key }) => key);
   const chosen = query.get('keys');
-  const shown =
-    chosen === null ? firstOf(names, shownFirst) : chosen.split(',').filter((name) => name !== '');
+  // As many as a stream has subscriptions for, whatever an address names.
+  const shown = (
+    chosen === null ? firstOf(names, shownFirst) : chosen.split(',').filter((name) => name !== '')
+  ).slice(0, curvesMost);
   const show = (next: readonly string[]): void => change({ keys: next.join(',') || ',' });
   const axis = query.get('x') === 'wall' ? 'wall' : 'step';
   const isLog = query.get('log') === 'on';

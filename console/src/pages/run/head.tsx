@@ -1,11 +1,10 @@
 import { useState } from 'react';
-import { Link } from 'wouter';
 import { askRuns, useMayAct, type Verb, verbsOf } from '../../acts/acts.ts';
 import { StopDialog } from '../../acts/stop-dialog.tsx';
 import type { RunSummary } from '../../data/types.ts';
-import { useYard } from '../../data/yard.ts';
 import { useKeys } from '../../keys/keys.ts';
 import { Ago, Id, Span, State } from '../../ui/marks.tsx';
+import { Why as Sentence } from '../../ui/why.tsx';
 
 const names: Readonly<Record<Verb, string>> = {
   stop: 'Stop …',
@@ -85,27 +84,13 @@ function Why({ run }: { run: RunSummary }) {
   if (!isSaid && cause === null && stopped === '') return null;
   return (
     <p className="why">
-      {isSaid ? <Linked text={why} /> : null}
+      {isSaid ? <Sentence text={why} /> : null}
       {cause === null ? null : (
         <>
-          {isSaid ? ' – ' : ''}probably: <Linked text={cause.text} />
+          {isSaid ? ' – ' : ''}probably: <Sentence text={cause.text} />
         </>
       )}
       {stopped === '' || why.includes(reason) ? null : <span className="quiet"> {stopped}</span>}
     </p>
-  );
-}
-
-function Linked({ text }: { text: string }) {
-  const runs = useYard((state) => state.runs);
-  const parts = text.split(/\b([a-z2-7]{8})\b/);
-  return parts.map((part, index) =>
-    index % 2 === 1 && runs.has(part) ? (
-      <Link key={part} href={`/run/${part}`}>
-        {part}
-      </Link>
-    ) : (
-      part
-    ),
   );
 }

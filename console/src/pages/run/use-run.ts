@@ -49,16 +49,16 @@ export function useRun(ref: string): RunState {
     const controller = new AbortController();
     const { signal } = controller;
     let timer: number | undefined;
-    const load = (): void => {
+    const load = (again: boolean): void => {
       const params = { run: id };
       ask('GET /api/runs/:run/transitions', { params, signal }).then(
         ({ transitions }) => setSteps(transitions.filter(isStep)),
         () => undefined,
       );
-      // Attempts come with events too.
-      ask('GET /api/runs/:run', { params, signal }).then(setDetails, () => undefined);
+      // Attempts come with events too; at first they are asked for above.
+      if (again) ask('GET /api/runs/:run', { params, signal }).then(setDetails, () => undefined);
     };
-    load();
+    load(false);
     const end = hear(id, (events) => {
       const more = events.map((event): Step => ({ event, context_json: '', begun: [], ended: [] }));
       setSteps((before) => {
@@ -66,7 +66,7 @@ export function useRun(ref: string): RunState {
         return [...before, ...more.filter(({ event }) => event.seq > last)];
       });
       window.clearTimeout(timer);
-      timer = window.setTimeout(load, settleMs);
+      timer = window.setTimeout(() => load(true), settleMs);
     });
     return () => {
       controller.abort();

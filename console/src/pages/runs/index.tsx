@@ -20,7 +20,10 @@ export function RunsPage() {
   const [query, change] = useQuery();
   const [, navigate] = useLocation();
   const mayAct = useMayAct();
-  const { runs: known, loaded, loadError, older } = useYard((state) => state);
+  const known = useYard((state) => state.runs);
+  const loaded = useYard((state) => state.loaded);
+  const loadError = useYard((state) => state.loadError);
+  const older = useYard((state) => state.older);
   const runs = useDeferredValue(known);
   const filter = useMemo(() => readFilter(query), [query]);
   const sort = useMemo(() => readSort(query), [query]);
@@ -87,7 +90,7 @@ export function RunsPage() {
     },
   ]);
 
-  if (loadError !== '') {
+  if (loadError !== '' && runs.size === 0) {
     return (
       <div className="empty">
         <h1>The runs could not be loaded</h1>
@@ -95,7 +98,7 @@ export function RunsPage() {
       </div>
     );
   }
-  if (!loaded) return <p className="empty quiet">loading …</p>;
+  if (!loaded && runs.size === 0) return <p className="empty quiet">loading …</p>;
   if (runs.size === 0) return <NoRuns />;
   const ableCount = chosen().filter((run) => verbsOf(run).includes('stop')).length;
   return (

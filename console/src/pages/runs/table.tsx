@@ -49,9 +49,10 @@ export function RunsTable(props: {
     getItemKey: (index) => runs[index]?.run_id ?? index,
   });
   const index = runs.findIndex(({ run_id: id }) => id === at);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: that others come or go before it is no reason to jump there
   useEffect(() => {
     if (index !== -1) rows.scrollToIndex(index);
-  }, [index, rows]);
+  }, [at, rows]);
   const items = rows.getVirtualItems();
   useWatched(
     items.flatMap((item) => {

@@ -32,13 +32,11 @@ export function useQueue(): QueueState {
   useEffect(() => {
     const missing = ids.split(',').filter((id) => id !== '' && !priorities.has(id));
     if (missing.length === 0) return;
-    let isOver = false;
+    // Answers that come late are true all the same.
     void Promise.all(missing.map(priorityOf)).then((found) => {
-      if (!isOver) setPriorities((before) => new Map([...before, ...found]));
+      const told = found.filter((each) => each !== null);
+      if (told.length > 0) setPriorities((before) => new Map([...before, ...told]));
     });
-    return () => {
-      isOver = true;
-    };
   }, [ids, priorities]);
   return {
     rows: shown.map((run) => ({ run, priority: priorities.get(run.run_id) ?? null })),
@@ -46,13 +44,13 @@ export function useQueue(): QueueState {
   };
 }
 
-async function priorityOf(id: string): Promise<[string, number]> {
+async function priorityOf(id: string): Promise<readonly [string, number] | null> {
   try {
     const { config_json: text } = await ask('GET /api/runs/:run', { params: { run: id } });
     return [id, (JSON.parse(text) as TrainRunConfig).priority ?? 0];
   } catch {
-    // It was removed, or the line is down: the list is asked again with the next change.
-    return [id, 0];
+    // It was removed, or the line is down: it is asked for again when the list changes.
+    return null;
   }
 }
 

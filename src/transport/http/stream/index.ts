@@ -89,7 +89,7 @@ export function createStreams(door: Door) {
       );
       const beat = setInterval(() => {
         if (cookie !== null && sessions.find(cookie) === null) stream.end(sessionOver);
-        else if (outlet.ready()) outlet.comment('beat');
+        else if (outlet.ready()) outlet.event('beat', {});
       }, beatMs).unref();
       cleanups.push(() => clearInterval(beat));
       flow.wake();

@@ -8,7 +8,6 @@ export type Outlet = {
   drained(): Promise<void>;
   /** `id`: the position up to which the reader has everything with this message. */
   event(name: string, data: unknown, id?: number): void;
-  comment(text: string): void;
   /** Says why, and ends. */
   bye(reason: { code: string; text: string }): void;
   isOver(): boolean;
@@ -57,7 +56,6 @@ export function createOutlet(
       const head = id === undefined ? '' : `id: ${id}\n`;
       write(`${head}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
     },
-    comment: (text) => write(`: ${text}\n\n`),
     bye(reason) {
       if (isOver) return;
       response.end(`event: bye\ndata: ${JSON.stringify(reason)}\n\n`);
