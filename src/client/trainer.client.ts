@@ -253,8 +253,15 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
       if (finalStatuses.includes(run.status)) return run;
       // From the last event known, so that a run with a long history costs nothing.
       const rest = { ...how, fromSeq: run.last_seq + 1, untilDone: true };
-      for await (const _ of eventStream(calls, run.run_id, rest));
-      return get(run.run_id);
+      for (;;) {
+        for await (const _ of eventStream(calls, run.run_id, rest));
+        try {
+          return await get(run.run_id);
+        } catch (error) {
+          // It died after the last event: the stream waits for the next one.
+          if (!(error instanceof RunyardError && error.retryable) || how.signal?.aborted) throw error;
+        }
+      }
     },
     remove: (ref, { reason = '', user = userName() } = {}) =>
       calls.unary('RemoveRun', { run: { ref }, reason, user }),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import socket
 import threading
@@ -48,18 +49,15 @@ def test_no_event_line_or_point_is_lost_or_doubled_when_the_daemon_is_killed(own
     events = Follower(client.events(run, until_done=True, on_disconnect=losses.append))
     logs = Follower(client.logs(run, follow=True))
     metrics = Follower(client.metrics(run, follow=True, key="n"))
-    waited: list[runyard.RunSummary] = []
-    waiter = threading.Thread(target=lambda: waited.append(client.wait(run)), daemon=True)
-    waiter.start()
     until(lambda: logs.got and metrics.got and len(events.got) >= 3, "the first of each")
     yard.kill()
     until(lambda: losses, "the loss to be told")
     (yard.home / "go").touch()
     yard.up()
-    for one in (events, logs, metrics, waiter):
+    for one in (events, logs, metrics):
         one.join(60)
         assert not one.is_alive()
-        assert getattr(one, "error", None) is None
+        assert one.error is None
     assert [loss.code for loss in losses] == ["daemon_not_running"]
     seqs = [event.seq for event in events.got]  # type: ignore[attr-defined]
     assert seqs == list(range(1, len(seqs) + 1))
@@ -69,7 +67,6 @@ def test_no_event_line_or_point_is_lost_or_doubled_when_the_daemon_is_killed(own
     batches: list[runyard.MetricBatch] = metrics.got  # type: ignore[assignment]
     assert [gap for batch in batches for gap in batch.gaps] == []
     assert [p.value for batch in batches for p in batch.points] == list(range(1, 101))
-    assert waited[0].status == "completed"
 
 
 def test_the_same_with_asyncio(own_yard: Yard) -> None:
@@ -90,8 +87,8 @@ def test_the_same_with_asyncio(own_yard: Yard) -> None:
                 stream = client.events(run, until_done=True, on_disconnect=losses.append)
                 return [event.seq async for event in stream]
 
-            reading, watching = asyncio.create_task(read()), asyncio.create_task(watch())
             waiting = asyncio.create_task(client.wait(run))
+            reading, watching = asyncio.create_task(read()), asyncio.create_task(watch())
             while not lines:
                 await asyncio.sleep(0.02)
             await asyncio.to_thread(yard.kill)
@@ -106,6 +103,43 @@ def test_the_same_with_asyncio(own_yard: Yard) -> None:
             assert (await waiting).status == "completed"
 
     asyncio.run(asyncio.wait_for(main(), 120))
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+def test_a_wait_that_began_survives_the_daemon_at_any_moment(
+    own_yard: Yard, monkeypatch: pytest.MonkeyPatch, asked: int
+) -> None:
+    """Killed right after the wait's first question, or right before its last."""
+    yard = own_yard
+    (yard.home / "go").unlink(missing_ok=True)
+    run = yard.submit(COUNTING)
+    with runyard.connect(home=yard.home, deadline_s=60) as client:
+        get, count = client.get, itertools.count(1)
+        killed, losses = threading.Event(), list[runyard.RunyardError]()
+
+        def get_and_die(ref: str) -> runyard.RunSummary:
+            nth = next(count)
+            if nth == 2 == asked:
+                yard.kill()
+                killed.set()
+            got = get(ref)
+            if nth == 1 == asked:
+                yard.kill()
+                killed.set()
+            return got
+
+        monkeypatch.setattr(client, "get", get_and_die)
+        waited: list[runyard.RunSummary] = []
+        waiter = threading.Thread(
+            target=lambda: waited.append(client.wait(run, on_disconnect=losses.append)), daemon=True
+        )
+        waiter.start()
+        (yard.home / "go").touch()
+        until(killed.is_set, "the daemon's death")
+        until(lambda: losses, "the loss to be told")
+        yard.up()
+        waiter.join(60)
+        assert [one.status for one in waited] == ["completed"]
 
 
 def test_many_submits_survive_the_daemon(own_yard: Yard) -> None:

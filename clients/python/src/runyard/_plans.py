@@ -53,8 +53,9 @@ class Events(Plan[pb.RunEvent]):
     method = "StreamStatus"
     duplex = True
 
-    def __init__(self, ref: str, from_seq: int, until_done: bool) -> None:
+    def __init__(self, ref: str | None, from_seq: int, until_done: bool, run_id: str = "") -> None:
         self.ref = ref
+        self.run_id = run_id
         self._next = max(1, from_seq)
         self._until_done = until_done
         self._ended = False

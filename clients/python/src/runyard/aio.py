@@ -182,14 +182,18 @@ class AsyncTrainerClient:
         run = await self.get(ref)
         if run.status in _FINAL:
             return run
-        # From the last event known, so that a run with a long history costs nothing.
-        rest = self.events(
-            run.run_id, from_seq=run.last_seq + 1, until_done=True, on_disconnect=on_disconnect
-        )
-        async with rest as events:
-            async for _ in events:
-                pass
-        return await self.get(run.run_id)
+        while True:
+            # From the last event known, so that a run with a long history costs nothing.
+            plan = Events(None, run.last_seq + 1, True, run.run_id)
+            async with following(self._calls, plan, on_disconnect) as events:
+                async for _ in events:
+                    pass
+            try:
+                return await self.get(run.run_id)
+            except RunyardError as error:
+                # It died after the last event: the stream waits for the next one.
+                if self._calls.closed or not error.retryable:
+                    raise
 
     async def get(self, ref: str) -> pb.RunSummary:
         """A run as it is now. Raises run_not_found, run_ambiguous."""

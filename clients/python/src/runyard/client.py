@@ -183,14 +183,18 @@ class TrainerClient:
         run = self.get(ref)
         if run.status in _FINAL:
             return run
-        # From the last event known, so that a run with a long history costs nothing.
-        rest = self.events(
-            run.run_id, from_seq=run.last_seq + 1, until_done=True, on_disconnect=on_disconnect
-        )
-        with rest as events:
-            for _ in events:
-                pass
-        return self.get(run.run_id)
+        while True:
+            # From the last event known, so that a run with a long history costs nothing.
+            plan = Events(None, run.last_seq + 1, True, run.run_id)
+            with following(self._calls, plan, on_disconnect) as events:
+                for _ in events:
+                    pass
+            try:
+                return self.get(run.run_id)
+            except RunyardError as error:
+                # It died after the last event: the stream waits for the next one.
+                if self._calls.closed or not error.retryable:
+                    raise
 
     def get(self, ref: str) -> pb.RunSummary:
         """A run as it is now. Raises run_not_found, run_ambiguous."""
