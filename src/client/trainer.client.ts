@@ -259,7 +259,8 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
           return await get(run.run_id);
         } catch (error) {
           // It died after the last event: the stream waits for the next one.
-          if (!(error instanceof RunyardError && error.retryable) || how.signal?.aborted) throw error;
+          if (!(error instanceof RunyardError && error.retryable) || how.signal?.aborted)
+            throw error;
         }
       }
     },
