@@ -71,7 +71,8 @@ export type OrchestratorDeps = {
   metricKeys: (
     runs: readonly { runId: string; attempt: number }[],
     request: { key: string },
-  ) => Iterable<MetricKey>;
+    signal: AbortSignal,
+  ) => AsyncIterable<MetricKey>;
   /** What a live run does that it should not; empty: nothing. */
   strayed?: (runId: string) => string;
   shutdown: (options: { keepBus: boolean }) => void;
@@ -239,10 +240,11 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       deps.logs(attemptOf(rowOf(request.run), request.attempt), request, signal),
     metrics: (request, signal) =>
       deps.metrics(attemptOf(rowOf(request.run), request.attempt), request, signal),
-    metricKeys: ({ runs, key, attempt }) =>
+    metricKeys: ({ runs, key, attempt }, signal) =>
       deps.metricKeys(
         runs.map((ref) => attemptOf(rowOf(ref), attempt)),
         { key },
+        signal,
       ),
 
     artifacts: ({ run, attempt }) => deps.retention.artifacts(attemptOf(rowOf(run), attempt)),

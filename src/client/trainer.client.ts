@@ -25,6 +25,7 @@ import {
   resolveHome,
   toStruct,
 } from '../contracts/index.ts';
+import { RunyardError } from '../errors.ts';
 import { openCalls } from './calls.ts';
 import { discover } from './discover.ts';
 import { encodeEnv } from './environment.ts';

@@ -249,7 +249,7 @@ export interface OrchestratorPort extends ReadersPort, ShowingPort, ConsolePort,
   onEvents(runId: string, wake: () => void): () => void;
   logs(request: LogsRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
   metrics(request: MetricsRequest, signal: AbortSignal): AsyncIterable<MetricWireBatch>;
-  metricKeys(request: MetricKeysRequest): Iterable<MetricKey>;
+  metricKeys(request: MetricKeysRequest, signal: AbortSignal): AsyncIterable<MetricKey>;
   artifacts(request: ArtifactsRequest): Iterable<ArtifactItem>;
   /** Keeps a run's artifacts from retention, or no longer. Resolves after it is synced to disk. */
   pin(request: { run: string; pinned: boolean }): Promise<RunSummary>;

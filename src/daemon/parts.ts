@@ -38,6 +38,7 @@ import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
+import { settled } from './metrics/settled.ts';
 import { listMetrics, streamMetrics } from './metrics/stream.ts';
 import { streamLogs } from './output.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
@@ -315,6 +316,19 @@ export async function openParts(
 
   const over = (which: { runId: string; attempt: number }) => (): boolean =>
     supervisor.attemptOf(which.runId) !== which.attempt;
+  const pointsSettled = (which: { runId: string; attempt: number }, signal: AbortSignal) => {
+    const row = store.run(which.runId);
+    const isLatest = row?.attempt === which.attempt && row.finished_at !== null;
+    const count = () => registry.metrics.count(which.runId, which.attempt);
+    return settled({
+      endedMs: isLatest ? Date.parse(row.finished_at as string) : null,
+      ended: () => count()?.ended === 1,
+      begun: () => count() !== undefined,
+      away: () => metricBus(which.runId) === null,
+      now: () => clock.now().wall_ms,
+      signal,
+    });
+  };
   const orchestrator: Orchestrator = createOrchestrator({
     home,
     store,
@@ -338,9 +352,11 @@ export async function openParts(
         dir: runDir(home.root, which.runId),
         bus: () => metricBus(which.runId),
         over: over(which),
+        settled: () => pointsSettled(which, signal),
         signal,
       }),
-    metricKeys: (runs, request) => listMetrics(registry.metrics, runs, request),
+    metricKeys: (runs, request, signal) =>
+      listMetrics(registry.metrics, runs, request, (which) => pointsSettled(which, signal)),
     shutdown: stop,
     retention: keeping,
     supply,

@@ -190,3 +190,20 @@ test('a follower goes on behind its last point when the stream is made anew, and
   await following;
   assert.deepEqual(seqs(found), range(1, 1002));
 });
+
+test('who asks right after the end of a run gets its last points too', async () => {
+  await using yard = await startYard();
+  const burst = `
+import json, os
+with open(os.environ['RUNYARD_METRICS'], 'a', buffering=1 << 20) as f:
+    for i in range(100000): f.write(json.dumps({'step': i, 'x': i}) + '\\n')`;
+  const config = { command: ['python3', '-c', burst], cwd: yard.home };
+  const { run_id: run } = await yard.client.submit(config, { env });
+  assert.equal((await yard.client.wait(run)).status, 'completed');
+  const [keys, points] = await Promise.all([keysOf(yard, run), pointsOf(yard, run)]);
+  assert.deepEqual(
+    keys.map(({ key, count, last }) => ({ key, count, last })),
+    [{ key: 'x', count: 100_000, last: 99_999 }],
+  );
+  assert.equal(points.length, 100_000);
+});

@@ -246,7 +246,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     admit: () => undefined,
     logs: () => null as never,
     metrics: () => null as never,
-    metricKeys: () => [],
+    async *metricKeys() {},
     shutdown: () => undefined,
     disk: {
       async foundProgram() {

@@ -16,6 +16,8 @@ export type StreamOptions = Omit<PiecesOptions, 'attempt' | 'from' | 'to' | 'fol
   which: { runId: string; attempt: number };
   request: MetricsRequest;
   store: MetricStore;
+  /** Resolves once the last points of an attempt that has just ended are known. */
+  settled: () => Promise<void>;
 };
 
 const snapshotKeys = 1000;
@@ -27,6 +29,7 @@ const partTimes = 4;
 export async function* streamMetrics(options: StreamOptions): AsyncGenerator<MetricWireBatch> {
   const { which, request, store, bus } = options;
   const { attempt } = which;
+  if (!request.follow) await options.settled();
   const known = () => {
     const row = store.count(which.runId, attempt);
     return { upto: row?.upto ?? 0, ended: row?.ended === 1 };
@@ -47,11 +50,13 @@ export async function* streamMetrics(options: StreamOptions): AsyncGenerator<Met
 }
 
 /** `ListMetrics`, of runs that are known to be there. */
-export function* listMetrics(
+export async function* listMetrics(
   store: MetricStore,
   runs: readonly { runId: string; attempt: number }[],
   request: Pick<MetricKeysRequest, 'key'>,
-): Generator<MetricKey> {
+  settled: (which: { runId: string; attempt: number }) => Promise<void>,
+): AsyncGenerator<MetricKey> {
+  await Promise.all(runs.map(settled));
   for (const which of runs) yield* keysOf(store, which, request.key);
 }
 

@@ -202,7 +202,7 @@ export function createHandlers(
     StreamMetrics: stream((request: Omit<MetricsRequest, 'run'> & { run: RunRef }, signal) =>
       port.metrics({ ...request, run: refOf(request.run) }, signal),
     ),
-    ListMetrics: stream((request: MetricKeysRequest) => port.metricKeys(request)),
+    ListMetrics: stream((request: MetricKeysRequest, signal) => port.metricKeys(request, signal)),
     ListArtifacts: stream(({ run, attempt }: { run: RunRef; attempt: number }) =>
       port.artifacts({ run: refOf(run), attempt }),
     ),

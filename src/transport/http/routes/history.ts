@@ -132,9 +132,12 @@ export const historyRoutes: readonly Route[] = [
       attempt,
     },
     answer: object({ keys: list(message('MetricKey')) }),
-    handle({ door, query }) {
+    async handle({ door, query, signal }) {
       const runs = query.runs.split(',').filter((run) => run !== '');
-      return { keys: [...door.port.metricKeys({ ...query, runs })].map(keyOnWire) };
+      const keys: object[] = [];
+      for await (const key of door.port.metricKeys({ ...query, runs }, signal))
+        keys.push(keyOnWire(key));
+      return { keys };
     },
   }),
 ];
