@@ -5,7 +5,6 @@ import {
   type ConsoleLink,
   type DaemonStatus,
   type DrainReply,
-  finalStatuses,
   type GarbageRequest,
   type GpuItem,
   type GroupFilter,
@@ -25,7 +24,6 @@ import {
   resolveHome,
   toStruct,
 } from '../contracts/index.ts';
-import { RunyardError } from '../errors.ts';
 import { openCalls } from './calls.ts';
 import { discover } from './discover.ts';
 import { encodeEnv } from './environment.ts';
@@ -40,6 +38,7 @@ import {
   readAll,
   type StreamOptions,
 } from './streams.ts';
+import { waitForEnd } from './wait.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -249,22 +248,7 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
     async *collectGarbage(request = {}) {
       yield* listing<Removal>('CollectGarbage', request);
     },
-    async wait(ref, how = {}) {
-      const run = await get(ref);
-      if (finalStatuses.includes(run.status)) return run;
-      // From the last event known, so that a run with a long history costs nothing.
-      const rest = { ...how, fromSeq: run.last_seq + 1, untilDone: true };
-      for (;;) {
-        for await (const _ of eventStream(calls, run.run_id, rest));
-        try {
-          return await get(run.run_id);
-        } catch (error) {
-          // It died after the last event: the stream waits for the next one.
-          if (!(error instanceof RunyardError && error.retryable) || how.signal?.aborted)
-            throw error;
-        }
-      }
-    },
+    wait: (ref, how = {}) => waitForEnd(calls, get, ref, how),
     remove: (ref, { reason = '', user = userName() } = {}) =>
       calls.unary('RemoveRun', { run: { ref }, reason, user }),
     exportReader: (name, { expiresS = 0, runs = [] } = {}) =>
