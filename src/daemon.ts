@@ -3,7 +3,10 @@ import { alreadyRunning, noteOwner, takeAfter } from './daemon/endpoint.ts';
 import type { DaemonOptions } from './daemon/parts.ts';
 import { openHome, takeDaemonLock } from './persistence/index.ts';
 
-/** Runs a daemon until it is told to stop. Throws daemon_already_running and what opening may throw. */
+/** All is closed then. What a library left open, like a connection that came after its time, keeps nobody. */
+const lingerMs = 1000;
+
+/** Runs a daemon until it is told to stop; the process ends soon after that. Throws daemon_already_running and what opening may throw. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Whatever is created is private to the user.
   process.umask(0o077);
@@ -20,4 +23,5 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   } finally {
     lock.release();
   }
+  setTimeout(() => process.exit(), lingerMs).unref();
 }

@@ -31,6 +31,13 @@ test('a daemon that is told to stop ends at once, and its runs go on', async () 
   assert.deepEqual([after.status, after.pid], ['running', pid]);
 });
 
+test('a daemon ends although something in it was left open', async () => {
+  await using yard = await startYard({ RUNYARD_TEST_LEFT_OPEN: '1' });
+  const daemon = yard.daemonPid();
+  await yard.client.shutdown();
+  await until(() => identityOf(daemon) === null, 'its end');
+});
+
 test('a daemon that comes while the last one ends waits for that, and starts', async () => {
   await using yard = await startYard();
   const last = yard.daemonPid();
