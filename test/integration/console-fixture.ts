@@ -63,10 +63,11 @@ export async function axeFinds(page: Page): Promise<string[]> {
   );
 }
 
-/** Kept where RUNYARD_SHOTS says, so that people can look at them. */
+const shotsDir = path.resolve(import.meta.dirname, '../../.cache/console-shots');
+
+/** Kept in `.cache/console-shots`, or where RUNYARD_SHOTS says, so that people can look at them. */
 export async function shoot(page: Page, name: string): Promise<void> {
-  const dir = process.env.RUNYARD_SHOTS ?? '';
-  if (dir === '') return;
+  const { RUNYARD_SHOTS: dir = shotsDir } = process.env;
   fs.mkdirSync(dir, { recursive: true });
   await page.screenshot({ path: path.join(dir, `${name}.png`) });
 }

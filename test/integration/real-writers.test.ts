@@ -3,10 +3,9 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { ArtifactItem } from '../../src/contracts/index.ts';
-import { RunyardError } from '../../src/errors.ts';
-import { pythonOfWriters, readScalars } from '../fixtures/writers.ts';
+import { pythonOr, readScalars } from '../fixtures/writers.ts';
 import { startYard, type Yard } from './yard.ts';
 
 const env = { PATH: process.env.PATH ?? '', HOME: '/nonexistent', SDL_VIDEODRIVER: 'dummy' };
@@ -70,17 +69,6 @@ test('a run of the real wandb package, kept offline, gives its history exactly',
   const logged = JSON.parse(fs.readFileSync(log, 'utf8')) as Value[];
   assert.deepEqual(await pointsOf(yard, run, 'wandb'), sorted(logged));
 });
-
-/** Null, and the test is skipped, where no torch can be had. */
-async function pythonOr(t: TestContext): Promise<string | null> {
-  try {
-    return await pythonOfWriters();
-  } catch (error) {
-    if (!(error instanceof RunyardError)) throw error;
-    t.skip(error.message.split('\n')[0]);
-    return null;
-  }
-}
 
 /** A run from its submit to its end; in a directory of its own. */
 async function train(yard: Yard, python: string, args: string[], config: object = {}) {

@@ -32,7 +32,8 @@ export function Artifacts({ run }: { run: RunSummary }) {
   return (
     <div className="artifacts">
       {videos.length === 0 ? null : (
-        <ul className="videos" aria-label="videos">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, by keys too
+        <ul className="videos" aria-label="videos" tabIndex={0}>
           {videos
             .sort((a, b) => Number(a.step) - Number(b.step))
             .map((video) => (
@@ -43,7 +44,8 @@ export function Artifacts({ run }: { run: RunSummary }) {
         </ul>
       )}
       {images.length === 0 ? null : (
-        <ul className="videos" aria-label="images">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, by keys too
+        <ul className="videos" aria-label="images" tabIndex={0}>
           {images.map((image) => (
             <li key={`${image.attempt} ${image.name}`}>
               <img src={placeOf(run, image)} alt={image.name} loading="lazy" />
@@ -102,7 +104,9 @@ function Video({ run, video }: { run: RunSummary; video: Artifact }) {
         onPointerLeave={({ currentTarget }) => currentTarget.pause()}
       />
       <figcaption className="cut" title={video.name}>
-        {video.step === '' ? video.name : `step ${Number(video.step).toLocaleString('en')}`}
+        {video.step === ''
+          ? video.name.split('/').at(-1)
+          : `step ${Number(video.step).toLocaleString('en')}`}
       </figcaption>
     </figure>
   );
