@@ -17,6 +17,7 @@ const grpc: Readonly<Record<string, Need>> = {
     ...['StreamStatus', 'StreamYard', 'PlanRun', 'ListGpus', 'GetHealth', 'GetRun', 'ListRuns'],
     ...['GetRunDetails', 'ListTransitions', 'StreamLogs', 'StreamMetrics', 'ListMetrics'],
     ...['ListArtifacts', 'ReadArtifact', 'GetChart', 'GetSchema', 'ListGroups', 'WatchGroup'],
+    ...['ListStreams', 'ListSubscribers'],
   ]),
   ...named('/runyard.v1.Orchestrator', 'operator', [
     ...[
@@ -47,6 +48,9 @@ const http: Readonly<Record<string, Need>> = {
   'GET /api/charts/:machine': 'viewer',
   'GET /api/health': 'viewer',
   'GET /api/gpus': 'viewer',
+  'GET /api/bus/streams': 'viewer',
+  'GET /api/bus/subscribers': 'viewer',
+  'GET /api/bus/readers': 'operator',
   'POST /api/drain': 'operator',
   'POST /api/inputs': 'operator',
   'GET /api/runs': 'viewer',

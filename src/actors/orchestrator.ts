@@ -1,6 +1,7 @@
 /** The daemon's answers to its API: validation, durability and look-ups round the supervisor. */
 import { EventEmitter } from 'node:events';
 import {
+  type BusPort,
   type ConsolePort,
   type DaemonStatus,
   type LogChunk,
@@ -55,6 +56,8 @@ export type OrchestratorDeps = {
     runId: string,
     submitted: { config: TrainRunConfig; env: Buffer | null; program: string },
   ) => void;
+  /** The environment of a run that is over, while it is known; its file is gone. */
+  recall?: (runId: string) => Buffer | null;
   health: () => DaemonStatus;
   /** Throws when new runs are refused for now. */
   admit: () => void;
@@ -81,6 +84,7 @@ export type OrchestratorDeps = {
   /** Every reason why a run could not start here; a simulation asks for none. */
   preflight?: (config: TrainRunConfig, env: Buffer | null, program: string) => Promise<string[]>;
   readers: ReadersPort;
+  bus: BusPort;
   console: ConsolePort;
   removing: {
     remove(runId: string, who: { user: string; reason: string }): Promise<RemovedRun>;
@@ -181,6 +185,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       const row = rowOf(run);
       const config = configOfRetry(row, changes);
       const from = await predecessorOf(deps.home.root, row.run_id);
+      from.env ??= deps.recall?.(row.run_id) ?? null;
       return submitting.submit({ ...request, config }, from);
     },
     ...groups,
@@ -256,6 +261,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     collectGarbage: (request) => deps.retention.collect(request),
 
     remove: ({ run, user, reason }) => deps.removing.remove(resolve(run), { user, reason }),
+    ...deps.bus,
     ...deps.readers,
     exportReader: (request) =>
       deps.readers.exportReader({ ...request, runs: [...new Set(request.runs.map(resolve))] }),

@@ -9,7 +9,7 @@ import { runDir, runFiles } from '../rundir/index.ts';
 export type Predecessor = {
   readonly runId: string;
   /** Its environment; null: it is not there any more. */
-  readonly env: Buffer | null;
+  env: Buffer | null;
   /** The uncommitted changes of its code. */
   readonly diff: Buffer | null;
 };
@@ -59,6 +59,6 @@ function envOf({ runId, env }: Predecessor): Buffer {
   if (env !== null) return env;
   throw new RunyardError(
     'input_missing',
-    `the environment of run ${runId} was deleted at its end, because it may hold secrets: send one; runyard retry sends that of its shell`,
+    `the environment of run ${runId} was deleted at its end, because it may hold secrets: send one: runyard retry ${runId} sends that of its shell`,
   );
 }

@@ -21,6 +21,7 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     note?: string;
     code?: Code;
     params?: Record<string, string>;
+    priority?: number;
   };
   const exit = parse<{ kind: string; code?: number; signal?: string }>(row.exit);
   const stop = parse<{ user: string; reason: string }>(row.stop);
@@ -66,6 +67,7 @@ export function summaryOf(row: RunRow, runDir: string, live: Live): RunSummary {
     retried_by: '',
     note: cut(config.note ?? '', textMax),
     params: config.params ?? {},
+    priority: config.priority ?? 0,
   };
 }
 

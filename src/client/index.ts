@@ -1,7 +1,7 @@
 export { type DaemonAddress, discover } from './discover.ts';
 export type { EventsOptions, LogsOptions, MetricsOptions, StreamOptions } from './streams.ts';
+export type { ConnectOptions } from './target.ts';
 export {
-  type ConnectOptions,
   connect,
   type ManyOptions,
   type ManySubmit,

@@ -2,6 +2,7 @@
 import os from 'node:os';
 import {
   type ArtifactItem,
+  type BusStream,
   type ConsoleLink,
   type DaemonStatus,
   type DrainReply,
@@ -21,11 +22,10 @@ import {
   type RunEvent,
   type RunPlan,
   type RunSummary,
-  resolveHome,
+  type Subscriber,
   toStruct,
 } from '../contracts/index.ts';
 import { openCalls } from './calls.ts';
-import { discover } from './discover.ts';
 import { encodeEnv } from './environment.ts';
 import { manyCalls } from './many.ts';
 import {
@@ -38,24 +38,11 @@ import {
   readAll,
   type StreamOptions,
 } from './streams.ts';
+import { type ConnectOptions, target } from './target.ts';
 import { waitForEnd } from './wait.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export type ConnectOptions = {
-  /** State directory; default: $RUNYARD_HOME or the XDG one. */
-  home?: string;
-  /** A UNIX socket, instead of looking for one. */
-  socket?: string;
-  /** What that socket leads to, for messages. */
-  where?: string;
-  /** `host:port`, with the token; default of the token: $RUNYARD_TOKEN. */
-  address?: string;
-  token?: string;
-  env?: Env;
-  /** Milliseconds that a call with one answer may take; default 10 s. */
-  deadlineMs?: number;
-};
 export type SubmitOptions = {
   /** The trainer's environment; left out: the configuration's alone. */
   env?: Env;
@@ -142,6 +129,9 @@ export type TrainerClient = {
   remove(ref: string, options?: PauseOptions): Promise<RemovedRun>;
   /** A credential that reads the bus; its password is told this once. Throws `reader_exists`, `bus_external`. */
   exportReader(name: string, options?: ReaderOptions): Promise<ReaderCredential>;
+  /** What the bus holds, and who reads it now. Both throw `bus_unavailable`. */
+  busStreams(): AsyncGenerator<BusStream>;
+  subscribers(): AsyncGenerator<Subscriber>;
   readers(): AsyncGenerator<Reader>;
   /** Resolves when whoever reads with it is cut off. Throws `reader_not_found`. */
   revokeReader(name: string): Promise<Reader>;
@@ -257,6 +247,12 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
         expires_s: expiresS,
         runs: runs.map((ref) => ({ ref })),
       }),
+    async *busStreams() {
+      yield* listing<BusStream>('ListStreams', {});
+    },
+    async *subscribers() {
+      yield* listing<Subscriber>('ListSubscribers', {});
+    },
     async *readers() {
       yield* listing<Reader>('ListReaders', {});
     },
@@ -265,20 +261,6 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
     shutdown: ({ keepBus = false } = {}) => calls.unary('Shutdown', { keep_bus: keepBus }),
     close: () => calls.close(),
   };
-}
-
-function target(options: ConnectOptions): {
-  address: string;
-  where: string;
-  token?: string | undefined;
-} {
-  const { env = process.env, socket, address } = options;
-  if (socket !== undefined) return { address: `unix:${socket}`, where: options.where ?? socket };
-  if (address !== undefined) {
-    return { address, where: address, token: options.token ?? env.RUNYARD_TOKEN };
-  }
-  const home = options.home ?? resolveHome(env);
-  return { address: `unix:${discover({ home, env }).socket}`, where: home };
 }
 
 function userName(): string {

@@ -7,7 +7,7 @@ import type { Violation } from '../errors.ts';
 import type { ConsolePort, ShowingPort } from './console.ts';
 import type { GroupsPort } from './groups.ts';
 import type { MetricKey, MetricKeysRequest, MetricsRequest, MetricWireBatch } from './metrics.ts';
-import type { ReadersPort } from './readers.ts';
+import type { BusPort, ReadersPort } from './readers.ts';
 import type {
   ArtifactItem,
   ArtifactsRequest,
@@ -60,6 +60,7 @@ export type RunSummary = {
   note: string;
   /** What tells it apart in its group, such as the cell of a sweep. */
   params: Record<string, string>;
+  priority: number;
 };
 
 /** `done` is shown by its outcome. */
@@ -217,7 +218,12 @@ export type LogsRequest = {
 };
 
 /** What every transport asks of the daemon. All refusals are `RunyardError`s. */
-export interface OrchestratorPort extends ReadersPort, ShowingPort, ConsolePort, GroupsPort {
+export interface OrchestratorPort
+  extends ReadersPort,
+    BusPort,
+    ShowingPort,
+    ConsolePort,
+    GroupsPort {
   /** Resolves after the run is synced to disk. */
   submit(request: SubmitRequest): Promise<RunHandle>;
   /** All or none; handles in the same order, each when its run is synced to disk. */

@@ -68,7 +68,14 @@ export type {
   MetricWireBatch,
 } from './metrics.ts';
 export { type CapturePlan, captureEnv, capturePlan } from './presets.ts';
-export type { Reader, ReaderCredential, ReadersPort } from './readers.ts';
+export type {
+  BusPort,
+  BusStream,
+  Reader,
+  ReaderCredential,
+  ReadersPort,
+  Subscriber,
+} from './readers.ts';
 export type {
   ArtifactItem,
   ArtifactsRequest,

@@ -18,6 +18,51 @@ export type ReaderCredential = {
   yard: string;
   streams: { events: string; metrics: string; logs: string; artifacts: string };
 };
+/** A stream of the bus. Times are RFC 3339; empty when nothing is in it. */
+export type BusStream = {
+  name: string;
+  /** events, facts, logs, metrics, artifacts. */
+  holds: string;
+  messages: number;
+  bytes: number;
+  /** Of the stream, not of a run. */
+  first_seq: number;
+  last_seq: number;
+  first_at: string;
+  last_at: string;
+  /** Runs that have messages in it. */
+  runs: number;
+  max_bytes: number;
+  /** Messages. */
+  max_per_run: number;
+  /** Messages that are there no longer: dropped by a limit, or of runs that were removed. */
+  gone: number;
+  subscribers: number;
+  epoch: string;
+};
+/** Who reads a stream now: a consumer. Whose credential it came with the bus does not tell. */
+export type Subscriber = {
+  stream: string;
+  name: string;
+  /** None: all of the stream. */
+  subjects: string[];
+  /** The daemon's own. */
+  ours: boolean;
+  durable: boolean;
+  /** Of the stream, delivered last. */
+  seq: number;
+  /** Messages that it has still to get. */
+  lag: number;
+  /** Requests for more that wait. */
+  asking: number;
+  made_at: string;
+  active_at: string;
+};
+/** What the bus holds, and who reads it. All throw `bus_unavailable` when it does not answer. */
+export interface BusPort {
+  busStreams(): AsyncIterable<BusStream>;
+  subscribers(): AsyncIterable<Subscriber>;
+}
 /** Who may read the bus. All throw `bus_external` where it is not the daemon's own. */
 export interface ReadersPort {
   /** `runs` are ids. Throws `usage`, `reader_exists`, `readers_exhausted`. */

@@ -1,8 +1,16 @@
 /** The bus, and all that hangs on it: the link to it, who may read it, what is purged, the points in it. */
-import type { Settings } from '../contracts/index.ts';
+import type { BusPort, Settings } from '../contracts/index.ts';
+import { RunyardError } from '../errors.ts';
 import { freeBytes, type Home, type Removals, type RunStore } from '../persistence/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
-import { type BusServer, createBusServer, findNatsServer } from '../transport/nats/index.ts';
+import {
+  type BusServer,
+  createBusServer,
+  findNatsServer,
+  type NatsConnection,
+  seenStreams,
+  seenSubscribers,
+} from '../transport/nats/index.ts';
 import { type BusLinkOptions, createBusLink } from './bus-link.ts';
 import { streamOwner } from './endpoint.ts';
 import { createMetricBus } from './metrics/bus.ts';
@@ -80,7 +88,23 @@ export function openBus(options: BusPartsOptions) {
     log,
   });
   const metricBus = createMetricBus(settings.yard, bus.connection);
-  return { bus, natsUrl, purging, readers, metricBus };
+  const connected = (): NatsConnection => {
+    const nc = bus.connection();
+    if (nc !== null) return nc;
+    throw new RunyardError(
+      'bus_unavailable',
+      `the bus is away: ${bus.trouble() ?? 'for a moment'}`,
+    );
+  };
+  const busSeen: BusPort = {
+    async *busStreams() {
+      yield* seenStreams(connected(), settings.yard);
+    },
+    async *subscribers() {
+      yield* seenSubscribers(connected(), settings.yard);
+    },
+  };
+  return { bus, natsUrl, purging, readers, metricBus, busSeen };
 }
 
 /** Below the free disk: a stream on a full disk stays dead until its server restarts. */

@@ -173,7 +173,7 @@ export async function openParts(
     clock,
     log,
   });
-  const { bus, natsUrl, purging, readers, metricBus } = openBus({
+  const { bus, natsUrl, purging, readers, metricBus, busSeen } = openBus({
     ...options,
     home,
     clock,
@@ -340,6 +340,7 @@ export async function openParts(
     defaults: { graceS: settings.grace_s, killPatienceS: settings.kill_patience_s },
     heartbeat: (runId) => beats.last(runId),
     remember: runInputs.remember,
+    recall: runInputs.recall,
     health: () => health.status(),
     admit: () => health.admit(),
     logs: (which, request, signal) =>
@@ -370,6 +371,7 @@ export async function openParts(
         hash: null,
       }),
     readers,
+    bus: busSeen,
     console: webConsole.port,
     removing: { remove: removing.remove, removedAt: removals.removedAt },
     strayed: strays.why,

@@ -5,7 +5,7 @@ import { envOf } from '../actors/index.ts';
 import type { TrainRunConfig } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { Home, RunStore } from '../persistence/index.ts';
-import { runDir, runFiles } from '../rundir/index.ts';
+import { encodeEnv, runDir, runFiles } from '../rundir/index.ts';
 
 export type Submitted = {
   config: TrainRunConfig;
@@ -26,6 +26,8 @@ export type Inputs = {
 
 export type RunInputs = {
   remember(runId: string, submitted: Submitted): void;
+  /** The environment of one of the newest runs, over or not; null: not kept. */
+  recall(runId: string): Buffer | null;
   /** Throws `run_not_found`. */
   of(runId: string): Promise<Inputs & { traceId: string }>;
 };
@@ -54,6 +56,10 @@ export function createRunInputs(store: RunStore, home: Home): RunInputs {
       kept.set(runId, { config, submitted: envOf(env), program, gone: null });
       const [oldest] = kept.keys();
       if (kept.size > keptRuns && oldest !== undefined) kept.delete(oldest);
+    },
+    recall(runId) {
+      const inputs = kept.get(runId);
+      return inputs === undefined ? null : encodeEnv(inputs.submitted);
     },
     async of(runId) {
       const row = store.run(runId);

@@ -11,7 +11,10 @@ const uploadKeptMs = 24 * 3600 * 1000;
 
 export function createSecretKeeper(home: Home, inputs: InputStore, log: Logger) {
   const forget = async (runId: string): Promise<void> => {
-    await fs.promises.rm(path.join(runDir(home.root, runId), runFiles.env), { force: true });
+    const file = path.join(runDir(home.root, runId), runFiles.env);
+    // An empty one holds nothing, and says that the run was submitted without: its retry needs none either.
+    if (fs.statSync(file, { throwIfNoEntry: false })?.size === 0) return;
+    await fs.promises.rm(file, { force: true });
     failpoint('env.deleted');
   };
   const tell = (error: unknown): void => log.error({ err: error }, 'environment was not deleted');

@@ -21,7 +21,7 @@ import {
 } from '../../src/persistence/index.ts';
 import { neverRan } from '../../src/rundir/index.ts';
 import { noConsole } from '../fixtures/console.ts';
-import { noReaders } from '../fixtures/readers.ts';
+import { noBus, noReaders } from '../fixtures/readers.ts';
 import type { Bus } from './bus.ts';
 import type { Checker } from './checker.ts';
 import { createExecutor } from './executor.ts';
@@ -215,6 +215,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     // Nothing of it is simulated.
     supply: { gpus: () => [], setDrain: async () => null as never },
     readers: noReaders,
+    bus: noBus,
     console: noConsole,
     removing: {
       remove: () => Promise.reject(new Error('not simulated')),

@@ -83,6 +83,15 @@ export interface HttpAnswers {
   'GET /api/gpus': {
     gpus: Gpu[];
   };
+  'GET /api/bus/streams': {
+    streams: BusStream[];
+  };
+  'GET /api/bus/subscribers': {
+    subscribers: Subscriber[];
+  };
+  'GET /api/bus/readers': {
+    readers: Reader[];
+  };
   'POST /api/drain': SetDrainReply;
   'GET /api/schemas/:name': {};
   'GET /api/openapi.json': {};
@@ -192,6 +201,7 @@ export interface RunSummary {
    * the newest run that is a retry of it; only in GetRun
    */
   retried_by: string;
+  priority: number;
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema
@@ -724,6 +734,106 @@ export interface GpuHolder {
    */
   share: number;
   memory_mib: number;
+}
+/**
+ * This interface was referenced by `HttpAnswers`'s JSON-Schema
+ * via the `definition` "BusStream".
+ */
+export interface BusStream {
+  name: string;
+  /**
+   * events, facts, logs, metrics, artifacts
+   */
+  holds: string;
+  messages: number;
+  bytes: number;
+  /**
+   * within the stream
+   */
+  first_seq: number;
+  last_seq: number;
+  /**
+   * empty when there is none
+   */
+  first_at: string;
+  last_at: string;
+  /**
+   * that have messages in it
+   */
+  runs: number;
+  /**
+   * beyond it the oldest messages go
+   */
+  max_bytes: number;
+  /**
+   * messages
+   */
+  max_per_run: number;
+  /**
+   * messages that are there no longer: dropped by a limit, or of runs that were removed
+   */
+  gone: number;
+  subscribers: number;
+  /**
+   * another one: the stream was made anew, and counts from 1
+   */
+  epoch: string;
+}
+/**
+ * This interface was referenced by `HttpAnswers`'s JSON-Schema
+ * via the `definition` "Subscriber".
+ */
+export interface Subscriber {
+  stream: string;
+  /**
+   * of the consumer, as its program chose it
+   */
+  name: string;
+  /**
+   * none: all of the stream
+   */
+  subjects: string[];
+  /**
+   * the daemon's own
+   */
+  ours: boolean;
+  /**
+   * stays when its program goes
+   */
+  durable: boolean;
+  /**
+   * of the stream, delivered last
+   */
+  seq: number;
+  /**
+   * messages that it has still to get
+   */
+  lag: number;
+  /**
+   * requests for more that wait; 0: it takes nothing now
+   */
+  asking: number;
+  made_at: string;
+  /**
+   * when it was given something last; empty: never
+   */
+  active_at: string;
+}
+/**
+ * This interface was referenced by `HttpAnswers`'s JSON-Schema
+ * via the `definition` "Reader".
+ */
+export interface Reader {
+  name: string;
+  created_at: string;
+  /**
+   * empty: it does not end
+   */
+  expires_at: string;
+  /**
+   * ids; none: all runs
+   */
+  runs: string[];
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema

@@ -219,6 +219,8 @@ export function createHandlers(
     ListReaders: stream(async function* (_: object) {
       yield* await port.listReaders();
     }),
+    ListStreams: stream(() => port.busStreams()),
+    ListSubscribers: stream(() => port.subscribers()),
     RevokeReader: unary(({ name }: { name: string }) => port.revokeReader(name)),
     StreamYard: stream((request: { after_pos: number; follow: boolean }, signal) =>
       yardEvents(port, request, signal),

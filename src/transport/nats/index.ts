@@ -6,6 +6,7 @@ export { streamNames, subjects } from './names.ts';
 export { purgeRun } from './purge.ts';
 export { type KeptReader, newPassword, unexpired } from './readers.ts';
 export { createRelay, type OutboxRow, type OutboxSource, type Relay } from './relay.ts';
+export { seenStreams, seenSubscribers } from './seen.ts';
 export {
   type Address,
   type BusServer,

@@ -449,6 +449,14 @@ class AsyncTrainerClient:
         )
         return await self._calls.unary("ExportReader", request, pb.ReaderCredential)
 
+    def bus_streams(self) -> Stream[pb.BusStream]:
+        """What the bus holds, a message for each of its streams. Raises bus_unavailable."""
+        return listing(self._calls, "ListStreams", pb.ListStreamsRequest(), pb.BusStream)
+
+    def subscribers(self) -> Stream[pb.Subscriber]:
+        """Who reads the bus now, and how many messages behind. Raises bus_unavailable."""
+        return listing(self._calls, "ListSubscribers", pb.ListSubscribersRequest(), pb.Subscriber)
+
     def readers(self) -> Stream[pb.Reader]:
         """Credentials that read the bus, without their passwords."""
         return listing(self._calls, "ListReaders", pb.ListReadersRequest(), pb.Reader)

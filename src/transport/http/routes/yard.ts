@@ -19,6 +19,27 @@ export const yardRoutes: readonly Route[] = [
     answer: object({ gpus: list(message('Gpu')) }),
     handle: ({ door }) => ({ gpus: [...door.port.gpus()] }),
   }),
+  route({
+    method: 'GET',
+    url: '/api/bus/streams',
+    summary: 'Streams of the bus as they are now.',
+    answer: object({ streams: list(message('BusStream')) }),
+    handle: async ({ door }) => ({ streams: await Array.fromAsync(door.port.busStreams()) }),
+  }),
+  route({
+    method: 'GET',
+    url: '/api/bus/subscribers',
+    summary: 'Who reads those streams now, and how far behind.',
+    answer: object({ subscribers: list(message('Subscriber')) }),
+    handle: async ({ door }) => ({ subscribers: await Array.fromAsync(door.port.subscribers()) }),
+  }),
+  route({
+    method: 'GET',
+    url: '/api/bus/readers',
+    summary: 'Credentials that read the bus, without their passwords.',
+    answer: object({ readers: list(message('Reader')) }),
+    handle: async ({ door }) => ({ readers: await door.port.listReaders() }),
+  }),
   route<object, DrainRequest>({
     method: 'POST',
     url: '/api/drain',

@@ -69,6 +69,38 @@ class AttemptSeen(_message.Message):
     started_at: str
     def __init__(self, attempt: _Optional[int] = ..., slots: _Optional[_Iterable[str]] = ..., began_at: _Optional[str] = ..., started_at: _Optional[str] = ..., pid: _Optional[int] = ..., ended_at: _Optional[str] = ..., exit_kind: _Optional[str] = ..., exit_code: _Optional[int] = ..., exit_signal: _Optional[str] = ...) -> None: ...
 
+class BusStream(_message.Message):
+    __slots__: list[str] = ["bytes", "epoch", "first_at", "first_seq", "gone", "holds", "last_at", "last_seq", "max_bytes", "max_per_run", "messages", "name", "runs", "subscribers"]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    FIRST_AT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    GONE_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    LAST_AT_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_PER_RUN_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBERS_FIELD_NUMBER: _ClassVar[int]
+    bytes: int
+    epoch: str
+    first_at: str
+    first_seq: int
+    gone: int
+    holds: str
+    last_at: str
+    last_seq: int
+    max_bytes: int
+    max_per_run: int
+    messages: int
+    name: str
+    runs: int
+    subscribers: int
+    def __init__(self, name: _Optional[str] = ..., holds: _Optional[str] = ..., messages: _Optional[int] = ..., bytes: _Optional[int] = ..., first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ..., first_at: _Optional[str] = ..., last_at: _Optional[str] = ..., runs: _Optional[int] = ..., max_bytes: _Optional[int] = ..., max_per_run: _Optional[int] = ..., gone: _Optional[int] = ..., subscribers: _Optional[int] = ..., epoch: _Optional[str] = ...) -> None: ...
+
 class Chart(_message.Message):
     __slots__: list[str] = ["machine", "svg", "version"]
     MACHINE_FIELD_NUMBER: _ClassVar[int]
@@ -394,6 +426,14 @@ class ListRunsRequest(_message.Message):
     status: str
     user: str
     def __init__(self, all: bool = ..., user: _Optional[str] = ..., status: _Optional[str] = ..., group: _Optional[str] = ..., limit: _Optional[int] = ..., project: _Optional[str] = ..., search: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
+
+class ListStreamsRequest(_message.Message):
+    __slots__: list[str] = []
+    def __init__(self) -> None: ...
+
+class ListSubscribersRequest(_message.Message):
+    __slots__: list[str] = []
+    def __init__(self) -> None: ...
 
 class ListTransitionsRequest(_message.Message):
     __slots__: list[str] = ["run"]
@@ -801,7 +841,7 @@ class RunRef(_message.Message):
     def __init__(self, ref: _Optional[str] = ...) -> None: ...
 
 class RunSummary(_message.Message):
-    __slots__: list[str] = ["artifact_manifest", "attempt", "code", "command", "config_digest", "cwd", "exit_code", "exit_signal", "exited", "failure_cause", "failure_reason", "finished_at", "gpu_slots", "group", "last_heartbeat", "last_metric", "last_seq", "name", "note", "params", "pid", "pinned_at", "project", "retried_by", "retry_of", "run_dir", "run_id", "started_at", "state", "status", "stop_reason", "stop_user", "submitted_at", "tags", "trace_id", "user", "why"]
+    __slots__: list[str] = ["artifact_manifest", "attempt", "code", "command", "config_digest", "cwd", "exit_code", "exit_signal", "exited", "failure_cause", "failure_reason", "finished_at", "gpu_slots", "group", "last_heartbeat", "last_metric", "last_seq", "name", "note", "params", "pid", "pinned_at", "priority", "project", "retried_by", "retry_of", "run_dir", "run_id", "started_at", "state", "status", "stop_reason", "stop_user", "submitted_at", "tags", "trace_id", "user", "why"]
     class ParamsEntry(_message.Message):
         __slots__: list[str] = ["key", "value"]
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -831,6 +871,7 @@ class RunSummary(_message.Message):
     PARAMS_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     PINNED_AT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     RETRIED_BY_FIELD_NUMBER: _ClassVar[int]
     RETRY_OF_FIELD_NUMBER: _ClassVar[int]
@@ -868,6 +909,7 @@ class RunSummary(_message.Message):
     params: _containers.ScalarMap[str, str]
     pid: int
     pinned_at: str
+    priority: int
     project: str
     retried_by: str
     retry_of: str
@@ -883,7 +925,7 @@ class RunSummary(_message.Message):
     trace_id: str
     user: str
     why: str
-    def __init__(self, run_id: _Optional[str] = ..., name: _Optional[str] = ..., user: _Optional[str] = ..., project: _Optional[str] = ..., group: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., status: _Optional[str] = ..., state: _Optional[str] = ..., attempt: _Optional[int] = ..., config_digest: _Optional[str] = ..., submitted_at: _Optional[str] = ..., started_at: _Optional[str] = ..., finished_at: _Optional[str] = ..., last_heartbeat: _Optional[str] = ..., artifact_manifest: _Optional[str] = ..., failure_reason: _Optional[_Union[Reason, _Mapping[str, object]]] = ..., gpu_slots: _Optional[_Iterable[str]] = ..., why: _Optional[str] = ..., command: _Optional[str] = ..., exit_code: _Optional[int] = ..., exit_signal: _Optional[str] = ..., exited: bool = ..., last_metric: _Optional[str] = ..., last_seq: _Optional[int] = ..., run_dir: _Optional[str] = ..., stop_user: _Optional[str] = ..., stop_reason: _Optional[str] = ..., trace_id: _Optional[str] = ..., pid: _Optional[int] = ..., cwd: _Optional[str] = ..., code: _Optional[str] = ..., retry_of: _Optional[str] = ..., note: _Optional[str] = ..., failure_cause: _Optional[_Union[Reason, _Mapping[str, object]]] = ..., pinned_at: _Optional[str] = ..., params: _Optional[_Mapping[str, str]] = ..., retried_by: _Optional[str] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., name: _Optional[str] = ..., user: _Optional[str] = ..., project: _Optional[str] = ..., group: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., status: _Optional[str] = ..., state: _Optional[str] = ..., attempt: _Optional[int] = ..., config_digest: _Optional[str] = ..., submitted_at: _Optional[str] = ..., started_at: _Optional[str] = ..., finished_at: _Optional[str] = ..., last_heartbeat: _Optional[str] = ..., artifact_manifest: _Optional[str] = ..., failure_reason: _Optional[_Union[Reason, _Mapping[str, object]]] = ..., gpu_slots: _Optional[_Iterable[str]] = ..., why: _Optional[str] = ..., command: _Optional[str] = ..., exit_code: _Optional[int] = ..., exit_signal: _Optional[str] = ..., exited: bool = ..., last_metric: _Optional[str] = ..., last_seq: _Optional[int] = ..., run_dir: _Optional[str] = ..., stop_user: _Optional[str] = ..., stop_reason: _Optional[str] = ..., trace_id: _Optional[str] = ..., pid: _Optional[int] = ..., cwd: _Optional[str] = ..., code: _Optional[str] = ..., retry_of: _Optional[str] = ..., note: _Optional[str] = ..., failure_cause: _Optional[_Union[Reason, _Mapping[str, object]]] = ..., pinned_at: _Optional[str] = ..., params: _Optional[_Mapping[str, str]] = ..., retried_by: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
 
 class Schema(_message.Message):
     __slots__: list[str] = ["json", "name"]
@@ -1044,6 +1086,30 @@ class SubmitRunRequest(_message.Message):
     traceparent: str
     user: str
     def __init__(self, config: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., config_ref: _Optional[_Union[InputRef, _Mapping[str, object]]] = ..., env_ref: _Optional[_Union[InputRef, _Mapping[str, object]]] = ..., key: _Optional[str] = ..., user: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
+
+class Subscriber(_message.Message):
+    __slots__: list[str] = ["active_at", "asking", "durable", "lag", "made_at", "name", "ours", "seq", "stream", "subjects"]
+    ACTIVE_AT_FIELD_NUMBER: _ClassVar[int]
+    ASKING_FIELD_NUMBER: _ClassVar[int]
+    DURABLE_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    MADE_AT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OURS_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    active_at: str
+    asking: int
+    durable: bool
+    lag: int
+    made_at: str
+    name: str
+    ours: bool
+    seq: int
+    stream: str
+    subjects: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, stream: _Optional[str] = ..., name: _Optional[str] = ..., subjects: _Optional[_Iterable[str]] = ..., ours: bool = ..., durable: bool = ..., seq: _Optional[int] = ..., lag: _Optional[int] = ..., asking: _Optional[int] = ..., made_at: _Optional[str] = ..., active_at: _Optional[str] = ...) -> None: ...
 
 class Transition(_message.Message):
     __slots__: list[str] = ["begun", "context_json", "ended", "event"]

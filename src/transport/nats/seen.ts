@@ -1,0 +1,136 @@
+/** What the bus holds and who reads it, as the server tells. Nothing is made there by looking. */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { messageOf, RunyardError } from '../../errors.ts';
+import { streamNames } from './names.ts';
+
+/** Names of the daemon's own consumers begin so. */
+export const ownPrefix = 'runyard_';
+
+export type SeenStream = {
+  name: string;
+  holds: string;
+  messages: number;
+  bytes: number;
+  first_seq: number;
+  last_seq: number;
+  first_at: string;
+  last_at: string;
+  runs: number;
+  max_bytes: number;
+  max_per_run: number;
+  gone: number;
+  subscribers: number;
+  epoch: string;
+};
+export type SeenSubscriber = {
+  stream: string;
+  name: string;
+  subjects: string[];
+  ours: boolean;
+  durable: boolean;
+  seq: number;
+  lag: number;
+  asking: number;
+  made_at: string;
+  active_at: string;
+};
+
+type StreamInfo = {
+  config: { max_bytes: number; max_msgs_per_subject: number; metadata?: { epoch?: string } };
+  state: {
+    messages: number;
+    bytes: number;
+    first_seq: number;
+    first_ts: string;
+    last_seq: number;
+    last_ts: string;
+    num_subjects?: number;
+    consumer_count: number;
+  };
+};
+type ConsumerInfo = {
+  stream_name: string;
+  name: string;
+  created: string;
+  config: { durable_name?: string; filter_subject?: string; filter_subjects?: string[] };
+  delivered: { stream_seq: number; last_active?: string };
+  num_pending: number;
+  num_waiting: number;
+};
+type ConsumerPage = { total: number; offset: number; limit: number; consumers: ConsumerInfo[] };
+
+const answerMs = 3000;
+
+/** The streams of a yard, those that are there. Throws `bus_unavailable`. */
+export async function* seenStreams(nc: NatsConnection, yard: string): AsyncGenerator<SeenStream> {
+  for (const [holds, name] of Object.entries(streamNames(yard))) {
+    const info = await ask<StreamInfo>(nc, `STREAM.INFO.${name}`, {});
+    if (info === null) continue;
+    const { config, state } = info;
+    const isEmpty = state.messages === 0;
+    yield {
+      name,
+      holds,
+      messages: state.messages,
+      bytes: state.bytes,
+      first_seq: state.first_seq,
+      last_seq: state.last_seq,
+      first_at: isEmpty ? '' : state.first_ts,
+      last_at: isEmpty ? '' : state.last_ts,
+      runs: state.num_subjects ?? 0,
+      max_bytes: Math.max(0, config.max_bytes),
+      max_per_run: Math.max(0, config.max_msgs_per_subject),
+      gone: state.last_seq - state.messages,
+      subscribers: state.consumer_count,
+      epoch: config.metadata?.epoch ?? '',
+    };
+  }
+}
+
+/** Consumers of all these streams. Throws `bus_unavailable`. */
+export async function* seenSubscribers(
+  nc: NatsConnection,
+  yard: string,
+): AsyncGenerator<SeenSubscriber> {
+  for (const name of Object.values(streamNames(yard))) {
+    for (let offset = 0, total = 1; offset < total; ) {
+      const page = await ask<ConsumerPage>(nc, `CONSUMER.LIST.${name}`, { offset });
+      if (page === null || page.consumers.length === 0) break;
+      yield* page.consumers.map(subscriberOf);
+      offset += page.consumers.length;
+      total = page.total;
+    }
+  }
+}
+
+function subscriberOf(info: ConsumerInfo): SeenSubscriber {
+  const { config, delivered } = info;
+  const one = config.filter_subject ?? '';
+  return {
+    stream: info.stream_name,
+    name: info.name,
+    subjects: config.filter_subjects ?? (one === '' ? [] : [one]),
+    ours: info.name.startsWith(ownPrefix),
+    durable: (config.durable_name ?? '') !== '',
+    seq: delivered.stream_seq,
+    lag: info.num_pending,
+    asking: info.num_waiting,
+    made_at: info.created,
+    active_at: delivered.last_active ?? '',
+  };
+}
+
+/** Null: there is no such stream. */
+async function ask<T>(nc: NatsConnection, call: string, query: object): Promise<T | null> {
+  let answer: T & { error?: { code: number; description: string } };
+  try {
+    const reply = await nc.request(`$JS.API.${call}`, JSON.stringify(query), { timeout: answerMs });
+    answer = reply.json();
+  } catch (error) {
+    throw new RunyardError('bus_unavailable', `the bus does not tell: ${messageOf(error)}`);
+  }
+  const { error } = answer;
+  if (error === undefined) return answer;
+  if (error.code === 404) return null;
+  throw new RunyardError('bus_unavailable', `the bus does not tell: ${error.description}`);
+}
