@@ -2,14 +2,15 @@
 import { Suspense } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { useStore } from 'zustand';
-import { sessionStore } from './data/session.ts';
-import { useYard } from './data/yard.ts';
+import { errorText } from './data/api.ts';
+import { logOut, sessionStore } from './data/session.ts';
+import { endYard, useYard } from './data/yard.ts';
 import { keysStore, useKeys } from './keys/keys.ts';
 import { KeysOverlay } from './keys/overlay.tsx';
 import { CompareView, RunsView, RunView, SubmitView, YardView } from './pages/index.ts';
 import { Crash } from './ui/crash.tsx';
 import { exact, Span } from './ui/marks.tsx';
-import { Notes } from './ui/notes.tsx';
+import { Notes, note } from './ui/notes.tsx';
 import { nextTheme, themeStore } from './ui/theme.ts';
 
 const places = [
@@ -75,6 +76,14 @@ export function Shell() {
         >
           ?
         </button>
+        <button
+          type="button"
+          className="button bare"
+          title="end this session in all tabs"
+          onClick={() => void leave()}
+        >
+          Log out
+        </button>
       </header>
       <Lost />
       <main className="page" id="page" tabIndex={-1}>
@@ -103,6 +112,15 @@ export function Shell() {
       <Notes />
     </div>
   );
+}
+
+async function leave(): Promise<void> {
+  try {
+    await logOut();
+    endYard();
+  } catch (error) {
+    note(errorText(error), true);
+  }
 }
 
 /** How the yard is, in a few words. */

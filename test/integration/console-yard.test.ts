@@ -50,6 +50,13 @@ test('the yard shows who has what, who waits and why, and drains and resumes', a
     await page.locator('.gpu', { hasText: 'whole' }).getByText('held').waitFor();
     await page.getByLabel('chart of the daemon: serving.ok').waitFor();
     await page.locator('[data-state="serving.ok"].active').waitFor();
+    // What the bus holds, and who reads it: as the API tells.
+    const streams = page.getByRole('region', { name: 'streams' });
+    await streams.getByRole('row', { name: /^TEST_EVENTS/ }).waitFor();
+    assert.equal(await streams.locator('tbody tr').count(), 5);
+    await client.exportReader('board', { expiresS: 3600 });
+    const subscribers = page.getByRole('region', { name: 'subscribers' });
+    await subscribers.getByText('board').waitFor();
     await checkFits(tab, 'yard');
     await checkLooks(tab, 'yard');
 
@@ -88,6 +95,8 @@ test('the yard shows who has what, who waits and why, and drains and resumes', a
     await looking.page.getByRole('link', { name: 'Yard', exact: true }).click();
     await looking.page.getByRole('group', { name: 'GPU 0' }).waitFor();
     assert.equal(await looking.page.getByRole('button', { name: /Drain/ }).count(), 0);
+    await looking.page.getByRole('row', { name: /^TEST_EVENTS/ }).waitFor();
+    assert.equal(await looking.page.getByText('board').count(), 0);
     assert.deepEqual([...tab.complaints, ...looking.complaints], []);
   } finally {
     await browser.close();

@@ -264,7 +264,7 @@ test('every route does what gRPC does, and answers as the page of the API says',
   assert.deepEqual(JSON.parse(own.text), page);
   assert.equal((await read('GET /api/session', '/api/session')).role, 'operator');
 
-  const again = '/api/runs/first/retry';
+  const again = `/api/runs/${id}/retry`;
   // The daemon remembers what the newest runs were submitted with.
   const bare = await read('POST /api/runs/:run/retry', again, {});
   assert.equal((await yard.client.get(bare.run_id)).retry_of, id);

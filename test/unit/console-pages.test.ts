@@ -5,7 +5,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { bestOf, isLoss } from '../../console/src/pages/compare/cells.ts';
 import { meanOf } from '../../console/src/pages/compare/means.ts';
-import { configOf, type Shape, textsOf } from '../../console/src/pages/submit/shape.ts';
+import { piecesOf } from '../../console/src/pages/run/ansi.ts';
+import {
+  configOf,
+  moreOf,
+  morePointer,
+  type Shape,
+  textsOf,
+} from '../../console/src/pages/submit/shape.ts';
 import { lineOf, wordsOf } from '../../console/src/pages/submit/words.ts';
 
 test('words of a line are those of a shell, and come back as they were', () => {
@@ -49,6 +56,52 @@ test('a configuration becomes the texts of the form, and the same configuration 
   assert.equal(configOf(schema, '', {}), undefined);
   // What is no number is for the daemon to refuse, in its own words.
   assert.deepEqual(configOf(schema, '', { '/priority': 'high' }), { priority: 'high' });
+});
+
+test('of several rules the first has fields, and the others are kept until they are left out', () => {
+  const file = path.join(import.meta.dirname, '../../schemas/train-run-config.v1.schema.json');
+  const schema = JSON.parse(fs.readFileSync(file, 'utf8')) as Shape;
+  const rules = [
+    { key: 'loss', above: 5 },
+    { key: 'loss', nan: 1 },
+    { key: 'acc', below: 0 },
+  ];
+  const texts = textsOf(schema, '', { stop_when: rules });
+  assert.equal(texts['/stop_when/key'], 'loss');
+  assert.deepEqual(moreOf(texts, '/stop_when'), rules.slice(1));
+  assert.deepEqual(configOf(schema, '', texts), { stop_when: rules });
+  const without = { ...texts, [morePointer('/stop_when')]: '' };
+  assert.deepEqual(configOf(schema, '', without), { stop_when: rules[0] });
+  const emptied = { [morePointer('/stop_when')]: texts[morePointer('/stop_when')] ?? '' };
+  assert.deepEqual(configOf(schema, '', emptied), { stop_when: rules.slice(1) });
+});
+
+test('of a line for terminals its words are left, and what is bold or dim', () => {
+  assert.deepEqual(piecesOf('plain \u0007text'), [{ text: 'plain text', look: '' }]);
+  assert.deepEqual(piecesOf('\u001b[1;31mbad\u001b[0m \u001b[2mold\u001b[22m new'), [
+    { text: 'bad', look: 'bold' },
+    { text: ' ', look: '' },
+    { text: 'old', look: 'dim' },
+    { text: ' new', look: '' },
+  ]);
+  // Of colours by number the number is no code: 1 would be bold.
+  assert.deepEqual(piecesOf('\u001b[38;5;1mred\u001b[48;2;1;2;1mon'), [
+    { text: 'red', look: '' },
+    { text: 'on', look: '' },
+  ]);
+  // Whatever is cut in the middle: no control character comes through, and nothing else is lost.
+  fc.assert(
+    fc.property(fc.string(), fc.string(), (before, after) => {
+      const clean = (text: string): string =>
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+        text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
+      const line = `${clean(before)}\u001b[1m${clean(after)}\u001b[0m`;
+      const text = piecesOf(line)
+        .map((piece) => piece.text)
+        .join('');
+      assert.equal(text, clean(before) + clean(after));
+    }),
+  );
 });
 
 test('a mean over seeds is that of the lines that got there, and has a deviation from two on', () => {

@@ -7,7 +7,7 @@ import type { RunSummary } from '../data/types.ts';
 import { take } from '../data/yard.ts';
 import { note } from '../ui/notes.tsx';
 
-export type Verb = 'stop' | 'pause' | 'resume' | 'hold' | 'release';
+export type Verb = 'stop' | 'pause' | 'resume' | 'hold' | 'release' | 'retry';
 
 const done: Readonly<Record<Verb, string>> = {
   stop: 'asked to stop',
@@ -15,6 +15,7 @@ const done: Readonly<Record<Verb, string>> = {
   resume: 'asked to go on',
   hold: 'held back',
   release: 'released',
+  retry: 'submitted again',
 };
 
 /** Whether this session may change anything. */
@@ -27,25 +28,29 @@ export function verbsOf({ status, state, why }: RunSummary): Verb[] {
   if (status === 'queued') return [/runyard release/.test(why) ? 'release' : 'hold', 'stop'];
   if (status === 'allocating') return ['stop'];
   if (status === 'stopping') return ['stop'];
-  if (status !== 'running') return [];
+  if (status !== 'running') return ['retry'];
   const isPaused = state.startsWith('running.paused');
   const canPause = state === 'running.live' || state === 'running.silent';
   return [...(isPaused ? (['resume'] as const) : canPause ? (['pause'] as const) : []), 'stop'];
 }
 
-/** Asks each, a few at a time, and says how many took it. */
+/** Asks each, a few at a time, and says how many took it. Resolves to the ids of new runs: those of retries. */
 export async function askRuns(
   verb: Verb,
   runs: readonly RunSummary[],
   body: NonNullable<Asked['body']> = {},
-): Promise<void> {
+): Promise<string[]> {
   const place: Place = `POST /api/runs/:run/${verb}`;
   const refused: string[] = [];
+  const made: string[] = [];
   const waiting = [...runs];
   const one = async (): Promise<void> => {
     for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) {
       try {
-        take([(await ask(place, { params: { run: run.run_id }, body })) as RunSummary]);
+        const answer = await ask(place, { params: { run: run.run_id }, body });
+        // Of a retry the new run's id; the run itself comes by the stream.
+        if ('state' in answer) take([answer]);
+        else made.push(answer.run_id);
       } catch (error) {
         refused.push(`${run.name || run.run_id}: ${errorText(error)}`);
       }
@@ -59,4 +64,5 @@ export async function askRuns(
   const [first] = refused;
   const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : '';
   if (first !== undefined) note(`${first}${more}`, true);
+  return made;
 }

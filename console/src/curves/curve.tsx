@@ -1,6 +1,8 @@
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'react';
+import { follow } from './axes.ts';
+import type { Look } from './look.tsx';
 import { createPlot, type Plot } from './plot.ts';
-import { type Axis, indexAt, type Points, plotted, valueText, xOf } from './points.ts';
+import { drawnText, indexAt, plotted, valueText, xOf } from './points.ts';
 import { usePoints } from './use-points.ts';
 
 const heightPx = 132;
@@ -10,16 +12,15 @@ export function Curve(props: {
   run: string;
   attempt: number;
   name: string;
-  axis: Axis;
-  isLog: boolean;
-  weight: number;
+  look: Look;
   /** Milliseconds since the epoch; null: now. */
   at: number | null;
   onAt(at: number): void;
   onRemove(): void;
 }) {
-  const { run, attempt, name, axis, isLog, weight, at, onAt, onRemove } = props;
-  const { points, version } = usePoints(run, attempt, name);
+  const { run, attempt, name, look, at, onAt, onRemove } = props;
+  const { axis, isLog, weight } = look;
+  const { points, version, error } = usePoints(run, attempt, name);
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<Plot | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: points are changed in place; their version tells
@@ -50,16 +51,9 @@ export function Curve(props: {
       onPress: (x) => press.current(x),
     });
     plot.current = made;
-    const watcher = new ResizeObserver(() => made.size(box.clientWidth, heightPx));
-    watcher.observe(box);
-    const scheme = matchMedia('(prefers-color-scheme: dark)');
-    const theme = new MutationObserver(made.repaint);
-    theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
-    scheme.addEventListener('change', made.repaint);
+    const end = follow(box, heightPx, made);
     return () => {
-      watcher.disconnect();
-      theme.disconnect();
-      scheme.removeEventListener('change', made.repaint);
+      end();
       plot.current = null;
       made.destroy();
     };
@@ -70,7 +64,7 @@ export function Curve(props: {
   useEffect(() => plot.current?.draw(lines, hair), [lines, hair, axis, isLog, isSmooth]);
   const step = points.steps[index] ?? Number.NaN;
   const value = points.values[index];
-  const drawn = drawnText(points);
+  const drawn = drawnText([points]);
   return (
     <figure className="curve" aria-label={`curve of ${name}`}>
       <figcaption className="row">
@@ -92,20 +86,8 @@ export function Curve(props: {
           ×
         </button>
       </figcaption>
+      {error === '' ? null : <p className="trouble">No more points come: {error}</p>}
       <div ref={place} className="plot" />
     </figure>
   );
-}
-
-/** What is drawn, and what is not. */
-function drawnText({ width, seqs, there, missing }: Points): { text: string; title: string } {
-  const gone = missing === 0 ? '' : `, ${missing.toLocaleString('en')} lost`;
-  const shown = seqs.length.toLocaleString('en');
-  if (width <= 1)
-    return {
-      text: `${shown} ${seqs.length === 1 ? 'point' : 'points'}${gone}`,
-      title: 'every point is drawn',
-    };
-  const title = `of each ${width} points of the history the least, the greatest and the last one are drawn`;
-  return { text: `thinned: ${shown} of ${there.toLocaleString('en')}${gone}`, title };
 }

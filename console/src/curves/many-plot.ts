@@ -1,7 +1,8 @@
 /** One plot of uPlot with lines of many runs: told apart by their patterns and a letter at their ends. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { type Axis, valueText } from './points.ts';
+import { axesOf, coloursOf, fitting } from './axes.ts';
+import type { Axis } from './points.ts';
 
 export type Line = {
   /** Several lines of one id light up together. */
@@ -41,16 +42,10 @@ export function createManyPlot(options: {
   onHover(id: string, x: number | null, y: number | null): void;
 }): ManyPlot {
   const { place, axis, isLog, width, height, onHover } = options;
-  const colour = (name: string): string => getComputedStyle(place).getPropertyValue(name).trim();
+  const colour = coloursOf(place);
   let lines = options.lines;
   let breaks: readonly Break[] = [];
   let picked = '';
-  const look = {
-    stroke: () => colour('--quiet'),
-    grid: { stroke: () => colour('--line'), width: 1 },
-    ticks: { show: false },
-    font: '11px system-ui, "DejaVu Sans", sans-serif',
-  };
   const strokeOf = (line: Line): string => {
     if (line.isFaint) return colour('--faint');
     if (picked !== '') return colour(line.id === picked ? '--ink' : '--faint');
@@ -114,15 +109,7 @@ export function createManyPlot(options: {
       },
       focus: { alpha: 1 },
       scales: { x: { time: axis === 'wall' }, y: { distr: isLog ? 3 : 1 } },
-      axes: [
-        { ...look, size: 24, gap: 3 },
-        {
-          ...look,
-          size: 54,
-          gap: 4,
-          values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : valueText(tick))),
-        },
-      ],
+      axes: axesOf(colour, axis, isLog),
       series: [{}, ...series],
       bands,
       hooks: {
@@ -156,9 +143,7 @@ export function createManyPlot(options: {
 /** All on one axis of x: what one line has and another has not is a gap of the other, and drawn across. */
 function dataOf(lines: readonly Line[], isLog: boolean): uPlot.AlignedData {
   if (lines.length === 0) return [[]];
-  const fit = (ys: readonly (number | null)[]): (number | null)[] =>
-    ys.map((y) => (y === null || (isLog && y <= 0) ? null : y));
-  return uPlot.join(lines.map(({ xs, ys }) => [[...xs], fit(ys)]));
+  return uPlot.join(lines.map(({ xs, ys }) => [[...xs], fitting(ys, isLog)]));
 }
 
 /** Where lines with a label end within the plot, from top to bottom; in pixels of the canvas. */

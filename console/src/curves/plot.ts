@@ -1,8 +1,8 @@
 /** One plot of uPlot: a faint line as measured, a dark one smoothed, and a hair where the page's moment is. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { exact } from '../ui/marks.tsx';
-import { type Axis, type Plotted, valueText } from './points.ts';
+import { axesOf, coloursOf, fitting } from './axes.ts';
+import type { Axis, Plotted } from './points.ts';
 
 export type Plot = {
   draw(plotted: Plotted, x: number | null): void;
@@ -11,17 +11,6 @@ export type Plot = {
   repaint(): void;
   destroy(): void;
 };
-
-/** Of ticks in seconds: `20:51`, with seconds where they are nearer than a minute. */
-function clocks(_: uPlot, ticks: number[]): string[] {
-  const isFine = (ticks[1] ?? 0) - (ticks[0] ?? 0) < 60;
-  return ticks.map((tick) => exact(tick * 1000).slice(11, isFine ? 19 : 16));
-}
-
-/** Lines for powers of ten alone: all others of a logarithmic axis are a thicket. */
-function powers(_: uPlot, ticks: number[]): (number | null)[] {
-  return ticks.map((tick) => (Number.isInteger(Math.log10(tick)) ? tick : null));
-}
 
 export function createPlot(options: {
   place: HTMLElement;
@@ -34,15 +23,9 @@ export function createPlot(options: {
   onPress(x: number): void;
 }): Plot {
   const { place, axis, isLog, isSmooth, width, height, onPress } = options;
-  const colour = (name: string): string => getComputedStyle(place).getPropertyValue(name).trim();
+  const colour = coloursOf(place);
   let hair: number | null = null;
   let breaks: Plotted['breaks'] = [];
-  const axisLook = {
-    stroke: () => colour('--quiet'),
-    grid: { stroke: () => colour('--line'), width: 1 },
-    ticks: { show: false },
-    font: '11px system-ui, "DejaVu Sans", sans-serif',
-  };
   const line = (u: uPlot, x: number, style: string, dash: number[]): number => {
     const at = Math.round(u.valToPos(x, 'x', true));
     const { ctx, bbox } = u;
@@ -85,16 +68,7 @@ export function createPlot(options: {
       // A drag zooms, a double click shows all again.
       cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false }, sync: { key: 'run' } },
       scales: { x: { time: axis === 'wall' }, y: { distr: isLog ? 3 : 1 } },
-      axes: [
-        { ...axisLook, size: 24, gap: 3, ...(axis === 'wall' ? { values: clocks } : {}) },
-        {
-          ...axisLook,
-          grid: { ...axisLook.grid, ...(isLog ? { filter: powers } : {}) },
-          size: 54,
-          gap: 4,
-          values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : valueText(tick))),
-        },
-      ],
+      axes: axesOf(colour, axis, isLog),
       series: [
         {},
         {
@@ -122,10 +96,7 @@ export function createPlot(options: {
     draw(next, x) {
       hair = x;
       breaks = next.breaks;
-      // No logarithm has a value of what is not above zero.
-      const fit = (values: (number | null)[]) =>
-        isLog ? values.map((value) => (value !== null && value > 0 ? value : null)) : values;
-      plot.setData([next.xs, fit(next.raw), fit(next.smooth)]);
+      plot.setData([next.xs, fitting(next.raw, isLog), fitting(next.smooth, isLog)]);
     },
     size: (w, h) => plot.setSize({ width: w, height: h }),
     repaint: () => plot.redraw(false, true),

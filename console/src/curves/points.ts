@@ -106,3 +106,26 @@ export function valueText(value: number): string {
   if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(3);
   return Number(value.toPrecision(5)).toLocaleString('en', { maximumFractionDigits: 6 });
 }
+
+/** What is drawn of one run or of many, and what is not. */
+export function drawnText(all: readonly Points[]): { text: string; title: string } {
+  const count = (pick: (points: Points) => number): number =>
+    all.reduce((sum, points) => sum + pick(points), 0);
+  const shown = count(({ seqs }) => seqs.length);
+  const missing = count((points) => points.missing);
+  const gone = missing === 0 ? '' : `, ${missing.toLocaleString('en')} lost`;
+  const thinned = all.filter(({ width, there, seqs }) => width > 1 && there > seqs.length);
+  if (thinned.length === 0) {
+    const points = shown === 1 ? 'point' : 'points';
+    return {
+      text: `${shown.toLocaleString('en')} ${points}${gone}`,
+      title: 'every point is drawn',
+    };
+  }
+  const there = count((points) => points.there);
+  const whose = all.length === 1 ? '' : ` (${thinned.length} of ${all.length} runs)`;
+  return {
+    text: `thinned: ${shown.toLocaleString('en')} of ${there.toLocaleString('en')}${gone}`,
+    title: `of each range of a long history the least, the greatest and the last point are drawn${whose}`,
+  };
+}

@@ -14,14 +14,21 @@ export function usePoints(
   run: string,
   attempt: number,
   key: string,
-): { points: Points; version: number } {
+): {
+  points: Points;
+  version: number;
+  /** Why no more come; empty when they do, or when all are there. */
+  error: string;
+} {
   const points = useRef(noPoints());
   const [version, setVersion] = useState(0);
   const [round, setRound] = useState(0);
+  const [error, setError] = useState('');
   // biome-ignore lint/correctness/useExhaustiveDependencies: a round is a new begin
   useEffect(() => {
     const own = noPoints();
     points.current = own;
+    setError('');
     let timer: number | undefined;
     const end = subscribe({
       wish: () => {
@@ -44,11 +51,12 @@ export function usePoints(
           setVersion((before) => before + 1);
         }, drawMs);
       },
+      ended: (failure) => setError(failure?.message ?? ''),
     });
     return () => {
       window.clearTimeout(timer);
       end();
     };
   }, [run, attempt, key, round]);
-  return { points: points.current, version };
+  return { points: points.current, version, error };
 }

@@ -67,6 +67,13 @@ async function lookUp(): Promise<void> {
 
 const nobody = 'Nobody is logged in here, or the session is over.';
 
+/** Ends the session, of all tabs. Throws ApiError. */
+export async function logOut(): Promise<void> {
+  await ask('DELETE /api/session');
+  localStorage.removeItem(csrfKey);
+  sessionStore.setState({ state: 'out', why: 'You are logged out.' });
+}
+
 export function sessionGone(): void {
   if (sessionStore.getState().state === 'out') return;
   sessionStore.setState({ state: 'out', why: nobody });

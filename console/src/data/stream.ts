@@ -2,7 +2,7 @@
  * The one stream of this tab: what changes in the yard, and what pages subscribe to. It goes on by itself
  * from its position, after a break of the line, a restart of the daemon or the sleep of a laptop.
  */
-import { ask } from './api.ts';
+import { ApiError, ask } from './api.ts';
 import { sessionGone } from './session.ts';
 import type { DaemonStatus, Gpu, LogChunk, MetricBatch, RunEvent, RunSummary } from './types.ts';
 
@@ -33,6 +33,8 @@ const retryMs = { first: 250, most: 4000 };
  */
 const sleptMs = 90_000;
 const tickMs = 5000;
+/** A browser has six connections for a host, and a tab that nobody sees needs none of them. */
+const hiddenMs = 5000;
 /** The daemon says something each 15 s: after such a silence the line is dead, whatever the browser thinks of it. */
 const silentMs = 40_000;
 
@@ -51,6 +53,8 @@ export function openStream(listener: StreamListener): Stream {
   let timer: number | undefined;
   let counted = 0;
   let heardMs = Date.now();
+  let isAway = false;
+  let leaving: number | undefined;
   /** Changes of subscriptions go out one after the other, so that none overtakes its own end. */
   let sending: Promise<unknown> = Promise.resolve();
 
@@ -69,8 +73,13 @@ export function openStream(listener: StreamListener): Stream {
           body: { add: wishes, remove },
         });
       })
-      // A stream that is over is opened again, with all of them.
-      .catch(() => undefined);
+      .catch((error: unknown) => {
+        // A stream that is over is opened again, with all of them; any other refusal is told.
+        if (stream !== id || !(error instanceof ApiError) || error.code === 'unreachable') return;
+        // One that is refused takes none of the others with it.
+        if (add.length > 1) for (const name of add) send([name], []);
+        else for (const name of add) subscriptions.get(name)?.ended?.(error);
+      });
   };
   const connect = (): void => {
     window.clearTimeout(timer);
@@ -139,7 +148,23 @@ export function openStream(listener: StreamListener): Stream {
   };
   const now = (): void => {
     wait = retryMs.first;
-    if (source === null) connect();
+    if (source === null && !isAway) connect();
+  };
+  /** Its position stays: what comes meanwhile is told when it is seen again. */
+  const leave = (): void => {
+    isAway = true;
+    window.clearTimeout(timer);
+    source?.close();
+    source = null;
+    id = '';
+  };
+  const seen = (): void => {
+    window.clearTimeout(leaving);
+    if (document.visibilityState === 'hidden') leaving = window.setTimeout(leave, hiddenMs);
+    else if (isAway) {
+      isAway = false;
+      now();
+    }
   };
   const offline = (): void => {
     if (source !== null) lost();
@@ -148,12 +173,15 @@ export function openStream(listener: StreamListener): Stream {
   const tick = window.setInterval(() => {
     const late = Date.now() - lastTick - tickMs;
     lastTick = Date.now();
+    if (isAway) return;
     if (late > sleptMs) connect();
     else if (source !== null && Date.now() - heardMs > silentMs + Math.max(0, late)) lost();
   }, tickMs);
   window.addEventListener('online', now);
   window.addEventListener('offline', offline);
+  document.addEventListener('visibilitychange', seen);
   connect();
+  seen();
   return {
     subscribe(subscription) {
       counted += 1;
@@ -167,9 +195,11 @@ export function openStream(listener: StreamListener): Stream {
     },
     close() {
       window.clearTimeout(timer);
+      window.clearTimeout(leaving);
       window.clearInterval(tick);
       window.removeEventListener('online', now);
       window.removeEventListener('offline', offline);
+      document.removeEventListener('visibilitychange', seen);
       source?.close();
       source = null;
     },

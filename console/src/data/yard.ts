@@ -65,6 +65,11 @@ export function startYard(): void {
   });
 }
 
+/** For good: somebody logged out. */
+export function endYard(): void {
+  stream?.close();
+}
+
 export function subscribe(subscription: Subscription): () => void {
   return stream?.subscribe(subscription) ?? (() => undefined);
 }

@@ -90,10 +90,3 @@ export function bestOf(measured: ReadonlyMap<string, Measured>, least: boolean):
   }
   return best;
 }
-
-/** Mean and deviation of a sample of what there is; NaN for nothing, and for the deviation of one. */
-export function overSeeds(values: readonly number[]): { mean: number; std: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, std: values.length < 2 ? Number.NaN : Math.sqrt(squares / (values.length - 1)) };
-}

@@ -2,12 +2,13 @@
 import { useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { firstOf } from '../../curves/first.ts';
+import { useLook } from '../../curves/look.tsx';
 import { useQuery } from '../../data/query.ts';
 import { useKeys } from '../../keys/keys.ts';
 import { compared } from './cells.ts';
 import { Choose } from './choose.tsx';
 import './compare.css';
-import { type Look, ManyCurves } from './many-curves.tsx';
+import { ManyCurves } from './many-curves.tsx';
 import { CompareTable } from './table.tsx';
 import { Tools } from './tools.tsx';
 import { runsMost, useMetricKeys, useRuns } from './use-compared.ts';
@@ -30,10 +31,7 @@ function Chosen({ names, group }: { names: string; group: string }) {
   const keys = useMetricKeys(runs);
   const all = useMemo(() => compared(runs), [runs]);
   const [picked, setPicked] = useState('');
-  const axis = query.get('x') === 'wall' ? 'wall' : 'step';
-  const isLog = query.get('log') === 'on';
-  const weight = Number(query.get('smooth') ?? 0);
-  const look = useMemo<Look>(() => ({ axis, isLog, weight }), [axis, isLog, weight]);
+  const look = useLook();
   const canMean = all.cells.some(({ members }) => members.length > 1);
   const isMean = canMean && query.get('each') !== 'on';
   const known = useMemo(() => [...new Set((keys ?? []).map(({ key }) => key))].sort(), [keys]);
@@ -60,12 +58,6 @@ function Chosen({ names, group }: { names: string; group: string }) {
       keys: 'm',
       label: 'means over seeds, or each run',
       run: () => change({ each: isMean ? 'on' : null }),
-    },
-    { keys: 'L', label: 'log axis', run: () => change({ log: isLog ? null : 'on' }) },
-    {
-      keys: 'w',
-      label: 'by time or by step',
-      run: () => change({ x: axis === 'wall' ? null : 'wall' }),
     },
   ]);
   if (!isLoaded) return <p className="empty quiet">loading …</p>;

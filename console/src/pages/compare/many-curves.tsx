@@ -1,15 +1,15 @@
 /** One metric of all compared runs: a line each, or mean and band of those that differ in their seed alone. */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { follow } from '../../curves/axes.ts';
+import type { Look } from '../../curves/look.tsx';
 import { createManyPlot, type Line, type ManyPlot } from '../../curves/many-plot.ts';
-import { type Axis, type Points, plotted, valueText } from '../../curves/points.ts';
+import { drawnText, type Points, plotted, valueText } from '../../curves/points.ts';
 import type { RunSummary } from '../../data/types.ts';
 import type { Cell, Member } from './cells.ts';
 import { meanOf } from './means.ts';
 import { useManyPoints } from './use-compared.ts';
 
 const heightPx = 236;
-
-export type Look = { axis: Axis; isLog: boolean; weight: number };
 
 export function ManyCurves(props: {
   runs: readonly RunSummary[];
@@ -62,16 +62,9 @@ export function ManyCurves(props: {
       onHover: (id, x, y) => hover.current(id, x, y),
     });
     plot.current = made;
-    const watcher = new ResizeObserver(() => made.size(box.clientWidth, heightPx));
-    watcher.observe(box);
-    const scheme = matchMedia('(prefers-color-scheme: dark)');
-    const theme = new MutationObserver(made.repaint);
-    theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
-    scheme.addEventListener('change', made.repaint);
+    const end = follow(box, heightPx, made);
     return () => {
-      watcher.disconnect();
-      theme.disconnect();
-      scheme.removeEventListener('change', made.repaint);
+      end();
       plot.current = null;
       made.destroy();
     };
@@ -179,20 +172,4 @@ function meanLines(
     dark.push({ ...line, ys: mean, label: letter, isFaint: false, isBand: false });
   });
   return { lines: [...faint, ...dark], breaks };
-}
-
-/** What is drawn, and what is not. */
-function drawnText(all: readonly Points[]): { text: string; title: string } {
-  const count = (pick: (points: Points) => number): number =>
-    all.reduce((sum, points) => sum + pick(points), 0);
-  const shown = count(({ seqs }) => seqs.length);
-  const thinned = all.filter(({ width, there, seqs }) => width > 1 && there > seqs.length);
-  const missing = count((points) => points.missing);
-  const gone = missing === 0 ? '' : `, ${missing.toLocaleString('en')} lost`;
-  const points = `${shown.toLocaleString('en')} points`;
-  if (thinned.length === 0) return { text: `${points}${gone}`, title: 'every point is drawn' };
-  return {
-    text: `thinned: ${points} of ${count(({ there }) => there).toLocaleString('en')}${gone}`,
-    title: `of each range of a long history the least, the greatest and the last point are drawn (${thinned.length} of ${all.length} runs)`,
-  };
 }

@@ -23,12 +23,10 @@ export function meanOf(lines: readonly Line[]): Mean {
   const found: Mean = { xs: gridOf(known.map(({ xs }) => xs)), mean: [], low: [], high: [] };
   for (const x of found.xs) {
     const values = known.map((line) => valueAt(line, x)).filter((value) => value !== null);
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-    const std = values.length < 2 ? null : Math.sqrt(squares / (values.length - 1));
-    found.mean.push(values.length === 0 ? null : mean);
-    found.low.push(std === null ? null : mean - std);
-    found.high.push(std === null ? null : mean + std);
+    const { mean, std } = overSeeds(values);
+    found.mean.push(orNull(mean));
+    found.low.push(orNull(mean - std));
+    found.high.push(orNull(mean + std));
   }
   return found;
 }
@@ -54,4 +52,15 @@ function valueAt({ xs, ys }: { xs: number[]; ys: number[] }, x: number): number 
   const [before, from] = [xs[low - 1], ys[low - 1]];
   if (before === undefined || from === undefined) return null;
   return from + ((y - from) * (x - before)) / (after - before);
+}
+
+function orNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
+}
+
+/** Mean and deviation of a sample of what there is; NaN for nothing, and for the deviation of one. */
+export function overSeeds(values: readonly number[]): { mean: number; std: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, std: values.length < 2 ? Number.NaN : Math.sqrt(squares / (values.length - 1)) };
 }

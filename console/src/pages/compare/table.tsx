@@ -3,7 +3,8 @@ import { Link } from 'wouter';
 import { valueText } from '../../curves/points.ts';
 import type { MetricKey } from '../../data/types.ts';
 import { State } from '../../ui/marks.tsx';
-import { bestOf, type Cell, type Compared, isLoss, measuredOf, overSeeds } from './cells.ts';
+import { bestOf, type Cell, type Compared, isLoss, measuredOf } from './cells.ts';
+import { overSeeds } from './means.ts';
 
 export function CompareTable(props: {
   all: Compared;

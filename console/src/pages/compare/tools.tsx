@@ -1,11 +1,5 @@
-import type { Look } from './many-curves.tsx';
+import { type Look, LookTools } from '../../curves/look.tsx';
 
-const smoothings = [
-  ['0', 'as measured'],
-  ['0.6', 'smoothed a little'],
-  ['0.9', 'smoothed'],
-  ['0.97', 'smoothed a lot'],
-] as const;
 const bests = [
   ['', 'best: by name'],
   ['most', 'best: most'],
@@ -26,7 +20,6 @@ export function Tools(props: {
   change(changes: Readonly<Record<string, string | null>>): void;
 }) {
   const { title, count, keys, shown, look, mean, best, onShow, change } = props;
-  const { axis, isLog, weight } = look;
   const rest = keys.filter((name) => !shown.includes(name));
   return (
     <div className="row wrap">
@@ -55,18 +48,6 @@ export function Tools(props: {
       )}
       <select
         className="field"
-        aria-label="smoothing"
-        value={String(weight)}
-        onChange={({ target: { value } }) => change({ smooth: value === '0' ? null : value })}
-      >
-        {smoothings.map(([value, label]) => (
-          <option key={value} value={value}>
-            {label}
-          </option>
-        ))}
-      </select>
-      <select
-        className="field"
         aria-label="which is best"
         value={best}
         onChange={({ target: { value } }) => change({ best: value })}
@@ -88,24 +69,7 @@ export function Tools(props: {
           mean
         </button>
       )}
-      <button
-        type="button"
-        className="button"
-        aria-pressed={isLog}
-        title="logarithmic axis (L)"
-        onClick={() => change({ log: isLog ? null : 'on' })}
-      >
-        log
-      </button>
-      <button
-        type="button"
-        className="button"
-        aria-pressed={axis === 'wall'}
-        title="by time instead of by step (w)"
-        onClick={() => change({ x: axis === 'wall' ? null : 'wall' })}
-      >
-        time
-      </button>
+      <LookTools look={look} />
     </div>
   );
 }

@@ -1,7 +1,7 @@
 /** Files that the run left: videos side by side by step, all else to be saved. */
 import { useEffect, useState } from 'react';
 import { bytesText } from '../../../../src/units.ts';
-import { ask, urlOf } from '../../data/api.ts';
+import { ask, errorText, urlOf } from '../../data/api.ts';
 import type { Artifact, RunSummary } from '../../data/types.ts';
 import { hear } from '../../data/yard.ts';
 import { Ago } from '../../ui/marks.tsx';
@@ -9,10 +9,16 @@ import { useMoment } from './cursor.ts';
 
 const againMs = 5000;
 
-export function Artifacts({ run }: { run: RunSummary }) {
-  const all = useArtifacts(run);
+export function Artifacts({ run, attempt }: { run: RunSummary; attempt: number }) {
+  const { found: all, error } = useArtifacts(run, attempt);
   const at = useMoment((moment) => moment?.at ?? null);
-  if (all === null) return <p className="quiet none">loading …</p>;
+  if (all === null) {
+    return (
+      <p className={error === '' ? 'quiet none' : 'trouble none'}>
+        {error === '' ? 'loading …' : `They are not to be had: ${error}`}
+      </p>
+    );
+  }
   // At a moment of the past only what was there.
   const there = all.filter(({ modified }) => at === null || Date.parse(modified) <= at);
   if (there.length === 0) {
@@ -73,7 +79,7 @@ export function Artifacts({ run }: { run: RunSummary }) {
                     {artifact.name}
                   </a>
                 )}
-                {artifact.attempt !== run.attempt ? ` (attempt ${artifact.attempt})` : ''}
+                {artifact.attempt !== attempt ? ` (attempt ${artifact.attempt})` : ''}
               </td>
               <td className="number">{bytesText(artifact.size)}</td>
               <td>
@@ -117,15 +123,22 @@ function placeOf(run: RunSummary, { attempt, name }: Artifact): string {
   return `${urlOf('/api/runs/:run/artifacts', { params: { run: run.run_id } })}/${attempt}/${path}`;
 }
 
-function useArtifacts({ run_id: id, finished_at: finished }: RunSummary): Artifact[] | null {
+function useArtifacts(
+  { run_id: id, finished_at: finished }: RunSummary,
+  attempt: number,
+): { found: Artifact[] | null; error: string } {
   const [found, setFound] = useState<Artifact[] | null>(null);
+  const [error, setError] = useState('');
   useEffect(() => {
     const controller = new AbortController();
+    const { signal } = controller;
     const load = (): void => {
-      const { signal } = controller;
-      ask('GET /api/runs/:run/artifacts', { params: { run: id }, signal }).then(
-        ({ artifacts }) => setFound(artifacts),
-        () => undefined,
+      ask('GET /api/runs/:run/artifacts', { params: { run: id }, query: { attempt }, signal }).then(
+        ({ artifacts }) => {
+          setFound(artifacts);
+          setError('');
+        },
+        (failure) => !signal.aborted && setError(errorText(failure)),
       );
     };
     load();
@@ -136,6 +149,6 @@ function useArtifacts({ run_id: id, finished_at: finished }: RunSummary): Artifa
       window.clearInterval(timer);
       end();
     };
-  }, [id, finished]);
-  return found;
+  }, [id, attempt, finished]);
+  return { found, error };
 }

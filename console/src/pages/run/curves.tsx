@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import { Curve } from '../../curves/curve.tsx';
 import { firstOf } from '../../curves/first.ts';
+import { LookTools, useLook } from '../../curves/look.tsx';
 import { ask } from '../../data/api.ts';
 import { useQuery } from '../../data/query.ts';
 import type { MetricKey, RunSummary } from '../../data/types.ts';
@@ -9,20 +10,14 @@ import { useYard } from '../../data/yard.ts';
 import { goTo, useMoment } from './cursor.ts';
 
 const againMs = 4000;
-const smoothings = [
-  ['0', 'as measured'],
-  ['0.6', 'smoothed a little'],
-  ['0.9', 'smoothed'],
-  ['0.97', 'smoothed a lot'],
-] as const;
 const shownFirst = 2;
 /** A stream has 32 subscriptions, and other parts of the page take some. */
 const curvesMost = 20;
 
-export function Curves({ run }: { run: RunSummary }) {
+export function Curves({ run, attempt }: { run: RunSummary; attempt: number }) {
   const [query, change] = useQuery();
   const at = useMoment((moment) => moment?.at ?? null);
-  const keys = useKeysOf(run);
+  const keys = useKeysOf(run, attempt);
   const names = keys.map(({ key }) => key);
   const chosen = query.get('keys');
   // As many as a stream has subscriptions for, whatever an address names.
@@ -30,9 +25,7 @@ export function Curves({ run }: { run: RunSummary }) {
     chosen === null ? firstOf(names, shownFirst) : chosen.split(',').filter((name) => name !== '')
   ).slice(0, curvesMost);
   const show = (next: readonly string[]): void => change({ keys: next.join(',') || ',' });
-  const axis = query.get('x') === 'wall' ? 'wall' : 'step';
-  const isLog = query.get('log') === 'on';
-  const weight = Number(query.get('smooth') ?? 0);
+  const look = useLook();
   const rest = names.filter((name) => !shown.includes(name));
   if (names.length === 0 && shown.length === 0) {
     return (
@@ -62,47 +55,15 @@ export function Curves({ run }: { run: RunSummary }) {
             ))}
           </select>
         )}
-        <select
-          className="field"
-          aria-label="smoothing"
-          value={String(weight)}
-          onChange={(event) =>
-            change({ smooth: event.target.value === '0' ? null : event.target.value })
-          }
-        >
-          {smoothings.map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </select>
-        <button
-          type="button"
-          className="button"
-          aria-pressed={isLog}
-          onClick={() => change({ log: isLog ? null : 'on' })}
-        >
-          log
-        </button>
-        <button
-          type="button"
-          className="button"
-          aria-pressed={axis === 'wall'}
-          title="by time instead of by step"
-          onClick={() => change({ x: axis === 'wall' ? null : 'wall' })}
-        >
-          time
-        </button>
+        <LookTools look={look} />
       </div>
       {shown.map((name) => (
         <Curve
-          key={`${run.run_id} ${run.attempt} ${name}`}
+          key={`${run.run_id} ${attempt} ${name}`}
           run={run.run_id}
-          attempt={run.attempt}
+          attempt={attempt}
           name={name}
-          axis={axis}
-          isLog={isLog}
-          weight={weight}
+          look={look}
           at={at}
           onAt={goTo}
           onRemove={() => show(shown.filter((each) => each !== name))}
@@ -113,11 +74,10 @@ export function Curves({ run }: { run: RunSummary }) {
 }
 
 /** Asked for again while the run lives: a new metric may come at any time. */
-function useKeysOf({
-  run_id: id,
-  attempt,
-  finished_at: finished,
-}: RunSummary): readonly MetricKey[] {
+function useKeysOf(
+  { run_id: id, finished_at: finished }: RunSummary,
+  attempt: number,
+): readonly MetricKey[] {
   const [keys, setKeys] = useState<readonly MetricKey[]>([]);
   const isLost = useYard(({ lostSince }) => lostSince !== null);
   useEffect(() => {

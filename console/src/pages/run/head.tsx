@@ -1,4 +1,5 @@
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
+import { Link, useLocation } from 'wouter';
 import { askRuns, useMayAct, type Verb, verbsOf } from '../../acts/acts.ts';
 import { StopDialog } from '../../acts/stop-dialog.tsx';
 import type { RunSummary } from '../../data/types.ts';
@@ -12,23 +13,37 @@ const names: Readonly<Record<Verb, string>> = {
   resume: 'Resume',
   hold: 'Hold',
   release: 'Release',
+  retry: 'Retry',
 };
 
 /** Which run this is, how it does, why, and what can be asked of it. */
-export function RunHead({ run }: { run: RunSummary }) {
+export function RunHead({ run, children }: { run: RunSummary; children: ReactNode }) {
   const mayAct = useMayAct();
+  const [, navigate] = useLocation();
   const [stopping, setStopping] = useState<readonly RunSummary[]>([]);
   const verbs = mayAct ? verbsOf(run) : [];
   const act = (verb: Verb): void => {
     if (verb === 'stop') setStopping([run]);
-    else void askRuns(verb, [run]);
+    else
+      void askRuns(verb, [run]).then(([id]) => {
+        if (id !== undefined) navigate(`/run/${id}`);
+      });
   };
-  useKeys(
-    verbs.includes('stop') ? [{ keys: 's', label: 'stop the run', run: () => act('stop') }] : [],
-  );
+  useKeys([
+    ...(verbs.includes('stop')
+      ? [{ keys: 's', label: 'stop the run', run: () => act('stop') }]
+      : []),
+    ...(verbs.includes('retry')
+      ? [{ keys: 'r', label: 'retry: a new run like it', run: () => act('retry') }]
+      : []),
+    {
+      keys: 'e',
+      label: 'submit one like it, with changes',
+      run: () => navigate(`/submit?like=${run.run_id}`),
+    },
+  ]);
   const facts = [
     run.gpu_slots.length > 0 ? run.gpu_slots.join(', ') : '',
-    run.attempt > 1 ? `attempt ${run.attempt}` : '',
     run.pid > 0 ? `pid ${run.pid}` : '',
     run.exited && run.exit_signal === '' ? `exit ${run.exit_code}` : run.exit_signal,
   ].filter((fact) => fact !== '');
@@ -55,6 +70,7 @@ export function RunHead({ run }: { run: RunSummary }) {
             {fact}
           </span>
         ))}
+        {children}
         {run.last_metric === '' ? null : <span className="cut">{run.last_metric}</span>}
         <span className="push" />
         {isLive && run.last_heartbeat !== '' ? (
@@ -67,6 +83,9 @@ export function RunHead({ run }: { run: RunSummary }) {
             {names[verb]}
           </button>
         ))}
+        <Link className="button" href={`/submit?like=${run.run_id}`} title="with changes (e)">
+          Submit like this
+        </Link>
       </div>
       <Why run={run} />
       <StopDialog runs={stopping} onClose={() => setStopping([])} />
@@ -81,7 +100,8 @@ function Why({ run }: { run: RunSummary }) {
   const cause = guess === null || why.includes(guess.text) ? null : guess;
   const stopped = user === '' || reason === '' ? '' : `${user}: “${reason}”`;
   const isSaid = why !== '' && status !== 'completed';
-  if (!isSaid && cause === null && stopped === '') return null;
+  const { retry_of: of } = run;
+  if (!isSaid && cause === null && stopped === '' && of === '') return null;
   return (
     <p className="why">
       {isSaid ? <Sentence text={why} /> : null}
@@ -91,6 +111,12 @@ function Why({ run }: { run: RunSummary }) {
         </>
       )}
       {stopped === '' || why.includes(reason) ? null : <span className="quiet"> {stopped}</span>}
+      {of === '' ? null : (
+        <span className="quiet">
+          {' '}
+          retry of <Link href={`/run/${of}`}>{of}</Link>
+        </span>
+      )}
     </p>
   );
 }

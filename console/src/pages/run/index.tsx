@@ -6,6 +6,7 @@ import { useQuery } from '../../data/query.ts';
 import { useKeys } from '../../keys/keys.ts';
 import { Attempts, Code, Configuration } from './about.tsx';
 import { Artifacts } from './artifacts.tsx';
+import { AttemptChoice, useAttempt } from './attempt.tsx';
 import { cursorStore, goLive, goTo } from './cursor.ts';
 import { Curves } from './curves.tsx';
 import { Events } from './events.tsx';
@@ -64,6 +65,7 @@ function Known({ known: { run, details, steps } }: { known: RunKnown }) {
     if (next !== undefined) goTo(Date.parse(next.event.at), next.event.seq);
     else if (by === 1) goLive();
   };
+  const attempt = useAttempt(run);
   const tab = tabs.find((each) => each === query.get('tab')) ?? 'events';
   useKeys([
     { keys: 'l', label: 'live: the last moment', run: goLive },
@@ -78,7 +80,9 @@ function Known({ known: { run, details, steps } }: { known: RunKnown }) {
   ]);
   return (
     <div className="run">
-      <RunHead run={run} />
+      <RunHead run={run}>
+        <AttemptChoice run={run} attempt={attempt} />
+      </RunHead>
       <RunChart run={run} steps={steps} />
       <Timeline run={run} steps={steps} />
       <div className="run-parts">
@@ -96,14 +100,14 @@ function Known({ known: { run, details, steps } }: { known: RunKnown }) {
           </Tabs.List>
           <Tabs.Content className="tab" value={tab} tabIndex={-1}>
             {tab === 'events' ? <Events run={run} steps={steps} /> : null}
-            {tab === 'logs' ? <Logs key={run.attempt} run={run} /> : null}
-            {tab === 'artifacts' ? <Artifacts run={run} /> : null}
+            {tab === 'logs' ? <Logs key={attempt} run={run} attempt={attempt} /> : null}
+            {tab === 'artifacts' ? <Artifacts key={attempt} run={run} attempt={attempt} /> : null}
             {tab === 'configuration' ? <Configuration run={run} details={details} /> : null}
             {tab === 'attempts' ? <Attempts details={details} /> : null}
             {tab === 'code' ? <Code run={run} details={details} /> : null}
           </Tabs.Content>
         </Tabs.Root>
-        <Curves run={run} />
+        <Curves run={run} attempt={attempt} />
       </div>
     </div>
   );

@@ -5,12 +5,13 @@ import { bytesText } from '../../../../src/units.ts';
 import type { RunSummary } from '../../data/types.ts';
 import { useKeys } from '../../keys/keys.ts';
 import { exact } from '../../ui/marks.tsx';
+import { piecesOf } from './ansi.ts';
 import { goTo, useMoment } from './cursor.ts';
 import { useLines } from './use-lines.ts';
 
 const linePx = 18;
 
-export function Logs({ run }: { run: RunSummary }) {
+export function Logs({ run, attempt }: { run: RunSummary; attempt: number }) {
   const at = useMoment((moment) => moment?.at ?? null);
   const [text, setText] = useState('');
   const search = useDeferredValue(text);
@@ -22,14 +23,16 @@ export function Logs({ run }: { run: RunSummary }) {
     isSearch,
     isLoading,
     hasMore,
+    error,
     version,
     loadBefore,
   } = useLines({
     run: run.run_id,
-    attempt: run.attempt,
+    attempt,
     search,
     at,
   });
+  const isLive = run.finished_at === '' && attempt === run.attempt;
   const place = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
   const shownBegun = isFollowing ? begun : [];
@@ -74,7 +77,9 @@ export function Logs({ run }: { run: RunSummary }) {
             : isSearch
               ? `${lines.length}${hasMore ? ' or more' : ''} lines with it`
               : isFollowing
-                ? `${run.finished_at === '' ? 'following' : 'to the end'}`
+                ? isLive
+                  ? 'following'
+                  : 'to the end'
                 : 'as it was then'}
           {lostBytes === 0 ? '' : `; ${bytesText(lostBytes)} were not kept`}
         </span>
@@ -85,6 +90,7 @@ export function Logs({ run }: { run: RunSummary }) {
           </button>
         ) : null}
       </div>
+      {error === '' ? null : <p className="trouble">No more lines come: {error}</p>}
       <div
         ref={place}
         className="lines"
@@ -116,7 +122,9 @@ export function Logs({ run }: { run: RunSummary }) {
               >
                 <span className="quiet">{exact(line.at).slice(11, 23)}</span>
                 <span className="quiet">{line.stream === 'stderr' ? 'err' : ''}</span>
-                <span className="text">{line.text}</span>
+                <span className="text">
+                  <Text text={line.text} />
+                </span>
               </div>
             );
           })}
@@ -126,6 +134,19 @@ export function Logs({ run }: { run: RunSummary }) {
         ) : null}
       </div>
     </div>
+  );
+}
+
+function Text({ text }: { text: string }) {
+  return piecesOf(text).map(({ text: piece, look }, index) =>
+    look === '' ? (
+      piece
+    ) : (
+      // biome-ignore lint/suspicious/noArrayIndexKey: pieces of one line, which never changes
+      <span key={index} className={look}>
+        {piece}
+      </span>
+    ),
   );
 }
 

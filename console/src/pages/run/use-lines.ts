@@ -1,6 +1,6 @@
 /** Lines of output: the last ones as they come, or those round a moment, and more on either side when asked. */
 import { useEffect, useReducer, useRef } from 'react';
-import { ask } from '../../data/api.ts';
+import { ask, errorText } from '../../data/api.ts';
 import type { LogChunk, LogLine } from '../../data/types.ts';
 import { subscribe } from '../../data/yard.ts';
 
@@ -16,10 +16,11 @@ type Known = {
   lostBytes: number;
   hasMore: boolean;
   search: string;
+  error: string;
 };
 
 function nothing(search: string): Known {
-  return { lines: [], begun: [], lostBytes: 0, hasMore: false, search };
+  return { lines: [], begun: [], lostBytes: 0, hasMore: false, search, error: '' };
 }
 
 export type Lines = {
@@ -33,6 +34,8 @@ export type Lines = {
   /** What was asked for is not here yet. */
   isLoading: boolean;
   hasMore: boolean;
+  /** Why no more come; empty when they do, or when all are there. */
+  error: string;
   version: number;
   loadBefore(): void;
 };
@@ -100,7 +103,11 @@ export function useLines(options: {
       show();
     };
     if (!isFollowing) {
-      fetched().catch(() => undefined);
+      fetched().catch((failure) => {
+        if (signal.aborted) return;
+        own.error = errorText(failure);
+        show();
+      });
       return () => {
         controller.abort();
         window.clearTimeout(timer);
@@ -118,7 +125,12 @@ export function useLines(options: {
         if (own.lines.length > linesMost) own.lines.splice(0, own.lines.length - linesMost);
         own.begun = chunk.begun;
         for (const { bytes } of chunk.gaps) own.lostBytes += bytes;
+        own.error = '';
         show();
+      },
+      ended(failure) {
+        own.error = failure?.message ?? '';
+        if (failure !== null) show();
       },
     });
     return () => {

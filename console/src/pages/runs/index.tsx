@@ -1,7 +1,7 @@
 /** All runs of the yard: live, filtered by the address, stopped in bulk. */
 import { useDeferredValue, useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
-import { useMayAct, verbsOf } from '../../acts/acts.ts';
+import { askRuns, useMayAct, type Verb, verbsOf } from '../../acts/acts.ts';
 import { StopDialog } from '../../acts/stop-dialog.tsx';
 import { errorText } from '../../data/api.ts';
 import { useQuery } from '../../data/query.ts';
@@ -60,11 +60,14 @@ export function RunsPage() {
   const here = at === '' ? undefined : shown[index];
   const chosen = (): RunSummary[] =>
     picked.size > 0 ? shown.filter(({ run_id: id }) => picked.has(id)) : here ? [here] : [];
-  const stop = (): void => {
-    const able = chosen().filter((run) => verbsOf(run).includes('stop'));
-    if (able.length === 0) note('none of the chosen runs is live');
-    else if (mayAct) setStopping(able);
-    else note('this session may look and change nothing: runyard console', true);
+  const able = (verb: Verb): RunSummary[] => chosen().filter((run) => verbsOf(run).includes(verb));
+  const act = (verb: 'stop' | 'retry'): void => {
+    const runs = able(verb);
+    if (!mayAct) note('this session may look and change nothing: runyard console', true);
+    else if (runs.length === 0)
+      note(verb === 'stop' ? 'none of the chosen runs is live' : 'none of the chosen runs is over');
+    else if (verb === 'stop') setStopping(runs);
+    else void askRuns('retry', runs).then(() => setPicked(new Set()));
   };
   const isFleet = query.get('fleet') !== 'off';
   useKeys([
@@ -74,7 +77,8 @@ export function RunsPage() {
     { keys: 'Enter', label: 'open the run', run: () => here && navigate(`/run/${here.run_id}`) },
     { keys: 'x', label: 'choose the row, or no longer', run: () => here && pick(here.run_id) },
     { keys: 'X', label: 'choose none', run: () => setPicked(new Set()) },
-    { keys: 's', label: 'stop the chosen runs', run: stop },
+    { keys: 's', label: 'stop the chosen runs', run: () => act('stop') },
+    { keys: 'r', label: 'retry the chosen runs that are over', run: () => act('retry') },
     {
       keys: 'c',
       label: 'compare the chosen runs',
@@ -100,7 +104,7 @@ export function RunsPage() {
   }
   if (!loaded && runs.size === 0) return <p className="empty quiet">loading …</p>;
   if (runs.size === 0) return <NoRuns />;
-  const ableCount = chosen().filter((run) => verbsOf(run).includes('stop')).length;
+  const countOf = (verb: Verb): string => (picked.size > 0 ? ` ${able(verb).length}` : '');
   return (
     <div className="runs">
       <h1 className="unseen">Runs</h1>
@@ -122,11 +126,20 @@ export function RunsPage() {
         <button
           type="button"
           className="button"
-          disabled={!mayAct || ableCount === 0}
-          title="stop the chosen runs (s)"
-          onClick={stop}
+          disabled={!mayAct || able('retry').length === 0}
+          title="new runs like the chosen ones that are over (r)"
+          onClick={() => act('retry')}
         >
-          Stop{picked.size > 0 ? ` ${ableCount}` : ''} …
+          Retry{countOf('retry')}
+        </button>
+        <button
+          type="button"
+          className="button"
+          disabled={!mayAct || able('stop').length === 0}
+          title="stop the chosen runs (s)"
+          onClick={() => act('stop')}
+        >
+          Stop{countOf('stop')} …
         </button>
       </Filters>
       {isFleet ? <Fleet runs={counted} filter={filter} change={change} /> : null}

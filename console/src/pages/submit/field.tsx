@@ -1,7 +1,7 @@
 /** One field of the form, as its schema has it, with what the daemon says of it. */
 import type { ReactNode } from 'react';
 import type { Violation } from '../../data/types.ts';
-import { groupOf, kindOf, type Shape, type Texts } from './shape.ts';
+import { groupOf, kindOf, moreOf, morePointer, type Shape, type Texts } from './shape.ts';
 
 export type Form = {
   texts: Texts;
@@ -43,7 +43,9 @@ export function Field(props: { shape: Shape; pointer: string; isRequired?: boole
   const id = `f${pointer.replaceAll('/', '-')}`;
   if (kind === 'group') {
     const inner = groupOf(shape) ?? {};
-    const own = form.violations.filter(({ field }) => field === pointer);
+    // Of several rules each has a number, and no field of its own.
+    const numbered = new RegExp(`^${pointer}(/\\d+(/.*)?)?$`);
+    const own = form.violations.filter(({ field }) => numbered.test(field));
     return (
       <fieldset className="group">
         <legend title={shape.description}>{label}</legend>
@@ -51,6 +53,7 @@ export function Field(props: { shape: Shape; pointer: string; isRequired?: boole
         {groupsLast(inner.properties ?? {}).map(([key, each]) => (
           <Field key={key} shape={each} pointer={`${pointer}/${key}`} form={form} />
         ))}
+        <More pointer={pointer} form={form} />
       </fieldset>
     );
   }
@@ -121,6 +124,30 @@ export function Field(props: { shape: Shape; pointer: string; isRequired?: boole
         <p className="help quiet" id={`${id}-help`}>
           {helpOf(shape, kind)}
         </p>
+      </div>
+    </div>
+  );
+}
+
+/** Rules beyond the one with fields, which come from the run that this one is like: kept, or left out. */
+function More({ pointer, form }: { pointer: string; form: Form }) {
+  const more = moreOf(form.texts, pointer);
+  if (more.length === 0) return null;
+  return (
+    <div className="form-field">
+      <span>and</span>
+      <div>
+        <ul aria-label="further rules">
+          {more.map((rule, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: they are never put into another order
+            <li key={index} className="mono">
+              {JSON.stringify(rule)}
+            </li>
+          ))}
+        </ul>
+        <button type="button" className="button" onClick={() => form.set(morePointer(pointer), '')}>
+          Leave {more.length === 1 ? 'it' : 'them'} out
+        </button>
       </div>
     </div>
   );

@@ -56,7 +56,9 @@ export function configOf(shape: Shape, pointer: string, texts: Texts): unknown {
       const value = configOf(inner, `${pointer}/${name}`, texts);
       return value === undefined ? [] : [[name, value] as const];
     });
-    return fields.length === 0 ? undefined : Object.fromEntries(fields);
+    const own = fields.length === 0 ? [] : [Object.fromEntries(fields) as unknown];
+    const more = moreOf(texts, pointer);
+    return more.length === 0 ? own[0] : [...own, ...more];
   }
   if (text.trim() === '') return undefined;
   if (kind === 'number') return Number.isNaN(Number(text)) ? text : Number(text);
@@ -74,6 +76,16 @@ export function configOf(shape: Shape, pointer: string, texts: Texts): unknown {
     }
   }
   return text.trim();
+}
+
+/** Where the form keeps what it has no room for. No field has such a pointer. */
+export function morePointer(pointer: string): string {
+  return `${pointer}/#more`;
+}
+
+/** Rules of a group beyond the one that has fields. */
+export function moreOf(texts: Texts, pointer: string): unknown[] {
+  return JSON.parse(texts[morePointer(pointer)] || '[]') as unknown[];
 }
 
 /** `NAME=value`, one a line; a value may be empty, and a line without `=` is a name of nothing. */
@@ -99,8 +111,12 @@ export function textsOf(shape: Shape, pointer: string, value: unknown): Record<s
     );
     return Object.assign({}, ...all) as Record<string, string>;
   }
-  // Several rules where the form has room for one: the first.
-  if (kind === 'group' && Array.isArray(value)) return textsOf(shape, pointer, value[0]);
+  // Several rules where the form has room for one: the others stay as they are.
+  if (kind === 'group' && Array.isArray(value)) {
+    const [first, ...more] = value as unknown[];
+    const rest = more.length === 0 ? {} : { [morePointer(pointer)]: JSON.stringify(more) };
+    return { ...textsOf(shape, pointer, first), ...rest };
+  }
   if (kind === 'flag') return value === true ? { [pointer]: 'on' } : {};
   if (kind === 'words' && Array.isArray(value)) return { [pointer]: lineOf(value.map(String)) };
   if (kind === 'pairs') {

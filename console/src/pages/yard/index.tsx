@@ -5,6 +5,7 @@ import { useMayAct } from '../../acts/acts.ts';
 import { useYard } from '../../data/yard.ts';
 import { useKeys } from '../../keys/keys.ts';
 import { State } from '../../ui/marks.tsx';
+import { Bus } from './bus.tsx';
 import { DaemonChart, DaemonFacts } from './daemon.tsx';
 import { DrainDialog, type Drained, giveOut } from './drain.tsx';
 import { Gpus } from './gpus.tsx';
@@ -19,10 +20,10 @@ export function YardPage() {
   const [, navigate] = useLocation();
   const [draining, setDraining] = useState<Drained | null>(null);
   const [at, setAt] = useState('');
-  const here = queue.rows.findIndex(({ run }) => run.run_id === at);
+  const here = queue.rows.findIndex((run) => run.run_id === at);
   const move = (by: number): void => {
     const index = Math.min(queue.rows.length - 1, Math.max(0, at === '' ? 0 : here + by));
-    setAt(queue.rows[index]?.run.run_id ?? '');
+    setAt(queue.rows[index]?.run_id ?? '');
   };
   const isDrained = health !== null && health.drained !== '';
   const turn = (): void => {
@@ -75,6 +76,7 @@ export function YardPage() {
         )}
         <Gpus mayAct={mayAct} onDrain={setDraining} />
         <Queue queue={queue} at={at} onAt={setAt} />
+        <Bus mayAct={mayAct} />
       </div>
       <aside className="yard-side" aria-label="the daemon">
         <DaemonChart state={health.state} />

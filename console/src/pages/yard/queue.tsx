@@ -41,7 +41,7 @@ export function Queue(props: { queue: QueueState; at: string; onAt(id: string): 
             </tr>
           </thead>
           <tbody>
-            {queue.rows.map(({ run, priority }, index) => (
+            {queue.rows.map((run, index) => (
               <tr
                 key={run.run_id}
                 ref={run.run_id === at ? row : null}
@@ -53,7 +53,7 @@ export function Queue(props: { queue: QueueState; at: string; onAt(id: string): 
                   <Link href={`/run/${run.run_id}`}>{run.name || run.run_id}</Link>
                 </td>
                 <td>{run.user}</td>
-                <td className="number">{priority ?? '…'}</td>
+                <td className="number">{run.priority}</td>
                 <td>
                   <Ago at={run.submitted_at} suffix="" />
                 </td>
