@@ -61,6 +61,15 @@ test('a run is tried again, another one like it is submitted, and an earlier att
     await checkFits(tab, 'run-attempt');
     await checkLooks(tab, 'run-attempt');
 
+    // Scrubbed back into the first attempt, everything is of that attempt by itself.
+    await page.goto(`${origin}/run/${id}?tab=logs`);
+    await log.getByText('this is attempt 2', { exact: true }).waitFor();
+    assert.match(await page.title(), /^✓ flaky/);
+    await page.getByRole('slider', { name: 'moment' }).press('Home');
+    await log.getByText('this is attempt 1', { exact: true }).waitFor();
+    await page.keyboard.press('l');
+    await log.getByText('this is attempt 2', { exact: true }).waitFor();
+
     // What is asked for and cannot be had is told, and takes nothing else with it.
     const long = 'x'.repeat(600);
     await page.goto(`${origin}/run/${id}?keys=${long},loss`);

@@ -140,8 +140,8 @@ export function openStream(listener: StreamListener): Stream {
     timer = window.setTimeout(() => {
       // Tells a session that is over from a daemon that is not there.
       ask('GET /api/session').then(
-        () => source === null && connect(),
-        () => source === null && lost(),
+        () => source === null && !isAway && connect(),
+        () => source === null && !isAway && lost(),
       );
     }, wait);
     wait = Math.min(wait * 2, retryMs.most);

@@ -55,7 +55,7 @@ export function Choose({ onChoose }: { onChoose(runs: readonly string[]): void }
       )}
       <section aria-label="runs">
         <div className="row">
-          <h2>Or some of the last runs</h2>
+          <h2>{groups.length === 0 ? 'Some of the last runs' : 'Or some of the last runs'}</h2>
           <button
             type="button"
             className="button main"

@@ -5,6 +5,7 @@ import { firstOf } from '../../curves/first.ts';
 import { useLook } from '../../curves/look.tsx';
 import { useQuery } from '../../data/query.ts';
 import { useKeys } from '../../keys/keys.ts';
+import { useTitle } from '../../ui/title.ts';
 import { compared } from './cells.ts';
 import { Choose } from './choose.tsx';
 import './compare.css';
@@ -19,6 +20,7 @@ export function ComparePage() {
   const [query, change] = useQuery();
   const names = query.get('runs') ?? '';
   const group = (query.get('group') ?? '').replace(/^g:/, '');
+  useTitle(group === '' ? 'Compare' : `g:${group}`);
   if (names === '' && group === '')
     return <Choose onChoose={(runs) => change({ runs: runs.join(',') })} />;
   return <Chosen key={`${group} ${names}`} names={names} group={group} />;

@@ -63,7 +63,7 @@ function StepShown(props: { run: RunSummary; step: Step; before: Step | undefine
       <Facts
         facts={context}
         before={before === undefined ? undefined : earlier}
-        empty="nothing is told"
+        empty="nothing is told so far"
       />
       {run.trace_id === '' ? null : (
         <p className="quiet">

@@ -4,6 +4,8 @@ import { useEffect } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useQuery } from '../../data/query.ts';
 import { useKeys } from '../../keys/keys.ts';
+import { glyphOf } from '../../ui/marks.tsx';
+import { useTitle } from '../../ui/title.ts';
 import { Attempts, Code, Configuration } from './about.tsx';
 import { Artifacts } from './artifacts.tsx';
 import { AttemptChoice, useAttempt } from './attempt.tsx';
@@ -65,7 +67,9 @@ function Known({ known: { run, details, steps } }: { known: RunKnown }) {
     if (next !== undefined) goTo(Date.parse(next.event.at), next.event.seq);
     else if (by === 1) goLive();
   };
-  const attempt = useAttempt(run);
+  const attempt = useAttempt(run, steps);
+  const { shown } = attempt;
+  useTitle(`${glyphOf(run.status)} ${run.name || run.run_id}`);
   const tab = tabs.find((each) => each === query.get('tab')) ?? 'events';
   useKeys([
     { keys: 'l', label: 'live: the last moment', run: goLive },
@@ -100,14 +104,14 @@ function Known({ known: { run, details, steps } }: { known: RunKnown }) {
           </Tabs.List>
           <Tabs.Content className="tab" value={tab} tabIndex={-1}>
             {tab === 'events' ? <Events run={run} steps={steps} /> : null}
-            {tab === 'logs' ? <Logs key={attempt} run={run} attempt={attempt} /> : null}
-            {tab === 'artifacts' ? <Artifacts key={attempt} run={run} attempt={attempt} /> : null}
+            {tab === 'logs' ? <Logs key={shown} run={run} attempt={shown} /> : null}
+            {tab === 'artifacts' ? <Artifacts key={shown} run={run} attempt={shown} /> : null}
             {tab === 'configuration' ? <Configuration run={run} details={details} /> : null}
             {tab === 'attempts' ? <Attempts details={details} /> : null}
             {tab === 'code' ? <Code run={run} details={details} /> : null}
           </Tabs.Content>
         </Tabs.Root>
-        <Curves run={run} attempt={attempt} />
+        <Curves run={run} attempt={shown} />
       </div>
     </div>
   );

@@ -9,6 +9,7 @@ import type { RunSummary } from '../../data/types.ts';
 import { loadOlder, useYard } from '../../data/yard.ts';
 import { useKeys } from '../../keys/keys.ts';
 import { note } from '../../ui/notes.tsx';
+import { useTitle } from '../../ui/title.ts';
 import { isPlain, isShown, readFilter, readSort, sorted } from './filter.ts';
 import { Filters } from './filters.tsx';
 import { Fleet } from './fleet.tsx';
@@ -20,6 +21,7 @@ export function RunsPage() {
   const [query, change] = useQuery();
   const [, navigate] = useLocation();
   const mayAct = useMayAct();
+  useTitle('Runs');
   const known = useYard((state) => state.runs);
   const loaded = useYard((state) => state.loaded);
   const loadError = useYard((state) => state.loadError);
@@ -104,7 +106,10 @@ export function RunsPage() {
   }
   if (!loaded && runs.size === 0) return <p className="empty quiet">loading …</p>;
   if (runs.size === 0) return <NoRuns />;
-  const countOf = (verb: Verb): string => (picked.size > 0 ? ` ${able(verb).length}` : '');
+  const countOf = (verb: Verb): string => {
+    const count = picked.size > 0 ? able(verb).length : 0;
+    return count > 0 ? ` ${count}` : '';
+  };
   return (
     <div className="runs">
       <h1 className="unseen">Runs</h1>

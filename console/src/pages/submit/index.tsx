@@ -6,6 +6,7 @@ import { ask, errorText } from '../../data/api.ts';
 import { useQuery } from '../../data/query.ts';
 import { useKeys } from '../../keys/keys.ts';
 import { note } from '../../ui/notes.tsx';
+import { useTitle } from '../../ui/title.ts';
 import { Field, type Form } from './field.tsx';
 import { Preflight } from './preflight.tsx';
 import { configOf, kindOf, type Shape, type Texts, textsOf } from './shape.ts';
@@ -31,6 +32,7 @@ const never = ['version', 'code'];
 export function SubmitPage() {
   const [query] = useQuery();
   const like = query.get('like') ?? '';
+  useTitle('Submit');
   const [loaded, setLoaded] = useState<{ schema: Shape; texts: Texts } | null>(null);
   const [error, setError] = useState('');
   useEffect(() => {

@@ -5,6 +5,7 @@ import { useMayAct } from '../../acts/acts.ts';
 import { useYard } from '../../data/yard.ts';
 import { useKeys } from '../../keys/keys.ts';
 import { State } from '../../ui/marks.tsx';
+import { useTitle } from '../../ui/title.ts';
 import { Bus } from './bus.tsx';
 import { DaemonChart, DaemonFacts } from './daemon.tsx';
 import { DrainDialog, type Drained, giveOut } from './drain.tsx';
@@ -16,6 +17,7 @@ import './yard.css';
 export function YardPage() {
   const health = useYard((state) => state.health);
   const mayAct = useMayAct();
+  useTitle('Yard');
   const queue = useQueue();
   const [, navigate] = useLocation();
   const [draining, setDraining] = useState<Drained | null>(null);
