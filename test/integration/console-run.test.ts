@@ -33,6 +33,12 @@ test('a run appears, its chart moves and its curve grows; it is scrubbed back li
     const few = await pointsOf(page, 'loss');
     await until(async () => (await pointsOf(page, 'loss')) > few + 10, 'the curve to grow');
 
+    // Its worker is heard again and again, which is no event of it.
+    const heard = page.getByTitle('when its worker was heard last').locator('time');
+    await heard.waitFor();
+    const before = await heard.getAttribute('datetime');
+    await until(async () => (await heard.getAttribute('datetime')) !== before, 'a later heartbeat');
+
     // Back, event by event, to the submit: the chart, the address and the cross-hair's value are of then.
     const first = page.getByRole('list', { name: 'events' }).getByRole('button').first();
     for (let i = 0; i < 5; i += 1) await page.keyboard.press('[');

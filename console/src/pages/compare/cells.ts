@@ -1,6 +1,7 @@
 /** Runs side by side: what tells them apart, and which are the same but for the seed. Pure. */
 import { differences, type Params, seedNames } from '../../../../src/params.ts';
 import { numberOf } from '../../curves/points.ts';
+import { order } from '../../data/order.ts';
 import type { MetricKey, RunSummary } from '../../data/types.ts';
 
 export type Member = { run: RunSummary; letter: string; params: Params };
@@ -54,10 +55,6 @@ function inOrder(names: readonly string[], a: Params, b: Params): number {
     if (by !== 0) return by;
   }
   return 0;
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 export type Measured = { last: number; min: number; max: number };

@@ -3,6 +3,7 @@ import { Tabs } from 'radix-ui';
 import { useEffect } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useQuery } from '../../data/query.ts';
+import { useWatched } from '../../data/use-watched.ts';
 import { useKeys } from '../../keys/keys.ts';
 import { glyphOf } from '../../ui/marks.tsx';
 import { useTitle } from '../../ui/title.ts';
@@ -69,6 +70,8 @@ function Known({ known: { run, details, steps } }: { known: RunKnown }) {
   };
   const attempt = useAttempt(run, steps);
   const { shown } = attempt;
+  // Its heartbeat is no event.
+  useWatched([run]);
   useTitle(`${glyphOf(run.status)} ${run.name || run.run_id}`);
   const tab = tabs.find((each) => each === query.get('tab')) ?? 'events';
   useKeys([

@@ -1,5 +1,6 @@
 /** Which runs are shown and in which order; all of it is in the address. */
 import { statuses } from '../../../../src/units.ts';
+import { order } from '../../data/order.ts';
 import type { RunSummary } from '../../data/types.ts';
 
 export type Filter = {
@@ -65,7 +66,7 @@ export const liveStatuses: readonly string[] = statuses.slice(0, 4);
 /** What runs comes first, then what waits, then what is over, the newest of each first; unless a column says otherwise. */
 export function sorted(runs: RunSummary[], { by, isDown }: Sort): RunSummary[] {
   const newest = (a: RunSummary, b: RunSummary): number =>
-    compare(b.submitted_at, a.submitted_at) || compare(b.run_id, a.run_id);
+    order(b.submitted_at, a.submitted_at) || order(b.run_id, a.run_id);
   const turn = ({ status }: RunSummary): number =>
     status === 'queued' ? 1 : liveStatuses.includes(status) ? 0 : 2;
   const key = (run: RunSummary): string | number => {
@@ -78,7 +79,7 @@ export function sorted(runs: RunSummary[], { by, isDown }: Sort): RunSummary[] {
   return runs.sort((a, b) =>
     by === 'life'
       ? turn(a) - turn(b) || newest(a, b)
-      : way * compare(key(a), key(b)) || newest(a, b),
+      : way * order(key(a), key(b)) || newest(a, b),
   );
 }
 
@@ -86,8 +87,4 @@ function lengthOf(run: RunSummary): number {
   if (run.started_at === '') return -1;
   const end = run.finished_at === '' ? Date.now() : Date.parse(run.finished_at);
   return end - Date.parse(run.started_at);
-}
-
-function compare(a: string | number, b: string | number): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

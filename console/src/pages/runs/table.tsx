@@ -3,16 +3,13 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useEffect, useRef } from 'react';
 import { Link } from 'wouter';
 import type { RunSummary } from '../../data/types.ts';
-import { subscribe } from '../../data/yard.ts';
+import { useWatched } from '../../data/use-watched.ts';
 import { Ago, Id, Span, State } from '../../ui/marks.tsx';
 import type { Column, Sort } from './filter.ts';
 
 const rowPx = 29;
 /** As in runs.css. */
 const headPx = 27;
-/** Of one subscription; more than a screen has. */
-const watchedMost = 100;
-const watchAfterMs = 400;
 
 const heads: readonly { by: Column | null; label: string }[] = [
   { by: null, label: '' },
@@ -54,12 +51,7 @@ export function RunsTable(props: {
     if (index !== -1) rows.scrollToIndex(index);
   }, [at, rows]);
   const items = rows.getVirtualItems();
-  useWatched(
-    items.flatMap((item) => {
-      const run = runs[item.index];
-      return run === undefined || run.finished_at !== '' ? [] : [run.run_id];
-    }),
-  );
+  useWatched(items.flatMap((item) => runs[item.index] ?? []));
   return (
     <div role="grid" aria-label="runs" aria-rowcount={runs.length + 1} className="grid">
       <div ref={place} className="grid-body" role="rowgroup">
@@ -196,21 +188,4 @@ function Cell({ title, children }: { title?: string; children: React.ReactNode }
 function whyOf({ why, status, failure_cause: cause }: RunSummary): string {
   if (status === 'completed' || status === 'running') return '';
   return cause === null || why.includes(cause.text) ? why : `${why}: ${cause.text}`;
-}
-
-/** Heartbeats and last metrics of live runs in view: no transition tells them. */
-function useWatched(ids: readonly string[]): void {
-  const wanted = ids.slice(0, watchedMost).sort().join(' ');
-  useEffect(() => {
-    if (wanted === '') return;
-    let end: (() => void) | null = null;
-    const timer = setTimeout(() => {
-      const runs = wanted.split(' ');
-      end = subscribe({ wish: () => ({ kind: 'runs', runs }) });
-    }, watchAfterMs);
-    return () => {
-      clearTimeout(timer);
-      end?.();
-    };
-  }, [wanted]);
 }

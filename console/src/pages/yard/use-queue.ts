@@ -1,9 +1,8 @@
-import { useEffect, useMemo } from 'react';
+import { useMemo } from 'react';
+import { order } from '../../data/order.ts';
 import type { RunSummary } from '../../data/types.ts';
-import { subscribe, useYard } from '../../data/yard.ts';
-
-/** Of one subscription. */
-const watchedMost = 100;
+import { useWatched, watchedMost } from '../../data/use-watched.ts';
+import { useYard } from '../../data/yard.ts';
 
 export type QueueState = { rows: readonly RunSummary[]; more: number };
 
@@ -20,15 +19,6 @@ export function useQueue(): QueueState {
     );
   }, [runs]);
   const shown = useMemo(() => all.slice(0, watchedMost), [all]);
-  const ids = shown.map(({ run_id: id }) => id).join(',');
-  // Why one waits changes without an event of it.
-  useEffect(() => {
-    if (ids === '') return;
-    return subscribe({ wish: () => ({ kind: 'runs', runs: ids.split(',') }) });
-  }, [ids]);
+  useWatched(shown);
   return { rows: shown, more: all.length - shown.length };
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
