@@ -50,7 +50,11 @@ test('log in, submit CleanRL, watch it learn, scrub, see its film, stop another,
     await litState(page, 'running.live');
     await until(async () => (await pointsOf(page, curve)) > 2, 'the first returns', patienceMs);
     const few = await pointsOf(page, curve);
-    await until(async () => (await pointsOf(page, curve)) > few + 5, 'the curve to grow', patienceMs);
+    await until(
+      async () => (await pointsOf(page, curve)) > few + 5,
+      'the curve to grow',
+      patienceMs,
+    );
     // Held in the middle, so that all that follows finds it there however slow this machine is.
     await page.getByRole('button', { name: 'Pause', exact: true }).click();
     await litState(page, 'running.paused');
@@ -80,7 +84,11 @@ test('log in, submit CleanRL, watch it learn, scrub, see its film, stop another,
     // It catches up by itself, and without a gap.
     await litState(page, 'done.completed');
     await page.getByText('Connection lost since').waitFor({ state: 'detached' });
-    await until(async () => (await eventsListed(page)).length === told.length, 'all events', patienceMs);
+    await until(
+      async () => (await eventsListed(page)).length === told.length,
+      'all events',
+      patienceMs,
+    );
     assert.deepEqual(await eventsListed(page), told);
     assert.deepEqual(
       told,

@@ -77,9 +77,7 @@ export function sorted(runs: RunSummary[], { by, isDown }: Sort): RunSummary[] {
   };
   const way = isDown ? -1 : 1;
   return runs.sort((a, b) =>
-    by === 'life'
-      ? turn(a) - turn(b) || newest(a, b)
-      : way * order(key(a), key(b)) || newest(a, b),
+    by === 'life' ? turn(a) - turn(b) || newest(a, b) : way * order(key(a), key(b)) || newest(a, b),
   );
 }
 
