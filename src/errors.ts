@@ -5,6 +5,7 @@
 
 /** gRPC status codes by name, as numbered by the gRPC specification. */
 export const grpcStatus = {
+  CANCELLED: 1,
   INVALID_ARGUMENT: 3,
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
@@ -71,6 +72,7 @@ export const errorCodes = {
   reader_exists: { grpc: 'ALREADY_EXISTS', retryable: false, who: 'user' },
   reader_not_found: { grpc: 'NOT_FOUND', retryable: false, who: 'user' },
   readers_exhausted: { grpc: 'RESOURCE_EXHAUSTED', retryable: false, who: 'user' },
+  cancelled: { grpc: 'CANCELLED', retryable: false, who: 'user' },
   internal: { grpc: 'INTERNAL', retryable: false, who: 'developer' },
 } as const satisfies Record<string, Entry>;
 

@@ -18,7 +18,7 @@ from runyard.v1 import orchestrator_pb2 as pb
 
 SOURCE = ROOT / "clients/python/src/runyard"
 # Of what is no part of Python. A trainer is not among them, and nothing that could bring one.
-MAY_IMPORT = {"google", "grpc", "nats", "runyard"}
+MAY_IMPORT = {"google", "grpc", "nats", "runyard", "PySide6"}
 
 
 def imports() -> set[tuple[str, str]]:

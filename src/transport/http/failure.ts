@@ -7,6 +7,7 @@ export type Failure = { error: ErrorDetail & { message: string } };
 
 const statuses: Readonly<Record<(typeof errorCodes)[keyof typeof errorCodes]['grpc'], number>> = {
   INVALID_ARGUMENT: 400,
+  CANCELLED: 499,
   UNAUTHENTICATED: 401,
   PERMISSION_DENIED: 403,
   NOT_FOUND: 404,

@@ -50,6 +50,7 @@ ErrorCode = Literal[
     "reader_exists",
     "reader_not_found",
     "readers_exhausted",
+    "cancelled",
     "internal",
 ]
 
@@ -106,6 +107,7 @@ ERROR_CODES: Mapping[ErrorCode, Entry] = {
     "reader_exists": Entry("ALREADY_EXISTS", False, "user"),
     "reader_not_found": Entry("NOT_FOUND", False, "user"),
     "readers_exhausted": Entry("RESOURCE_EXHAUSTED", False, "user"),
+    "cancelled": Entry("CANCELLED", False, "user"),
     "internal": Entry("INTERNAL", False, "developer"),
 }
 
