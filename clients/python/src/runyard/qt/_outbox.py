@@ -149,9 +149,11 @@ class Outbox:
             if whole:
                 runs.changed, runs.removed, runs.whole = {}, set(), True
             runs.changed.update(changed)
+            runs.removed.difference_update(changed)
             for run_id in removed:
                 runs.changed.pop(run_id, None)
                 runs.removed.add(run_id)
+            self._load[watch] = len(runs.changed)
         self._due()
 
     def events(self, events: list[pb.RunEvent]) -> None:

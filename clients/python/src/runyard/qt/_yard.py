@@ -160,15 +160,18 @@ class RunsWatch:
         after = ""
         while len(found) < self._limit:
             limit = min(_PAGE, self._limit - len(found))
-            page = {
-                run.run_id: run
-                for run in await engine.gathered(
-                    client.list(**self._filters, limit=limit, after=after)
-                )
-            }
+            page: dict[str, pb.RunSummary] = {}
+            for run in await engine.gathered(
+                client.list(**self._filters, limit=limit, after=after)
+            ):
+                known = self._known.get(run.run_id)
+                # The same object says to who looks at ten thousand of them that nothing changed.
+                page[run.run_id] = known if known is not None and known == run else run
+                engine.pace()
             found.update(page)
             if first:
                 engine.outbox.runs(self._id, page)
+                await engine.outbox.room(self._id, _PAGE)
             if len(page) < limit:
                 break
             last = next(reversed(page.values()))
