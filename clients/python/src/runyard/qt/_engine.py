@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,7 +40,8 @@ class Place:
 
 
 class Engine:
-    def __init__(self, place: Place, outbox: Outbox, deadline_s: float) -> None:
+    def __init__(self, place: Place, outbox: Outbox, deadline_s: float, name: str) -> None:
+        self.name = name
         self.place = place
         self.outbox = outbox
         self.deadline_s = deadline_s
@@ -76,7 +77,7 @@ class Engine:
         self.post(self._stop)
 
     def ask(self, id: int, question: Ask) -> None:
-        self.post(lambda: self._begin(id, self._request(id, question)))
+        self.post(lambda: self._begin_request(id, question))
 
     def follow(self, id: int, following: Follow) -> None:
         self.post(lambda: self._begin(id, self._watch(id, following)))
@@ -88,6 +89,8 @@ class Engine:
 
     def run(self) -> None:
         """Comes back when it was stopped."""
+        # Python counts it among the threads from here on; the guard of another bridge knows it by this name.
+        threading.current_thread().name = self.name
         asyncio.run(self._main())
 
     async def _main(self) -> None:
@@ -150,10 +153,20 @@ class Engine:
             self.pace()
         return found
 
-    def _begin(self, id: int, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
+    def _begin(self, id: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
         self._tasks[id] = task
         task.add_done_callback(lambda _: self._tasks.pop(id, None))
+        return task
+
+    def _begin_request(self, id: int, question: Ask) -> None:
+        def settle(task: asyncio.Task[None]) -> None:
+            # Also of one that was cancelled before its first line.
+            if task.cancelled():
+                text = "cancelled before the daemon had answered"
+                self.outbox.settle(id, None, RunyardError("cancelled", text))
+
+        self._begin(id, self._request(id, question)).add_done_callback(settle)
 
     def _cancel(self, id: int) -> None:
         task = self._tasks.get(id)
@@ -165,8 +178,6 @@ class Engine:
         error: RunyardError | None = None
         try:
             value = await question(await self.client())
-        except asyncio.CancelledError:
-            error = RunyardError("cancelled", "cancelled before the daemon had answered")
         except Exception as caught:
             error = _told(caught)
         self.outbox.settle(id, value, error)

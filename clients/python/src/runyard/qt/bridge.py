@@ -15,6 +15,7 @@ method is to be called there, and comes back at once.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import time
@@ -22,14 +23,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from PySide6.QtCore import QObject, QThread, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal, Slot
 from PySide6.QtCore import Qt as QtNames
 
 from ..errors import RunyardError
 from ._calls import BridgeCalls
 from ._engine import Ask, Engine, Follow, Place
 from ._outbox import Outbox, Parcel
-from .guard import Guard, Mode
+from .guard import BRIDGE_NAME, Guard, Mode
 from .messages import Connection
 from .requests import Request, Watch
 
@@ -37,8 +38,16 @@ __all__ = ["TrainerQBridgeThread"]
 
 # The owner's loop gets its turn after so long, however much there is to be told.
 _TELLING_S = 0.006
+# For a bridge that nobody stopped, when the application or its parent goes.
+_LEAVING_MS = 2000
 # Those that run: one that is dropped while its thread goes on would end the process.
 _running: set[TrainerQBridgeThread] = set()
+
+
+@atexit.register
+def _stop_all() -> None:
+    for bridge in list(_running):
+        bridge.stop(_LEAVING_MS)
 
 
 class TrainerQBridgeThread(QThread, BridgeCalls):
@@ -84,17 +93,24 @@ class TrainerQBridgeThread(QThread, BridgeCalls):
         deadline_s: float = 10.0,
     ) -> None:
         QThread.__init__(self, parent)
-        self.setObjectName("runyard bridge")
+        self.setObjectName(BRIDGE_NAME)
         self._desk = _Desk(self)
-        self._guard = Guard(guard, self.guard_found.emit)
+        self._guard = Guard(guard, self._desk.found.emit, self)
         self._guard.look()
-        self._engine = Engine(Place(home, socket, address, token), Outbox(self._desk.call), deadline_s)
+        place = Place(home, socket, address, token)
+        self._engine = Engine(place, Outbox(self._desk.call), deadline_s, BRIDGE_NAME)
         self._ids = itertools.count(1)
         self._requests: dict[int, Request] = {}
         self._watches: dict[int, Watch] = {}
         self._connection = Connection("connecting", "the bridge was not started yet", "", time.time())
         self._is_over = False
-        self.finished.connect(self._desk.finished)
+        self.finished.connect(self._desk.finished, QtNames.ConnectionType.QueuedConnection)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self._desk.leave)
+        if parent is not None:
+            # Its children are deleted right after, whether they run or not.
+            parent.destroyed.connect(self._desk.leave)
 
     @property
     def connection(self) -> Connection:
@@ -211,6 +227,7 @@ _signals: Mapping[str, str] = {
 class _Desk(QObject):
     """Lives in the owner's thread, and is the only thing that the bridge's thread calls there."""
 
+    found = Signal(object)
     _called = Signal()
     _again = Signal()
 
@@ -222,6 +239,7 @@ class _Desk(QObject):
         self._has_taken = False
         self._called.connect(self._take, QtNames.ConnectionType.QueuedConnection)
         self._again.connect(self._tell, QtNames.ConnectionType.QueuedConnection)
+        self.found.connect(bridge.guard_found, QtNames.ConnectionType.QueuedConnection)
 
     def call(self) -> None:
         """In the bridge's thread."""
@@ -265,6 +283,10 @@ class _Desk(QObject):
     def finished(self) -> None:
         self._bridge._close()
         _running.discard(self._bridge)
+
+    @Slot()
+    def leave(self) -> None:
+        self._bridge.stop(_LEAVING_MS)
 
 
 def _stopped() -> RunyardError:
