@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
@@ -17,28 +19,29 @@ _TICK_MS = 1
 class Pauses(QObject):
     """A timer of one millisecond that notes how late it comes.
 
-    A busy machine may keep a thread that wants to run from running. Linux says for how long, and that is taken off: it
-    is no fault of the program's. Of the time that the bridge's thread stood in that queue at most the same is taken
-    off, since this one may have waited for it.
+    A busy machine may keep a thread that wants to run from running, this one or one for which this one waits. Linux
+    says for how long each stood in that queue, and that is taken off: it is no fault of the program's.
     """
 
-    def __init__(self, *others: int) -> None:
-        """others: native ids of threads for which this one may wait."""
+    def __init__(self) -> None:
         super().__init__()
         self.ticks = 0
         self.longest_ms = 0.0
         self.longest_raw_ms = 0.0
-        self._queues = [_Queue(id) for id in (threading.get_native_id(), *others)]
+        # For a test to show something in.
+        self.model: Any = None
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._tick)
-        self._last = 0.0
+        self._last = self._before = 0.0
+        self._stolen = Stolen()
+
+    def __str__(self) -> str:
+        return f"{self.longest_ms:.1f} ms ({self.longest_raw_ms:.1f} ms with what the machine took)"
 
     def __enter__(self) -> Pauses:
-        self._last = time.perf_counter()
-        for queue in self._queues:
-            queue.since_ms()
+        self._before, self._last = self._stolen.ms(), time.perf_counter()
         self._timer.start()
         return self
 
@@ -48,27 +51,42 @@ class Pauses(QObject):
         self._tick()
         self._timer.stop()
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """For what may hold the loop up."""
+        self._tick()
+        yield
+        self._before, self._last = self._stolen.ms(), time.perf_counter()
+
     def _tick(self) -> None:
         now = time.perf_counter()
         raw = (now - self._last) * 1000 - _TICK_MS
-        self._last = now
         self.ticks += 1
-        stolen = sum(queue.since_ms() for queue in self._queues)
+        before, self._before = self._before, self._stolen.ms()
+        # The look itself belongs to no pause: what is taken from it counts as taken, and would count as time as well.
+        self._last = time.perf_counter()
         self.longest_raw_ms = max(self.longest_raw_ms, raw)
-        self.longest_ms = max(self.longest_ms, raw - stolen)
+        self.longest_ms = max(self.longest_ms, raw - (self._before - before))
 
 
-class _Queue:
-    """How long a thread wanted to run and was not let."""
+class Stolen:
+    """How long threads of this process wanted to run and were not let, in all since this was made."""
 
-    def __init__(self, thread: int) -> None:
-        self._file = os.open(f"/proc/self/task/{thread}/schedstat", os.O_RDONLY)
-        self._last = 0
+    def __init__(self) -> None:
+        self._by_thread: dict[str, int] = {}
+        self._total = 0
+        self.ms()
+        self._total = 0
 
-    def since_ms(self) -> float:
-        waited = int(os.pread(self._file, 100, 0).split()[1])
-        since, self._last = waited - self._last, waited
-        return since / 1e6
-
-    def __del__(self) -> None:
-        os.close(self._file)
+    def ms(self) -> float:
+        for thread in os.listdir("/proc/self/task"):
+            try:
+                with open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
+                    waited = int(file.read().split()[1])
+            except OSError:
+                # It ended.
+                continue
+            # A thread's number may be that of one that ended.
+            self._total += max(0, waited - self._by_thread.get(thread, 0))
+            self._by_thread[thread] = waited
+        return self._total / 1e6

@@ -26,6 +26,7 @@ _BUSY_S = 0.003
 _REST_S = 0.001
 # What is left to a call that was cancelled, before the thread ends without it.
 _GRACE_S = 0.05
+_LAST_WORDS_S = 0.01
 _log = logging.getLogger(__name__)
 
 
@@ -98,6 +99,7 @@ class Engine:
         self._stopping = asyncio.Event()
         self._loop = loop
         self.outbox.bind(loop)
+        loop.set_exception_handler(_note)
         with self._lock:
             early, self._early = self._early or [], None
         if self._stop_asked:
@@ -113,6 +115,8 @@ class Engine:
                 task.cancel()
             await asyncio.wait(tasks, timeout=_GRACE_S)
             await self._close_client()
+            # What was cancelled is told of once more by gRPC's own thread, which does not look whether we are there.
+            await asyncio.sleep(_LAST_WORDS_S)
 
     def _stop(self) -> None:
         if self._stopping is not None:
@@ -206,3 +210,9 @@ def _told(error: Exception) -> RunyardError:
         return RunyardError("usage", str(error))
     _log.error("an error that was not expected", exc_info=error)
     return RunyardError("internal", f"{type(error).__name__}: {error}")
+
+
+def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """gRPC shares one thread among the loops of a process: they wake each other, for nothing and for loops that ended."""
+    if "PollerCompletionQueue" not in context.get("message", ""):
+        loop.default_exception_handler(context)
