@@ -51,7 +51,7 @@ class Engine:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         # What was asked for before the loop ran; None from then on.
-        self._early: list[Callable[[], None]] | None = []
+        self._early: list[Callable[[], object]] | None = []
         self._stopping: asyncio.Event | None = None
         self._stop_asked = False
         self._client: AsyncTrainerClient | None = None
@@ -60,7 +60,7 @@ class Engine:
 
     # In any thread.
 
-    def post(self, what: Callable[[], None]) -> None:
+    def post(self, what: Callable[[], object]) -> None:
         """Does it in the loop; nothing once that is over."""
         with self._lock:
             if self._early is not None:
