@@ -155,7 +155,6 @@ class RunsWatch:
         client = await engine.client()
         self._dirty.clear()
         self._stale = False
-        first = not self._known
         found: dict[str, pb.RunSummary] = {}
         after = ""
         while len(found) < self._limit:
@@ -169,9 +168,10 @@ class RunsWatch:
                 page[run.run_id] = known if known is not None and known == run else run
                 engine.pace()
             found.update(page)
-            if first:
-                engine.outbox.runs(self._id, page)
-                await engine.outbox.room(self._id, _PAGE)
+            # In pieces: the whole at the end is then nothing new.
+            changed = {key: run for key, run in page.items() if self._known.get(key) is not run}
+            engine.outbox.runs(self._id, changed)
+            await engine.outbox.room(self._id, _PAGE)
             if len(page) < limit:
                 break
             last = next(reversed(page.values()))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -157,7 +156,7 @@ class Table(QAbstractTableModel, Generic[Row]):
         self._take_out([key for key in gone if self.row_of(key) >= 0])
         for key in gone:
             del self._all[key]
-            self._words.pop(key, None)
+            del self._words[key]
         changed = [
             key for key, row in now.items() if self._all.get(key) is not row and self._all.get(key) != row
         ]
@@ -166,7 +165,8 @@ class Table(QAbstractTableModel, Generic[Row]):
         touched: list[Hashable] = []
         for key in changed:
             self._all[key] = now[key]
-            self._words.pop(key, None)
+            # Now and not when it is asked for: then it would be for all of them at once.
+            self._words[key] = self.words_of(now[key]).lower()
             was, shows = self.row_of(key), self._shows(key)
             if was >= 0:
                 (touched if shows else hidden).append(key)
@@ -181,9 +181,7 @@ class Table(QAbstractTableModel, Generic[Row]):
     def _shows(self, key: Hashable) -> bool:
         if not self._filter:
             return True
-        words = self._words.get(key)
-        if words is None:
-            words = self._words[key] = self.words_of(self._all[key]).lower()
+        words = self._words[key]
         return all(word in words for word in self._filter)
 
     def _order_of(self, row: Row) -> Any:
@@ -230,11 +228,7 @@ class Table(QAbstractTableModel, Generic[Row]):
         by_order = sorted(
             range(len(rows)), key=orders.__getitem__, reverse=self._falls or self._column < 0
         )
-        places = [self._place_for(orders[number]) for number in by_order]
-        pieces = [
-            (place, [number for _, number in some])
-            for place, some in groupby(zip(places, by_order), key=lambda pair: pair[0])
-        ]
+        pieces = self._pieces_of(by_order, orders)
         is_scattered = len(pieces) > _PIECES_MOST
         if is_scattered:
             pieces = [(len(self._rows), by_order)]
@@ -246,6 +240,21 @@ class Table(QAbstractTableModel, Generic[Row]):
             self.endInsertRows()
         if is_scattered:
             self._put_in_order()
+
+    def _pieces_of(self, by_order: list[int], orders: list[Any]) -> list[tuple[int, list[int]]]:
+        """Where new rows belong, and which of them, in their order; only as many as are worth to be told apart."""
+        if not self._rows or self._comes_before(orders[by_order[-1]], self._orders[0]):
+            return [(0, by_order)]
+        pieces: list[tuple[int, list[int]]] = []
+        for number in by_order:
+            place = self._place_for(orders[number])
+            if pieces and pieces[-1][0] == place:
+                pieces[-1][1].append(number)
+            else:
+                pieces.append((place, [number]))
+                if len(pieces) > _PIECES_MOST:
+                    break
+        return pieces
 
     def _change(self, keys: Sequence[Hashable]) -> None:
         """New content of rows; those whose place is another one now are moved."""
