@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._discover import resolve_home
 from ..errors import RunyardError
 from ..v1 import orchestrator_pb2 as pb
+from ._errors import told
 from .messages import Connection, ConnectionState
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class Monitor:
             self._tell("unresponsive", text, "")
         except RunyardError as error:
             self._fail(error)
+        except Exception as error:
+            # Without this nobody would ever be told of anything again.
+            self._fail(told(error))
         else:
             self._answered(health)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from ..aio import AsyncTrainerClient, connect
 from ..errors import RunyardError
 from ._connection import Monitor
+from ._errors import told
 from ._outbox import Outbox
 from ._yard import YardFeed
 
@@ -27,7 +27,6 @@ _REST_S = 0.001
 # What is left to a call that was cancelled, before the thread ends without it.
 _GRACE_S = 0.05
 _LAST_WORDS_S = 0.01
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ class Engine:
         try:
             value = await question(await self.client())
         except Exception as caught:
-            error = _told(caught)
+            error = told(caught)
         self.outbox.settle(id, value, error)
 
     async def _watch(self, id: int, following: Follow) -> None:
@@ -194,22 +193,13 @@ class Engine:
             except asyncio.CancelledError:
                 raise
             except Exception as caught:
-                error = _told(caught)
+                error = told(caught)
                 if error.retryable:
                     # Its first question found nobody, or nobody awake.
                     await self.monitor.next_answer()
                     continue
             self.outbox.end(id, error)
             return
-
-
-def _told(error: Exception) -> RunyardError:
-    if isinstance(error, RunyardError):
-        return error
-    if isinstance(error, OSError):
-        return RunyardError("usage", str(error))
-    _log.error("an error that was not expected", exc_info=error)
-    return RunyardError("internal", f"{type(error).__name__}: {error}")
 
 
 def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..aio import AsyncTrainerClient
 from ..errors import RunyardError
 from ..v1 import orchestrator_pb2 as pb
+from ._errors import told
 from ._outbox import EVENTS_MOST
 
 if TYPE_CHECKING:
@@ -63,10 +64,10 @@ class YardFeed:
                             watch.touch(event.run_id, event.to == "deleted")
                         engine.pace()
                         await engine.outbox.room(0, EVENTS_MOST)
-            except RunyardError as error:
+            except Exception as error:
                 # What was asked of a daemon that came anew may be what it has never had.
                 await engine.monitor.next_answer()
-                if not error.retryable:
+                if not told(error).retryable:
                     await asyncio.sleep(1.0)
             for watch in self._watches:
                 watch.relist()
