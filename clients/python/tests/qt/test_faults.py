@@ -153,6 +153,44 @@ def test_a_daemon_that_stands_still_is_told_and_heals(
     stops_at_once(bridge, watched)
 
 
+def test_a_registry_that_was_made_anew_is_noticed(
+    own_yard: Yard,
+    make_bridge: Make,
+    watched: Pauses,
+    wait: Any,
+    answer: Any,
+    apart: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    yard = own_yard
+    bridge = make_bridge(home=yard.home, deadline_s=60)
+    told = Told(bridge)
+    bridge.runs_changed.connect(watched.model.apply)
+    bridge.start()
+    bridge.watch_runs(all=True)
+    config = {"command": ["true"], "cwd": yard.home}
+    gone = [answer(bridge.submit(config)).run_id for _ in range(3)]
+    wait(lambda: all(watched.model.get(id) and watched.model.get(id).status == "completed" for id in gone))
+    position = told.of("state_changed")[-1][-1].pos
+    apart(yard.kill)
+    wait(lambda: told.states()[-1] == "lost")
+    for file in yard.home.glob("registry.db*"):
+        file.unlink()
+    # As if nothing had ever run here.
+    (yard.home / "runs").rename(yard.home / "runs.old")
+    monkeypatch.setenv("RUNYARD_TEST_REBUILD", "1")
+    apart(yard.up)
+    wait(lambda: told.states()[-1] == "connected")
+    wait(lambda: watched.model.known() == [])
+    told.all.clear()
+    run = answer(bridge.submit(config)).run_id
+    wait(lambda: watched.model.get(run) is not None and watched.model.get(run).status == "completed")
+    mine = [event for part in told.of("state_changed") for event in part if event.run_id == run]
+    assert mine[0].seq == 1
+    assert mine[0].pos < position
+    stops_at_once(bridge, watched)
+
+
 def test_without_a_daemon_it_says_so_and_finds_the_one_that_comes(
     make_bridge: Make, watched: Pauses, wait: Any, tmp_path: Path, apart: Any
 ) -> None:

@@ -50,6 +50,10 @@ class Monitor:
         try:
             client = await self._engine.client()
             health = await asyncio.wait_for(client.health(), patience)
+            if self._is_another(health):
+                if self.epoch > 0:
+                    await asyncio.wait_for(self._engine.feed.check(), patience)
+                self.epoch += 1
         except asyncio.TimeoutError:
             text = f"the daemon has not answered for {patience:g} s; runs go on meanwhile"
             self._tell("unresponsive", text, "")
@@ -63,8 +67,6 @@ class Monitor:
 
     def _answered(self, health: pb.DaemonStatus) -> None:
         before = self._health
-        if before is None or (before.pid, before.started_at) != (health.pid, health.started_at):
-            self.epoch += 1
         self._was_there = True
         self._tell("connected", f"connected to {self._where()}", "")
         if health != before:
@@ -74,6 +76,10 @@ class Monitor:
             if not one.done():
                 one.set_result(None)
         self._answers.clear()
+
+    def _is_another(self, health: pb.DaemonStatus) -> bool:
+        before = self._health
+        return before is None or (before.pid, before.started_at) != (health.pid, health.started_at)
 
     def _fail(self, error: RunyardError) -> None:
         if error.code == "daemon_unresponsive":

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..aio import AsyncTrainerClient
+from ..aio import AsyncTrainerClient, Stream
 from ..errors import RunyardError
 from ..v1 import orchestrator_pb2 as pb
 from ._errors import told
@@ -32,9 +32,25 @@ class YardFeed:
         self._watches: set[RunsWatch] = set()
         self._task: asyncio.Task[None] | None = None
         self._open = asyncio.Event()
+        self._stream: Stream[pb.RunEvent] | None = None
+        # The last one known, and with it the yard's position.
+        self._last: pb.RunEvent | None = None
 
     def tasks(self) -> list[asyncio.Task[None]]:
         return [] if self._task is None else [self._task]
+
+    async def check(self) -> None:
+        """Begins anew where the daemon does not know what came last: its registry is another one."""
+        last, stream = self._last, self._stream
+        if last is None or stream is None:
+            return
+        client = await self._engine.client()
+        async with client.yard_events(after_pos=last.pos - 1, follow=False) as events:
+            async for event in events:
+                if (event.run_id, event.seq) == (last.run_id, last.seq):
+                    return
+                break
+        stream.cancel()
 
     async def join(self, watch: RunsWatch) -> None:
         """Comes back when all that happens from now on will be told to the watch. Raises RunyardError."""
@@ -55,10 +71,13 @@ class YardFeed:
         while True:
             try:
                 client = await engine.client()
-                after = await _position(client)
+                self._last = await _last_event(client)
                 self._open.set()
-                async with client.yard_events(after_pos=after) as stream:
+                after = 0 if self._last is None else self._last.pos
+                self._stream = client.yard_events(after_pos=after)
+                async with self._stream as stream:
                     async for event in stream:
+                        self._last = event
                         engine.outbox.events([event])
                         for watch in self._watches:
                             watch.touch(event.run_id, event.to == "deleted")
@@ -73,13 +92,13 @@ class YardFeed:
                 watch.relist()
 
 
-async def _position(client: AsyncTrainerClient) -> int:
-    """A position behind which lies all that comes, and little that was: that of the newest run's last event."""
+async def _last_event(client: AsyncTrainerClient) -> pb.RunEvent | None:
+    """One behind which lies all that comes, and little that was: the last of the newest run."""
     async for run in client.list(all=True, limit=1):
         async with client.events(run.run_id, from_seq=max(1, run.last_seq)) as events:
             async for event in events:
-                return event.pos
-    return 0
+                return event
+    return None
 
 
 class RunsWatch:
