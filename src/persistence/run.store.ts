@@ -225,9 +225,11 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
       ).map(toRunEvent),
     lastPos: () => get<{ pos: number | null }>('SELECT max(pos) AS pos FROM transitions')?.pos ?? 0,
 
+    /** By way of the outbox, which is short: the planner would begin with all transitions that there ever were. */
     outbox: (limit: number, afterPos: number, uptoPos: number) =>
       all<TransitionRow>(
-        `SELECT t.* FROM outbox JOIN transitions t USING (pos) WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?`,
+        `SELECT t.* FROM outbox CROSS JOIN transitions t USING (pos)
+          WHERE outbox.pos > ? AND outbox.pos <= ? ORDER BY outbox.pos LIMIT ?`,
         afterPos,
         uptoPos,
         limit,
