@@ -27,6 +27,8 @@ export function createFlow(
 ): Flow {
   let pos = from;
   let timer: NodeJS.Timeout | null = null;
+  let timerAtMs = 0;
+  let isClosed = false;
   let lastMs = 0;
   /** When each run's summary may go out. */
   const due = new Map<string, number>();
@@ -73,8 +75,13 @@ export function createFlow(
     const before = performance.now() - perRunMs;
     for (const [id, at] of sent) if (at < before) sent.delete(id);
   };
+  /** The sooner one counts: what changed now does not wait for a summary that is due later. */
   const plan = (ms: number): void => {
-    timer ??= setTimeout(() => {
+    const atMs = performance.now() + ms;
+    if (isClosed || (timer !== null && timerAtMs <= atMs)) return;
+    if (timer !== null) clearTimeout(timer);
+    timerAtMs = atMs;
+    timer = setTimeout(() => {
       try {
         flush();
       } catch (error) {
@@ -84,13 +91,13 @@ export function createFlow(
   };
   return {
     wake() {
-      if (timer !== null || !outlet.ready()) return;
+      if (!outlet.ready()) return;
       // At once after a pause, together when they come fast.
       plan(Math.max(0, paceMs - (performance.now() - lastMs)));
     },
     close() {
+      isClosed = true;
       if (timer !== null) clearTimeout(timer);
-      timer = setTimeout(() => undefined, 0).unref();
       due.clear();
     },
   };
