@@ -2,6 +2,7 @@
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { ApiError, ask, errorText } from './api.ts';
+import { moved } from './state.ts';
 import { openStream, type Stream, type Subscription } from './stream.ts';
 import type { DaemonStatus, Gpu, RunEvent, RunSummary } from './types.ts';
 
@@ -97,14 +98,20 @@ export function take(runs: readonly RunSummary[]): void {
   yardStore.setState({ runs: next });
 }
 
-function transitions(events: RunEvent[]): void {
-  const gone = events.filter(({ to }) => to === 'deleted').map(({ run_id: id }) => id);
-  if (gone.length > 0) {
-    const { runs, removed } = yardStore.getState();
-    const next = new Map(runs);
-    for (const id of gone) next.delete(id);
-    yardStore.setState({ runs: next, removed: new Set([...removed, ...gone]) });
+/** Where a run is now is shown at once; its summary, which comes more rarely, follows with the rest. */
+function transitions(events: readonly RunEvent[]): void {
+  const { runs, removed } = yardStore.getState();
+  const next = new Map(runs);
+  const gone = new Set(removed);
+  for (const event of events) {
+    const { run_id: id, seq, to } = event;
+    const before = next.get(id);
+    if (to === 'deleted') {
+      next.delete(id);
+      gone.add(id);
+    } else if (before !== undefined && before.last_seq < seq) next.set(id, moved(before, event));
   }
+  yardStore.setState({ runs: next, ...(gone.size === removed.size ? {} : { removed: gone }) });
   for (const [run, own] of Map.groupBy(events, ({ run_id: id }) => id)) {
     for (const hearing of hearings.get(run) ?? []) hearing(own);
   }

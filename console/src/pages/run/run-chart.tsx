@@ -1,6 +1,7 @@
 import { useCallback, useMemo, useRef, useState } from 'react';
 import { duration } from '../../../../src/units.ts';
 import { Chart } from '../../chart/chart.tsx';
+import { statusOf } from '../../data/state.ts';
 import type { RunSummary } from '../../data/types.ts';
 import { exact, useNow } from '../../ui/marks.tsx';
 import { goTo, useMoment } from './cursor.ts';
@@ -69,12 +70,6 @@ export function RunChart({ run, steps }: { run: RunSummary; steps: readonly Step
       </button>
     </section>
   );
-}
-
-/** As the status of the API is told by a state. */
-export function statusOf(state: string): string {
-  const [first = '', second = ''] = state.split('.');
-  return first === 'done' ? second : first;
 }
 
 /** A line for each state that it was in: how often, and for how long. Text, so that equal ones are equal. */

@@ -1,10 +1,10 @@
 /** The run's life from left to right, in its states; the cursor is dragged along it. */
 import { type PointerEvent, useRef } from 'react';
 import { duration } from '../../../../src/units.ts';
+import { statusOf } from '../../data/state.ts';
 import type { RunSummary } from '../../data/types.ts';
 import { exact, useNow } from '../../ui/marks.tsx';
 import { goLive, goTo, useMoment } from './cursor.ts';
-import { statusOf } from './run-chart.tsx';
 import { type Step, stepAt } from './use-run.ts';
 
 /** Nearer than this to the right edge of a live run is now. */
