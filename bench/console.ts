@@ -1,143 +1,136 @@
 /**
  * The web console beside a thousand live runs that change state two hundred times a second: long tasks, memory,
- * how soon a change is seen, how soon the page is of use. `RUNYARD_BENCH_MINUTES` (default 1) says for how long.
+ * how soon a change is seen, how soon the page is of use. Each page is watched for `RUNYARD_BENCH_MINUTES` (default 1).
  */
-import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { startChromium } from '../test/fixtures/chromium.ts';
 import { startCrowd } from './crowd/index.ts';
+import { type Look, load, look, prepare, shown } from './crowd/look.ts';
 import { type Figure, percentile, round } from './measure.ts';
 
 const live = 1000;
 const real = 5;
 const perSecond = 200;
 const minutes = Number(process.env.RUNYARD_BENCH_MINUTES ?? 1);
-/** How often a run is watched on its way to the screen. */
-const sampleMs = 500;
-
-/** Runs within the page. */
-const watching = path.join(import.meta.dirname, 'crowd/watch.page.js');
-type States = Record<string, { text: string; atMs: number }[]>;
+/** Until what a fresh page builds up is there, and code that is used much was compiled. */
+const warmMs = 10_000;
+const loads = 5;
 
 export async function consolePage(): Promise<Figure[]> {
-  const browser = await startChromium(['--enable-precise-memory-info', '--js-flags=--expose-gc']);
+  const browser = await startChromium();
   if ('missing' in browser) {
     console.error(`console: ${browser.missing}`);
     return [];
   }
-  await using crowd = await startCrowd(live - real, real);
   try {
+    await using crowd = await startCrowd(live - real, real);
+    const { client } = crowd.yard;
     const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
     const page = await context.newPage();
-    const { url } = await crowd.yard.client.openConsole();
-    const { usefulMs, kilobytes } = await open(page, url);
-    await watch(page);
+    await prepare(page);
     const stop = new AbortController();
     const stirring = crowd.stir(perSecond, stop.signal);
-    const heap: number[] = [];
-    const latencies: number[] = [];
-    const endMs = performance.now() + minutes * 60_000;
-    let nextHeapMs = 0;
-    while (performance.now() < endMs) {
-      latencies.push(...(await changesSeen(page, crowd.yard.client.events)));
-      if (performance.now() >= nextHeapMs) {
-        nextHeapMs = performance.now() + 15_000;
-        heap.push(await heapMib(page));
-      }
-      await sleep(sampleMs);
-    }
+    await page.goto((await client.openConsole()).url);
+    await shown(page);
+    const loaded: Awaited<ReturnType<typeof load>>[] = [];
+    for (let n = 0; n < loads; n += 1) loaded.push(await load(page));
+    const forMs = minutes * 60_000;
+    const watching = { forMs, memoryEveryMs: Math.max(20_000, forMs / 10) };
+    await sleep(warmMs);
+    const ofRuns = await look(page, client, { ...watching, textOf: rowText });
+    crowd.favour(await openRun(page));
+    await sleep(warmMs);
+    const ofRun = await look(page, client, { ...watching, textOf: (state) => state });
     stop.abort();
-    const rate = await stirring;
-    const longMs = (await page.evaluate('seen.longMs')) as number[];
-    const n = minutes * 60;
-    const load = `${live} live runs, ${round(rate)} transitions a second, ${minutes} min`;
-    const [first = 0] = heap;
-    const last = heap.at(-1) ?? 0;
+    const rate = round(await stirring);
+    const load_ = `${live} live runs, ${rate} transitions a second, ${minutes} min`;
     return [
-      { metric: 'console_long_tasks', unit: 'tasks > 50 ms', n, value: longMs.length, load },
+      ...figuresOf('runs', ofRuns, load_),
+      ...figuresOf('run', ofRun, load_),
       {
-        metric: 'console_longest_task',
+        metric: 'console_useful_ms',
         unit: 'ms',
-        n: longMs.length,
-        value: Math.max(0, ...longMs),
-        load,
+        n: loads,
+        p50: percentile(
+          loaded.map(({ usefulMs }) => usefulMs),
+          0.5,
+        ),
+        p99: percentile(
+          loaded.map(({ usefulMs }) => usefulMs),
+          1,
+        ),
+        load: load_,
       },
       {
-        metric: 'console_change_ms',
-        unit: 'ms',
-        n: latencies.length,
-        p50: percentile(latencies, 0.5),
-        p99: percentile(latencies, 0.95),
-        load: `${load}; p99 is p95`,
+        metric: 'console_first_js_kb',
+        unit: 'kB',
+        n: 1,
+        value: round(Math.max(...loaded.map(({ scriptBytes }) => scriptBytes)) / 1000),
+        load: load_,
       },
-      {
-        metric: 'console_heap_mib',
-        unit: 'MiB',
-        n: heap.length,
-        value: round(last),
-        baseline: round(first),
-        ratio: round(last / first),
-        load,
-      },
-      { metric: 'console_useful_ms', unit: 'ms', n: 1, value: round(usefulMs), load },
-      { metric: 'console_first_js_kb', unit: 'kB', n: 1, value: round(kilobytes), load },
     ];
   } finally {
     await browser.close();
   }
 }
 
-/** Opens the list of runs: how long until a row is there, and how much script came for that. */
-async function open(page: Page, url: string): Promise<{ usefulMs: number; kilobytes: number }> {
-  await page.goto(url);
-  await page.waitForSelector('[role=row] a');
-  // Again, logged in and from the cache of nobody: what somebody waits for each morning.
-  const session = await page.context().newCDPSession(page);
-  await session.send('Network.setCacheDisabled', { cacheDisabled: true });
-  await page.reload({ waitUntil: 'commit' });
-  await page.waitForSelector('[role=row] a');
-  const found = (await page.evaluate(`({
-    usefulMs: performance.now(),
-    bytes: performance.getEntriesByType('resource')
-      .filter(({ name }) => name.endsWith('.js'))
-      .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
-  })`)) as { usefulMs: number; bytes: number };
-  return { usefulMs: found.usefulMs, kilobytes: found.bytes / 1000 };
-}
-
-async function watch(page: Page): Promise<void> {
-  await page.evaluate(fs.readFileSync(watching, 'utf8'));
-}
-
-type Events = (run: string) => AsyncIterable<{ event: string; at: string; to: string }>;
-
-/** Of the changes that the page has shown lately: how long after their commit. */
-async function changesSeen(page: Page, events: Events): Promise<number[]> {
-  const states = (await page.evaluate(
-    'const found = seen.states; seen.states = {}; found',
-  )) as States;
-  const latencies: number[] = [];
-  // A few of them: asking for events is work for the daemon too.
-  const changed = Object.entries(states).filter(([, list]) =>
-    list.some(({ text }) => /paused/.test(text)),
+function figuresOf(name: string, { longMs, changeMs, memory }: Look, load: string): Figure[] {
+  const [first, last] = [memory[0], memory.at(-1)];
+  const of = (metric: string): string => `console_${name}_${metric}`;
+  console.error(
+    `${name}: MiB after collecting garbage: ${memory.map(({ heapMib, nodes }) => `${heapMib.toFixed(1)} (${nodes} nodes)`).join(' ')}`,
   );
-  for (const [run, list] of changed.slice(0, 3)) {
-    const paused: number[] = [];
-    for await (const { event, at } of events(run)) {
-      if (event === 'trainer.paused') paused.push(Date.parse(at));
-    }
-    for (const { text, atMs } of list) {
-      const before = paused.filter((ms) => ms <= atMs).at(-1);
-      if (/paused/.test(text) && before !== undefined) latencies.push(atMs - before);
-    }
-  }
-  return latencies;
+  return [
+    {
+      metric: of('long_tasks'),
+      unit: 'tasks > 50 ms',
+      n: minutes * 60,
+      value: longMs.length,
+      load,
+    },
+    { metric: of('longest_ms'), unit: 'ms', n: longMs.length, value: Math.max(0, ...longMs), load },
+    {
+      metric: of('change_ms'),
+      unit: 'ms',
+      n: changeMs.length,
+      p50: percentile(changeMs, 0.5),
+      p95: percentile(changeMs, 0.95),
+      p99: percentile(changeMs, 0.99),
+      load,
+    },
+    {
+      metric: of('heap_mib'),
+      unit: 'MiB',
+      n: memory.length,
+      value: round(last?.heapMib ?? 0),
+      baseline: round(first?.heapMib ?? 0),
+      ratio: round((last?.heapMib ?? 0) / (first?.heapMib ?? 1)),
+      load,
+    },
+    {
+      metric: of('nodes'),
+      unit: 'nodes',
+      n: memory.length,
+      value: last?.nodes ?? 0,
+      baseline: first?.nodes ?? 0,
+      load,
+    },
+  ];
 }
 
-async function heapMib(page: Page): Promise<number> {
-  return (await page.evaluate(
-    'globalThis.gc?.(); performance.memory.usedJSHeapSize / 2 ** 20',
-  )) as number;
+/** Of a run that the crowd plays: those that are real are newer, and first. */
+async function openRun(page: Page): Promise<string> {
+  await page.click(`.runs [role=row] >> nth=${real + 4} >> a`);
+  await page.waitForSelector('.run-chart svg');
+  return path.basename(new URL(page.url()).pathname);
+}
+
+/** As a row of the list says it. */
+function rowText(state: string): string {
+  const [status = '', ...inner] = state.split('.');
+  if (status === 'done') return inner.join('.');
+  const detail = inner.join('.');
+  return status === 'running' && detail !== '' && detail !== 'live' ? detail : status;
 }

@@ -6,6 +6,7 @@ export type Figure = {
   unit: string;
   n: number;
   p50?: number;
+  p95?: number;
   p99?: number;
   value?: number;
   /** The same measured in the same run without us. */
@@ -32,8 +33,11 @@ export function print(figures: readonly Figure[], json: boolean): void {
       console.log(JSON.stringify({ load, ...figure }));
       continue;
     }
-    const { metric, unit, n, p50, p99, value, baseline, ratio } = figure;
-    const main = value === undefined ? `p50 ${p50}  p99 ${p99}` : String(value);
+    const { metric, unit, n, p50, p95, p99, value, baseline, ratio } = figure;
+    const main =
+      value === undefined
+        ? `p50 ${p50}${p95 === undefined ? '' : `  p95 ${p95}`}  p99 ${p99}`
+        : String(value);
     const beside = baseline === undefined ? '' : `  baseline ${baseline}`;
     const by = ratio === undefined ? '' : `  ratio ${ratio}`;
     console.log(`${metric.padEnd(22)} ${main} ${unit}  n=${n}${beside}${by}`);

@@ -11,7 +11,7 @@ import { identityOf, runDir } from '../../src/rundir/index.ts';
 import { every, systemClock } from '../../src/telemetry/index.ts';
 import { readWorkerConfig } from '../../src/worker/config.ts';
 import { openControl } from '../../src/worker/control.ts';
-import type { Wish } from '../../src/worker/conversation.ts';
+import type { Control, Wish } from '../../src/worker/conversation.ts';
 
 const [at = '', home = '', realWorker = ''] = process.argv.slice(2);
 const beatMs = 1000;
@@ -61,12 +61,16 @@ async function attend(
   onGo: (act: () => void) => void,
 ): Promise<void> {
   const config = readWorkerConfig(file);
+  let control: Control | null = null;
   let begun = false;
+  let told = false;
   let value = 0;
+  /** Told by the relay or by the socket, whichever comes first: even before we can answer. */
   const start = (): void => {
-    if (begun) return;
+    told = true;
+    if (begun || control === null) return;
     begun = true;
-    control?.fact('trainer.started', { pid: process.pid, start_time: own?.start_time ?? '' });
+    control.fact('trainer.started', { pid: process.pid, start_time: own?.start_time ?? '' });
     every(clock, beatMs, () => {
       value += Math.random();
       control?.beat(`return ${value.toFixed(1)}`, null);
@@ -77,13 +81,14 @@ async function attend(
     else if (wish.kind === 'resume') control?.fact('trainer.resumed', {});
   };
   onGo(start);
-  const control = await openControl({
+  control = await openControl({
     config,
     clock,
     onWish: obey,
     onGo: start,
     onFact: () => undefined,
   });
+  if (told) start();
   relay.write(`${JSON.stringify({ type: 'attached', socket: config.socket })}\n`);
 }
 

@@ -14,6 +14,8 @@ export type Crowd = {
   runs: string[];
   /** Pauses and resumes them by turns, so many transitions a second in all, until the signal. */
   stir(perSecond: number, signal: AbortSignal): Promise<number>;
+  /** From now on every fiftieth pause or resume is of this one: it is looked at. */
+  favour(run: string): void;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -30,6 +32,10 @@ export async function startCrowd(count: number, real: number): Promise<Crowd> {
     [path.join(here, 'generator.main.ts'), socket, home, worker],
     { stdout: 'pipe', stderr: 'inherit', buffer: false, reject: false },
   );
+  let isEnded = false;
+  void generator.then(() => {
+    isEnded = true;
+  });
   await once(generator.stdout, 'data');
   const yard = await startYard(
     {
@@ -54,6 +60,7 @@ export async function startCrowd(count: number, real: number): Promise<Crowd> {
   ));
   await until(
     async () => {
+      if (isEnded) throw new Error('the generator ended');
       let live = 0;
       for await (const run of yard.client.list({ limit: 10_000 }))
         if (run.state === 'running.live') live += 1;
@@ -62,9 +69,13 @@ export async function startCrowd(count: number, real: number): Promise<Crowd> {
     'all of them to be live',
     600_000,
   );
+  let favourite: string | null = null;
   return {
     yard,
     runs,
+    favour(run) {
+      favourite = run;
+    },
     async stir(perSecond, signal) {
       const paused = new Set<string>();
       let asked = 0;
@@ -74,8 +85,9 @@ export async function startCrowd(count: number, real: number): Promise<Crowd> {
         // A pause, like its end, is two transitions: asked for, and done.
         const due = ((performance.now() - from) / 1000) * (perSecond / 2);
         while (asked < due) {
-          const run = runs[Math.floor(Math.random() * runs.length)] ?? '';
           asked += 1;
+          const chance = runs[Math.floor(Math.random() * runs.length)] ?? '';
+          const run = asked % 50 === 0 ? (favourite ?? chance) : chance;
           const wish = paused.has(run) ? 'resume' : 'pause';
           if (wish === 'pause') paused.add(run);
           else paused.delete(run);

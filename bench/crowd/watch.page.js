@@ -1,24 +1,48 @@
-// Within the page: when which row was last seen to change, and tasks of more than 50 ms.
+// Within the page, from its very beginning: when a row or a chart was seen to change, when the first row was there,
+// and tasks of more than 50 ms. Times are of the wall clock, as those of events are, but for `usefulMs`.
 (() => {
-  const seen = { states: {}, longMs: [] };
+  const shown = new Map();
+  const read = () => {
+    const now = [];
+    for (const row of document.querySelectorAll('.runs [role=row]')) {
+      const href = row.querySelector('a')?.getAttribute('href') ?? '';
+      const run = /\/run\/(\w+)/.exec(href)?.[1];
+      if (run !== undefined) now.push([run, row.children[1]?.textContent?.slice(2) ?? '']);
+    }
+    const chart = document.querySelector('.run-chart svg')?.getAttribute('aria-label') ?? '';
+    const run = /^\/run\/(\w+)/.exec(location.pathname)?.[1];
+    if (run !== undefined && chart !== '') now.push([run, chart.replace('chart of the run: ', '')]);
+    return now;
+  };
+  const seen = { changes: [], longTasks: [], usefulMs: null, read };
   globalThis.seen = seen;
   new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) seen.longMs.push(duration);
+    for (const { startTime, duration } of list.getEntries())
+      seen.longTasks.push({ atMs: performance.timeOrigin + startTime, ms: duration });
   }).observe({ type: 'longtask' });
-  const look = () => {
-    // What was changed now is on the screen with the next frame.
-    requestAnimationFrame(() => {
-      const atMs = Date.now();
-      for (const row of document.querySelectorAll('[role=row]')) {
-        const href = row.querySelector('a')?.getAttribute('href') ?? '';
-        const run = /\/run\/(\w+)/.exec(href)?.[1];
-        const text = row.children[1]?.textContent ?? '';
-        if (run === undefined) continue;
-        seen.states[run] ??= [];
-        if (seen.states[run].at(-1)?.text !== text) seen.states[run].push({ text, atMs });
-      }
-    });
+
+  // What was changed is read while its frame is made, and counts once that is done.
+  const painted = new MessageChannel();
+  let waiting = [];
+  painted.port1.onmessage = () => {
+    const atMs = Date.now();
+    const rows = waiting;
+    waiting = [];
+    if (rows.length > 0) seen.usefulMs ??= performance.now();
+    for (const [run, text] of rows) {
+      if (shown.get(run) === text) continue;
+      shown.set(run, text);
+      seen.changes.push({ run, text, atMs });
+    }
   };
-  const rows = document.querySelector('[role=grid]') ?? document.body;
-  new MutationObserver(look).observe(rows, { subtree: true, childList: true, characterData: true });
+  let asked = false;
+  new MutationObserver(() => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      waiting = read();
+      painted.port2.postMessage(null);
+    });
+  }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
 })();
