@@ -9,8 +9,8 @@ export type Lit = {
   active?: string;
   /** Gives the colour of where it is. */
   status?: string;
-  /** All that was taken so far; ways are faint then unless taken, or possible from where it is. */
-  steps?: readonly Step[];
+  /** Ways that were taken so far, with how often; ways are faint then unless taken, or possible from where it is. */
+  steps?: readonly (Step & { times: number })[];
   /** Words below states, by state of the run. */
   notes?: ReadonlyMap<string, string>;
   /** The one that was chosen. */
@@ -85,17 +85,19 @@ export function light(svg: SVGSVGElement, lit: Lit): void {
   for (const way of svg.querySelectorAll<SVGGElement>('.way[data-from]')) {
     const { from = '', to = '', events = '' } = way.dataset;
     const names = events.split(' ');
-    const taken = (steps ?? []).filter(
-      (step) => names.includes(step.event) && isWithin(step.from, from) && isWithin(step.to, to),
-    );
-    way.classList.toggle('taken', taken.length > 0);
+    const taken = (steps ?? [])
+      .filter(
+        (step) => names.includes(step.event) && isWithin(step.from, from) && isWithin(step.to, to),
+      )
+      .reduce((sum, { times }) => sum + times, 0);
+    way.classList.toggle('taken', taken > 0);
     const isNext = active !== '' && isWithin(active, from);
-    way.classList.toggle('faint', steps !== undefined && taken.length === 0 && !isNext);
-    const width = taken.length === 0 ? '' : `${Math.min(6, 1.8 + Math.log2(taken.length))}`;
-    way.style.setProperty('--way-width', width);
-    // Measuring a path costs more than all the rest.
-    const isSaid = taken.length > 1;
-    mark(svg, way, 'times', isSaid ? `${taken.length}×` : '', isSaid ? middleOf(way) : nowhere);
+    way.classList.toggle('faint', steps !== undefined && taken === 0 && !isNext);
+    const width = taken === 0 ? '' : `${Math.min(6, 1.8 + Math.log2(taken))}`;
+    if (way.style.getPropertyValue('--way-width') !== width)
+      way.style.setProperty('--way-width', width);
+    const isSaid = taken > 1;
+    mark(svg, way, 'times', isSaid ? `${taken}×` : '', isSaid ? middleOf(way) : nowhere);
   }
   for (const state of statesOf(svg)) {
     const id = state.dataset.state ?? '';
@@ -116,11 +118,18 @@ function boxOf(state: SVGGElement): At & { width: number; height: number } {
   return { x: at('x'), y: at('y'), width: at('width'), height: at('height') };
 }
 
+/** Measuring a path costs more than all the rest, and none ever moves. */
+const middles = new WeakMap<SVGGElement, At>();
+
 function middleOf(way: SVGGElement): At {
+  const known = middles.get(way);
+  if (known !== undefined) return known;
   const path = way.querySelector('path');
-  if (path === null) return { x: 0, y: 0 };
+  if (path === null) return nowhere;
   const { x, y } = path.getPointAtLength(path.getTotalLength() / 2);
-  return { x, y: y - 4 };
+  const at = { x, y: y - 4 };
+  middles.set(way, at);
+  return at;
 }
 
 /** One text of a kind for each part; none when there is nothing to say. */
@@ -132,10 +141,14 @@ function mark(svg: SVGSVGElement, part: SVGGElement, kind: string, text: string,
     before?.remove();
     return;
   }
-  const element = before ?? document.createElementNS(svg.namespaceURI ?? '', 'text');
+  if (before !== null) {
+    if (before.textContent !== text) before.textContent = text;
+    return;
+  }
+  const element = document.createElementNS(svg.namespaceURI ?? '', 'text');
   element.setAttribute('class', kind);
   element.setAttribute('x', String(at.x));
   element.setAttribute('y', String(at.y));
-  if (element.textContent !== text) element.textContent = text;
-  if (before === null) part.append(element);
+  element.textContent = text;
+  part.append(element);
 }

@@ -1,5 +1,5 @@
 /** What came, one after the other; and of one of them all that is known. */
-import { useEffect, useRef } from 'react';
+import { memo, useEffect, useRef } from 'react';
 import type { RunSummary } from '../../data/types.ts';
 import { exact, Id } from '../../ui/marks.tsx';
 import { goTo, useMoment } from './cursor.ts';
@@ -16,18 +16,7 @@ export function Events({ run, steps }: { run: RunSummary; steps: readonly Step[]
     <div className="events">
       <ol ref={list} aria-label="events" className="event-list">
         {steps.map(({ event }) => (
-          <li key={event.seq} data-seq={event.seq}>
-            <button
-              type="button"
-              aria-current={event.seq === seq ? 'step' : undefined}
-              onClick={() => goTo(Date.parse(event.at), event.seq)}
-            >
-              <time title={exact(event.at)}>{exact(event.at).slice(11)}</time>
-              <span className="quiet number">{event.seq}</span>
-              <strong className="cut">{event.event}</strong>
-              <span className="cut quiet">{wayText(event)}</span>
-            </button>
-          </li>
+          <Line key={event.seq} event={event} isShown={event.seq === seq} />
         ))}
       </ol>
       {step === undefined ? null : (
@@ -36,6 +25,27 @@ export function Events({ run, steps }: { run: RunSummary; steps: readonly Step[]
     </div>
   );
 }
+
+/** What has happened does not change: of many only those that are shown, or no longer, are made anew. */
+const Line = memo(
+  function Line({ event, isShown }: { event: Step['event']; isShown: boolean }) {
+    return (
+      <li data-seq={event.seq}>
+        <button
+          type="button"
+          aria-current={isShown ? 'step' : undefined}
+          onClick={() => goTo(Date.parse(event.at), event.seq)}
+        >
+          <time title={exact(event.at)}>{exact(event.at).slice(11)}</time>
+          <span className="quiet number">{event.seq}</span>
+          <strong className="cut">{event.event}</strong>
+          <span className="cut quiet">{wayText(event)}</span>
+        </button>
+      </li>
+    );
+  },
+  (a, b) => a.event.seq === b.event.seq && a.isShown === b.isShown,
+);
 
 function wayText({ from, to }: Step['event']): string {
   return from === to ? to : from === '' ? `→ ${to}` : `${from} → ${to}`;

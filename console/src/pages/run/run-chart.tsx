@@ -23,7 +23,7 @@ export function RunChart({ run, steps }: { run: RunSummary; steps: readonly Step
     () => ({
       active,
       status,
-      steps: seen.map(({ event: { event, from, to } }) => ({ event, from, to })),
+      steps: waysTaken(seen),
       notes: new Map(
         times === '' ? [] : times.split('\n').map((line) => line.split('\t') as [string, string]),
       ),
@@ -70,6 +70,20 @@ export function RunChart({ run, steps }: { run: RunSummary; steps: readonly Step
       </button>
     </section>
   );
+}
+
+/** Each way once: a run that was paused a thousand times took few of them. */
+function waysTaken(seen: readonly Step[]) {
+  const ways = new Map<string, { event: string; from: string; to: string; times: number }>();
+  for (const {
+    event: { event, from, to },
+  } of seen) {
+    const key = `${event} ${from} ${to}`;
+    const way = ways.get(key) ?? { event, from, to, times: 0 };
+    way.times += 1;
+    ways.set(key, way);
+  }
+  return [...ways.values()];
 }
 
 /** A line for each state that it was in: how often, and for how long. Text, so that equal ones are equal. */

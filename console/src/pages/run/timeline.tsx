@@ -10,6 +10,8 @@ import { type Step, stepAt } from './use-run.ts';
 /** Nearer than this to the right edge of a live run is now. */
 const liveShare = 0.995;
 const keyShare = 0.01;
+/** Of the bar: what is narrower, or nearer to the tick before, is about a pixel and not drawn by itself. */
+const leastShare = 0.001;
 
 export function Timeline({ run, steps }: { run: RunSummary; steps: readonly Step[] }) {
   const now = useNow();
@@ -58,7 +60,7 @@ export function Timeline({ run, steps }: { run: RunSummary; steps: readonly Step
           event.preventDefault();
         }}
       >
-        {segments(steps, end).map(({ from, to, state, seq }) => (
+        {segments(steps, end, (end - start) * leastShare).map(({ from, to, state, seq }) => (
           <div
             key={seq}
             className="segment"
@@ -70,12 +72,8 @@ export function Timeline({ run, steps }: { run: RunSummary; steps: readonly Step
             <span className="cut">{state.startsWith('done') ? '' : state}</span>
           </div>
         ))}
-        {steps.map(({ event }) => (
-          <i
-            key={event.seq}
-            className="tick"
-            style={{ left: percent(share(Date.parse(event.at))) }}
-          />
+        {ticks(steps, share).map(({ seq, part }) => (
+          <i key={seq} className="tick" style={{ left: percent(part) }} />
         ))}
         <i className={moment === null ? 'hand now' : 'hand'} style={{ left: percent(share(at)) }} />
       </div>
@@ -101,15 +99,32 @@ export function Timeline({ run, steps }: { run: RunSummary; steps: readonly Step
 
 type Segment = { from: number; to: number; state: string; seq: number };
 
-/** One for each stay in a state; its inner ways are ticks. */
-function segments(steps: readonly Step[], end: number): Segment[] {
+/** One for each stay in a state that is wide enough to be seen; its inner ways are ticks. */
+function segments(steps: readonly Step[], end: number, leastMs: number): Segment[] {
   const found: Segment[] = [];
   for (const { event } of steps) {
     const last = found.at(-1);
     const at = Date.parse(event.at);
     if (last?.state === event.to) continue;
-    if (last !== undefined) last.to = at;
-    found.push({ from: at, to: end, state: event.to, seq: event.seq });
+    const next = { from: at, to: end, state: event.to, seq: event.seq };
+    if (last !== undefined && at - last.from < leastMs)
+      found.splice(-1, 1, { ...next, from: last.from });
+    else {
+      if (last !== undefined) last.to = at;
+      found.push(next);
+    }
+  }
+  return found;
+}
+
+function ticks(
+  steps: readonly Step[],
+  share: (ms: number) => number,
+): { seq: number; part: number }[] {
+  const found: { seq: number; part: number }[] = [];
+  for (const { event } of steps) {
+    const part = share(Date.parse(event.at));
+    if (part - (found.at(-1)?.part ?? -1) >= leastShare) found.push({ seq: event.seq, part });
   }
   return found;
 }

@@ -15,6 +15,8 @@ export type RunState = { known: RunKnown | null; error: ApiError | null; isRemov
 
 /** The steps are asked for anew this long after an event: what the chart knew then comes with them. */
 const settleMs = 250;
+/** Of a run with very many events they are long in coming: they are asked for for this share of the time at most. */
+const askedShare = 0.1;
 
 /** `ref`: an id, a prefix, a name or @last. */
 export function useRun(ref: string): RunState {
@@ -49,24 +51,42 @@ export function useRun(ref: string): RunState {
     const controller = new AbortController();
     const { signal } = controller;
     let timer: number | undefined;
-    const load = (again: boolean): void => {
-      const params = { run: id };
-      ask('GET /api/runs/:run/transitions', { params, signal }).then(
-        ({ transitions }) => setSteps(transitions.filter(isStep)),
-        () => undefined,
-      );
-      // Attempts come with events too; at first they are asked for above.
-      if (again) ask('GET /api/runs/:run', { params, signal }).then(setDetails, () => undefined);
+    let waitMs = settleMs;
+    let isLoading = false;
+    /** Something came that the newest answer lacks. */
+    let isDue = false;
+    const plan = (): void => {
+      isDue = true;
+      if (!isLoading) timer ??= window.setTimeout(() => void load(true), waitMs);
     };
-    load(false);
+    const load = async (again: boolean): Promise<void> => {
+      timer = undefined;
+      isDue = false;
+      isLoading = true;
+      const params = { run: id };
+      const fromMs = performance.now();
+      try {
+        const [{ transitions }] = await Promise.all([
+          ask('GET /api/runs/:run/transitions', { params, signal }),
+          // Attempts come with events too; at first they are asked for above.
+          again ? ask('GET /api/runs/:run', { params, signal }).then(setDetails) : null,
+        ]);
+        setSteps((before) => merged(before, transitions.filter(isStep)));
+      } catch {
+        // The next event asks again, and so does the end of a break.
+      }
+      waitMs = Math.max(settleMs, (performance.now() - fromMs) / askedShare);
+      isLoading = false;
+      if (isDue && !signal.aborted) plan();
+    };
+    void load(false);
     const end = hear(id, (events) => {
       const more = events.map((event): Step => ({ event, context_json: '', begun: [], ended: [] }));
       setSteps((before) => {
         const last = before.at(-1)?.event.seq ?? 0;
         return [...before, ...more.filter(({ event }) => event.seq > last)];
       });
-      window.clearTimeout(timer);
-      timer = window.setTimeout(() => load(true), settleMs);
+      plan();
     });
     return () => {
       controller.abort();
@@ -78,6 +98,17 @@ export function useRun(ref: string): RunState {
   const run = summary ?? details?.run ?? null;
   const known = details === null || run === null ? null : { run, details, steps };
   return { known, error, isRemoved };
+}
+
+/** What was loaded, and what came since; those that are as they were stay the same objects. */
+function merged(before: readonly Step[], loaded: readonly Step[]): readonly Step[] {
+  const last = loaded.at(-1)?.event.seq ?? 0;
+  const kept = loaded.map((step, index) => {
+    const known = before[index];
+    const isSame = known?.event.seq === step.event.seq && known.context_json === step.context_json;
+    return isSame ? known : step;
+  });
+  return [...kept, ...before.filter(({ event }) => event.seq > last)];
 }
 
 function isStep(transition: Transition): transition is Step {
