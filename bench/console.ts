@@ -1,6 +1,7 @@
 /**
  * The web console beside a thousand live runs that change state two hundred times a second: long tasks, memory,
- * how soon a change is seen, how soon the page is of use. Each page is watched for `RUNYARD_BENCH_MINUTES` (default 1).
+ * how soon a change is seen, how soon the page is of use. `RUNYARD_BENCH_PAGES` (default `runs,run`) are watched, each for
+ * `RUNYARD_BENCH_MINUTES` (default 1).
  */
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +14,7 @@ import { type Figure, percentile, round } from './measure.ts';
 const live = 1000;
 const real = 5;
 const perSecond = 200;
+const pages = (process.env.RUNYARD_BENCH_PAGES ?? 'runs,run').split(',');
 const minutes = Number(process.env.RUNYARD_BENCH_MINUTES ?? 1);
 /** Until what a fresh page builds up is there, and code that is used much was compiled. */
 const warmMs = 10_000;
@@ -38,17 +40,23 @@ export async function consolePage(): Promise<Figure[]> {
     for (let n = 0; n < loads; n += 1) loaded.push(await load(page));
     const forMs = minutes * 60_000;
     const watching = { forMs, memoryEveryMs: Math.max(20_000, forMs / 10) };
-    await sleep(warmMs);
-    const ofRuns = await look(page, client, { ...watching, textOf: rowText });
-    crowd.favour(await openRun(page));
-    await sleep(warmMs);
-    const ofRun = await look(page, client, { ...watching, textOf: (state) => state });
+    const looks: [string, Look][] = [];
+    const watch = async (name: string, textOf: (state: string) => string): Promise<void> => {
+      await sleep(warmMs);
+      const seen = await look(page, client, { ...watching, textOf });
+      tellMemory(name, seen);
+      looks.push([name, seen]);
+    };
+    if (pages.includes('runs')) await watch('runs', rowText);
+    if (pages.includes('run')) {
+      crowd.favour(await openRun(page));
+      await watch('run', (state) => state);
+    }
     stop.abort();
     const rate = round(await stirring);
-    const load_ = `${live} live runs, ${rate} transitions a second, ${minutes} min`;
+    const under = `${live} live runs, ${rate} transitions a second, ${minutes} min`;
     return [
-      ...figuresOf('runs', ofRuns, load_),
-      ...figuresOf('run', ofRun, load_),
+      ...looks.flatMap(([name, seen]) => figuresOf(name, seen, under)),
       {
         metric: 'console_useful_ms',
         unit: 'ms',
@@ -61,14 +69,14 @@ export async function consolePage(): Promise<Figure[]> {
           loaded.map(({ usefulMs }) => usefulMs),
           1,
         ),
-        load: load_,
+        load: under,
       },
       {
         metric: 'console_first_js_kb',
         unit: 'kB',
         n: 1,
         value: round(Math.max(...loaded.map(({ scriptBytes }) => scriptBytes)) / 1000),
-        load: load_,
+        load: under,
       },
     ];
   } finally {
@@ -76,12 +84,15 @@ export async function consolePage(): Promise<Figure[]> {
   }
 }
 
+/** While the rest goes on: whether it grows is seen in the row of them. */
+function tellMemory(name: string, { memory }: Look): void {
+  const row = memory.map(({ heapMib, nodes }) => `${heapMib.toFixed(1)} (${nodes})`).join(' ');
+  console.error(`${name}: MiB (nodes) after collecting garbage: ${row}`);
+}
+
 function figuresOf(name: string, { longMs, changeMs, memory }: Look, load: string): Figure[] {
   const [first, last] = [memory[0], memory.at(-1)];
   const of = (metric: string): string => `console_${name}_${metric}`;
-  console.error(
-    `${name}: MiB after collecting garbage: ${memory.map(({ heapMib, nodes }) => `${heapMib.toFixed(1)} (${nodes} nodes)`).join(' ')}`,
-  );
   return [
     {
       metric: of('long_tasks'),

@@ -14,7 +14,7 @@ export type Crowd = {
   runs: string[];
   /** Pauses and resumes them by turns, so many transitions a second in all, until the signal. */
   stir(perSecond: number, signal: AbortSignal): Promise<number>;
-  /** From now on every fiftieth pause or resume is of this one: it is looked at. */
+  /** From now on every hundredth pause or resume is of this one: it is looked at. */
   favour(run: string): void;
   [Symbol.asyncDispose](): Promise<void>;
 };
@@ -87,7 +87,7 @@ export async function startCrowd(count: number, real: number): Promise<Crowd> {
         while (asked < due) {
           asked += 1;
           const chance = runs[Math.floor(Math.random() * runs.length)] ?? '';
-          const run = asked % 50 === 0 ? (favourite ?? chance) : chance;
+          const run = asked % 100 === 0 ? (favourite ?? chance) : chance;
           const wish = paused.has(run) ? 'resume' : 'pause';
           if (wish === 'pause') paused.add(run);
           else paused.delete(run);
