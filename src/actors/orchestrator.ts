@@ -146,6 +146,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
 
   const asking = createAsking({ supervisor, clock, synced: deps.synced, resolve, rowOf, summary });
 
+  const breath = deps.breath ?? createBreath(clock);
   const onYard = (wake: () => void): (() => void) => {
     wakes.on(anyRun, wake);
     return () => wakes.off(anyRun, wake);
@@ -157,9 +158,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     durablePos: () => durablePos,
     retention: deps.retention,
     onYard,
+    breath,
   });
 
-  const breath = deps.breath ?? createBreath(clock);
   const submitting = createSubmitting({ ...deps, disk, breath });
   const groups = createGroups({
     ...{ store, supervisor, clock, synced: deps.synced, breath, onYard },

@@ -8,8 +8,9 @@ import type {
   Transition,
 } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
-import { type ReplayedStep, replay } from '../machines/index.ts';
+import { type ReplayedStep, replaying } from '../machines/index.ts';
 import type { RunRow, RunStore } from '../persistence/index.ts';
+import type { Breath } from './breath.ts';
 import { attemptOf } from './lookup.ts';
 
 type ShowingOptions = {
@@ -19,13 +20,14 @@ type ShowingOptions = {
   durablePos: () => number;
   onYard: (wake: () => void) => () => void;
   retention: RetentionPort;
+  breath: Breath;
 };
 
 /** More events than any run has. */
 const eventsMost = 100_000;
 
 export function createShowing(options: ShowingOptions): ShowingPort {
-  const { store, rowOf, summary, durablePos, retention } = options;
+  const { store, rowOf, summary, durablePos, retention, breath } = options;
   const eventsOf = ({ run_id: runId }: RunRow): RunEvent[] =>
     store.events(runId, 1, durablePos(), eventsMost);
   return {
@@ -37,7 +39,7 @@ export function createShowing(options: ShowingOptions): ShowingPort {
         attempts: attemptsSeen(eventsOf(row)),
       };
     },
-    transitions: (ref) => transitionsOf(eventsOf(rowOf(ref))),
+    transitions: (ref) => transitionsOf(eventsOf(rowOf(ref)), breath),
     yardPos: durablePos,
     yardEvents: (afterPos, limit) => store.yardEvents(afterPos, durablePos(), limit),
     onYard: options.onYard,
@@ -59,20 +61,30 @@ function notThere(which: { runId: string; attempt: number }, name: string): Erro
   );
 }
 
-/** Every event with what the chart knew after it, as far as today's chart goes the same way. */
-export function transitionsOf(events: readonly RunEvent[]): Transition[] {
-  const steps = new Map(replay(events).steps.map((step) => [step.seq, step]));
-  return events.map((event) => {
-    const step = steps.get(event.seq);
-    if (step === undefined) return { event, context_json: '', begun: [], ended: [] };
-    const [before, after] = [effectsOf(step.before), effectsOf(step.next)];
-    return {
-      event,
-      context_json: JSON.stringify(knownIn(step.next)),
-      begun: after.filter((effect) => !before.includes(effect)),
-      ended: before.filter((effect) => !after.includes(effect)),
-    };
-  });
+/**
+ * Every event with what the chart knew after it, as far as today's chart goes the same way. A run may have
+ * thousands of events, and each costs a fifth of a millisecond: others are let in between.
+ */
+async function* transitionsOf(
+  events: readonly RunEvent[],
+  breath: Breath,
+): AsyncGenerator<Transition> {
+  const replayed = replaying(events);
+  for (const event of events) {
+    const step = replayed.next().value?.step;
+    yield step == null ? { event, context_json: '', begun: [], ended: [] } : shownStep(event, step);
+    await breath();
+  }
+}
+
+function shownStep(event: RunEvent, step: ReplayedStep): Transition {
+  const [before, after] = [effectsOf(step.before), effectsOf(step.next)];
+  return {
+    event,
+    context_json: JSON.stringify(knownIn(step.next)),
+    begun: after.filter((effect) => !before.includes(effect)),
+    ended: before.filter((effect) => !after.includes(effect)),
+  };
 }
 
 function effectsOf(snapshot: ReplayedStep['next']): string[] {

@@ -45,7 +45,7 @@ export type ConsoleLink = { url: string; expires_at: string; role: Role };
 /** What the page of the console is shown, and anybody else who asks. */
 export interface ShowingPort {
   details(ref: string): RunDetails;
-  transitions(ref: string): Transition[];
+  transitions(ref: string): AsyncIterable<Transition>;
   /** Position of the newest event that is durable; 0: there is none. */
   yardPos(): number;
   /** Durable events of all runs after a position, in order, at most `limit`. */

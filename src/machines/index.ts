@@ -6,6 +6,7 @@ export {
   type Replay,
   type ReplayedStep,
   replay,
+  replaying,
 } from './replay.ts';
 export { runMachine } from './run.machine.ts';
 export { outcomeOf } from './run.outcomes.ts';

@@ -66,45 +66,64 @@ const chart = runMachine.provide({
 
 /** Replays a whole history, from the submit on. */
 export function replay(history: readonly RecordedEvent[]): Replay {
-  let [snapshot] = initialTransition(chart, { ...input, retry: policyOf(history[0]) });
   const steps: ReplayedStep[] = [];
-  for (const [index, record] of history.entries()) {
-    const { seq, attempt, from, to } = record;
-    const diverges = (
-      field: Divergence['field'],
-      recorded: string | number,
-      today: string | number,
-    ): Replay => ({
-      steps,
-      divergence: {
-        seq,
-        event: record.event,
-        field,
-        recorded: String(recorded),
-        today: String(today),
-      },
-    });
-    if (seq !== index + 1) return diverges('seq', seq, index + 1);
-    if (index === 0) {
-      if (record.event !== 'run.submit') return diverges('event', record.event, 'run.submit');
-      if (to !== stateOf(snapshot)) return diverges('to', to, stateOf(snapshot));
-      continue;
-    }
-    if (from !== stateOf(snapshot)) return diverges('from', from, stateOf(snapshot));
-    if (attempt !== snapshot.context.attempt) {
-      return diverges('attempt', attempt, snapshot.context.attempt);
-    }
-    const event = eventOf(record, snapshot);
-    if (event === null) return diverges('event', record.event, 'cannot be made of this detail');
-    const [next] = transition(chart, snapshot, event);
-    if (next.status === 'error') return diverges('to', to, `the chart failed: ${next.error}`);
-    // Only what changed something was ever recorded.
-    if (next === snapshot) return diverges('event', record.event, `ignored in ${from}`);
-    if (to !== stateOf(next)) return diverges('to', to, stateOf(next));
-    steps.push({ seq, before: snapshot, event, next });
-    snapshot = next;
+  for (const { step, divergence } of replaying(history)) {
+    if (divergence !== null) return { steps, divergence };
+    if (step !== null) steps.push(step);
   }
   return { steps, divergence: null };
+}
+
+/** One of both; neither for the submit, which made the run. Nothing comes after a divergence. */
+export type Replayed = {
+  readonly step: ReplayedStep | null;
+  readonly divergence: Divergence | null;
+};
+
+/** The same, record by record: a long history is a second of work. */
+export function* replaying(history: readonly RecordedEvent[]): Generator<Replayed> {
+  let [snapshot] = initialTransition(chart, { ...input, retry: policyOf(history[0]) });
+  for (const [index, record] of history.entries()) {
+    const found = index === 0 ? begun(record, snapshot) : taken(record, snapshot, index + 1);
+    yield found;
+    if (found.divergence !== null) return;
+    snapshot = found.step?.next ?? snapshot;
+  }
+}
+
+function diverges(
+  { seq, event }: RecordedEvent,
+  field: Divergence['field'],
+  recorded: string | number,
+  today: string | number,
+): Replayed {
+  const divergence = { seq, event, field, recorded: String(recorded), today: String(today) };
+  return { step: null, divergence };
+}
+
+function begun(record: RecordedEvent, snapshot: Snapshot): Replayed {
+  const { seq, event, to } = record;
+  if (seq !== 1) return diverges(record, 'seq', seq, 1);
+  if (event !== 'run.submit') return diverges(record, 'event', event, 'run.submit');
+  if (to !== stateOf(snapshot)) return diverges(record, 'to', to, stateOf(snapshot));
+  return { step: null, divergence: null };
+}
+
+function taken(record: RecordedEvent, snapshot: Snapshot, expected: number): Replayed {
+  const { seq, attempt, from, to } = record;
+  if (seq !== expected) return diverges(record, 'seq', seq, expected);
+  if (from !== stateOf(snapshot)) return diverges(record, 'from', from, stateOf(snapshot));
+  if (attempt !== snapshot.context.attempt)
+    return diverges(record, 'attempt', attempt, snapshot.context.attempt);
+  const event = eventOf(record, snapshot);
+  if (event === null)
+    return diverges(record, 'event', record.event, 'cannot be made of this detail');
+  const [next] = transition(chart, snapshot, event);
+  if (next.status === 'error') return diverges(record, 'to', to, `the chart failed: ${next.error}`);
+  // Only what changed something was ever recorded.
+  if (next === snapshot) return diverges(record, 'event', record.event, `ignored in ${from}`);
+  if (to !== stateOf(next)) return diverges(record, 'to', to, stateOf(next));
+  return { step: { seq, before: snapshot, event, next }, divergence: null };
 }
 
 /** The chart's event of a record; null when what decides its way was not kept. */

@@ -70,7 +70,9 @@ export const historyRoutes: readonly Route[] = [
     url: '/api/runs/:run/transitions',
     summary: 'Each step of a run’s life, with what its chart knew then and what began and ended.',
     answer: object({ transitions: list(message('Transition')) }),
-    handle: ({ door, params }) => ({ transitions: door.port.transitions(params.run ?? '') }),
+    handle: async ({ door, params }) => ({
+      transitions: await Array.fromAsync(door.port.transitions(params.run ?? '')),
+    }),
   }),
   route<LogsQuery>({
     method: 'GET',
