@@ -20,6 +20,8 @@ const minutes = Number(process.env.RUNYARD_BENCH_MINUTES ?? 1);
 const warmMs = 10_000;
 const loads = 5;
 
+type Watched = Look & { delays: { p50: number; p99: number; max: number } };
+
 export async function consolePage(): Promise<Figure[]> {
   const browser = await startChromium();
   if ('missing' in browser) {
@@ -40,12 +42,13 @@ export async function consolePage(): Promise<Figure[]> {
     for (let n = 0; n < loads; n += 1) loaded.push(await load(page));
     const forMs = minutes * 60_000;
     const watching = { forMs, memoryEveryMs: Math.max(20_000, forMs / 10) };
-    const looks: [string, Look][] = [];
+    const looks: [string, Watched][] = [];
     const watch = async (name: string, textOf: (state: string) => string): Promise<void> => {
       await sleep(warmMs);
+      await crowd.delays();
       const seen = await look(page, client, { ...watching, textOf });
       tellMemory(name, seen);
-      looks.push([name, seen]);
+      looks.push([name, { ...seen, delays: await crowd.delays() }]);
     };
     if (pages.includes('runs')) await watch('runs', rowText);
     if (pages.includes('run')) {
@@ -90,7 +93,11 @@ function tellMemory(name: string, { memory }: Look): void {
   console.error(`${name}: MiB (nodes) after collecting garbage: ${row}`);
 }
 
-function figuresOf(name: string, { longMs, changeMs, memory }: Look, load: string): Figure[] {
+function figuresOf(
+  name: string,
+  { longMs, changeMs, memory, delays }: Watched,
+  load: string,
+): Figure[] {
   const [first, last] = [memory[0], memory.at(-1)];
   const of = (metric: string): string => `console_${name}_${metric}`;
   return [
@@ -127,6 +134,14 @@ function figuresOf(name: string, { longMs, changeMs, memory }: Look, load: strin
       value: last?.nodes ?? 0,
       baseline: first?.nodes ?? 0,
       load,
+    },
+    {
+      metric: of('daemon_delay_ms'),
+      unit: 'ms',
+      n: minutes * 60,
+      p50: round(delays.p50),
+      p99: round(delays.p99),
+      load: `${load}; at most ${round(delays.max)} ms`,
     },
   ];
 }

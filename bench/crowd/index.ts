@@ -14,6 +14,8 @@ export type Crowd = {
   runs: string[];
   /** Pauses and resumes them by turns, so many transitions a second in all, until the signal. */
   stir(perSecond: number, signal: AbortSignal): Promise<number>;
+  /** Milliseconds that the daemon's event loop kept others waiting, since it was asked last. */
+  delays(): Promise<{ p50: number; p99: number; max: number }>;
   /** From now on every hundredth pause or resume is of this one: it is looked at. */
   favour(run: string): void;
   [Symbol.asyncDispose](): Promise<void>;
@@ -41,6 +43,8 @@ export async function startCrowd(count: number, real: number): Promise<Crowd> {
     {
       RUNYARD_PARALLEL: String(count + real),
       RUNYARD_LOG: 'warn',
+      NODE_OPTIONS: `--import=${path.join(here, 'delay.ts')}`,
+      RUNYARD_BENCH_DELAYS: path.join(dir, 'delays'),
       RUNYARD_TEST_WORKER: JSON.stringify([relay, socket]),
     },
     { home },
@@ -73,6 +77,13 @@ export async function startCrowd(count: number, real: number): Promise<Crowd> {
   return {
     yard,
     runs,
+    async delays() {
+      const file = path.join(dir, `delays.${yard.daemonPid()}`);
+      fs.rmSync(file, { force: true });
+      process.kill(yard.daemonPid(), 'SIGUSR2');
+      await until(() => fs.existsSync(file), 'the daemon to tell its delays');
+      return JSON.parse(fs.readFileSync(file, 'utf8'));
+    },
     favour(run) {
       favourite = run;
     },
