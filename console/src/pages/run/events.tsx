@@ -9,7 +9,11 @@ export function Events({ run, steps }: { run: RunSummary; steps: readonly Step[]
   const seq = useMoment((moment) => stepAt(steps, moment)?.event.seq ?? 0);
   const list = useRef<HTMLOListElement>(null);
   useEffect(() => {
-    list.current?.querySelector(`[data-seq="${seq}"]`)?.scrollIntoView({ block: 'nearest' });
+    // With the frame, which lays out the page once for all that changed.
+    const frame = requestAnimationFrame(() =>
+      list.current?.querySelector(`[data-seq="${seq}"]`)?.scrollIntoView({ block: 'nearest' }),
+    );
+    return () => cancelAnimationFrame(frame);
   }, [seq]);
   const step = steps.find(({ event }) => event.seq === seq);
   return (

@@ -66,11 +66,12 @@ export function useRun(ref: string): RunState {
       const params = { run: id };
       const fromMs = performance.now();
       try {
-        const [{ transitions }] = await Promise.all([
+        const [{ transitions }, found] = await Promise.all([
           ask('GET /api/runs/:run/transitions', { params, signal }),
           // Attempts come with events too; at first they are asked for above.
-          again ? ask('GET /api/runs/:run', { params, signal }).then(setDetails) : null,
+          again ? ask('GET /api/runs/:run', { params, signal }) : null,
         ]);
+        if (found !== null) setDetails(found);
         setSteps((before) => merged(before, transitions.filter(isStep)));
       } catch {
         // The next event asks again, and so does the end of a break.
