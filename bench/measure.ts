@@ -30,7 +30,8 @@ export function print(figures: readonly Figure[], json: boolean): void {
   const load = `${os.availableParallelism()} cores, load ${os.loadavg()[0]?.toFixed(2)}`;
   for (const figure of figures) {
     if (json) {
-      console.log(JSON.stringify({ load, ...figure }));
+      const both = figure.load === undefined ? load : `${figure.load}; ${load}`;
+      console.log(JSON.stringify({ ...figure, load: both }));
       continue;
     }
     const { metric, unit, n, p50, p95, p99, value, baseline, ratio } = figure;
