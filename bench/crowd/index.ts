@@ -59,9 +59,9 @@ export async function startCrowd(count: number, real: number): Promise<Crowd> {
   for await (const { run_id } of yard.client.submitMany(idle)) runs.push(run_id);
   const script =
     'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo "global_step=$i, episodic_return=$((i%97))"; sleep 0.5; done';
-  for await (const _ of yard.client.submitMany(
-    submits(real, { project: 'real', tags: ['real'] }, ['sh', '-c', script]),
-  ));
+  const trained: string[] = [];
+  const begun = submits(real, { project: 'real', tags: ['real'] }, ['sh', '-c', script]);
+  for await (const { run_id } of yard.client.submitMany(begun)) trained.push(run_id);
   await until(
     async () => {
       if (isEnded) throw new Error('the generator ended');
@@ -114,7 +114,10 @@ export async function startCrowd(count: number, real: number): Promise<Crowd> {
       return (1000 * done) / (performance.now() - from);
     },
     async [Symbol.asyncDispose]() {
-      // Nobody needs a thousand orderly ends: what was started is ended, and its place removed.
+      // Real trainers would go on for hours. Nobody needs a thousand orderly ends of the others: what was started is
+      // ended, and its place removed.
+      await Promise.all(trained.map((run) => yard.client.stop(run, { now: true })));
+      await Promise.all(trained.map((run) => yard.client.wait(run)));
       yard.client.close();
       await yard.crash();
       generator.kill('SIGKILL');
