@@ -16,6 +16,7 @@ from window import PATIENCE_MS, opened, shoot, until
 from yard import ROOT, Yard
 
 from runyard.qt.app.window import Window
+from runyard.qt.widgets import look
 from runyard.qt.widgets.stop import StopDialog
 from runyard.qt.widgets.submit import SubmitDialog
 
@@ -235,6 +236,8 @@ def test_it_remembers_its_layout(qtbot: QtBot, yard: Yard, tmp_path: Path) -> No
         sizes = window._split.sizes()
         window.runs.table.setColumnHidden(0, True)
         window._appear("dark")
+        assert look.is_dark(window.palette())
+        until(qtbot, lambda: window.runs.model.rowCount() > 0 and window.run.chart.steps)
         shoot(window, "dark")
     try:
         with opened(qtbot, yard.home, tmp_path) as window:

@@ -99,12 +99,11 @@ class ConnectionBanner(QFrame):
     def _color(self) -> None:
         # A style sheet changes the palette in its turn.
         self._coloring = True
+        # Not its own palette: the sheet below changes that.
+        around = self.parentWidget()
+        palette = QGuiApplication.palette() if around is None else around.palette()
         quiet = self._state in ("connecting", "")
-        color = (
-            look.quiet_color(self.palette())
-            if quiet
-            else look.state_color("stopping", self.palette())
-        )
+        color = look.quiet_color(palette) if quiet else look.state_color("stopping", palette)
         self._mark.setText("◌" if quiet else "▲")
         self._mark.setStyleSheet(f"color: {color.name()}; font-size: 14pt")
         soft = f"rgba({color.red()}, {color.green()}, {color.blue()}, 34)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -105,6 +105,9 @@ class CurvesView(QWidget):
         self._look_again.timeout.connect(self._ask_keys)
         self._asking = False
         self._say()
+
+    def sizeHint(self) -> QSize:
+        return QSize(720, 340)
 
     @property
     def keys(self) -> list[str]:

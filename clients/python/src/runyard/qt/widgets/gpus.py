@@ -37,9 +37,9 @@ class GpusView(QWidget):
         table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         table.horizontalHeader().setStretchLastSection(True)
         table.horizontalHeader().setHighlightSections(False)
-        none = QLabel("This yard has no GPUs.", alignment=Qt.AlignmentFlag.AlignCenter)
+        self._words = QLabel("Asking for the GPUs …", alignment=Qt.AlignmentFlag.AlignCenter)
         self._stack = QStackedWidget()
-        self._stack.addWidget(none)
+        self._stack.addWidget(self._words)
         self._stack.addWidget(table)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -49,4 +49,5 @@ class GpusView(QWidget):
 
     def _take(self, gpus: tuple[object, ...]) -> None:
         self.model.apply(gpus)  # type: ignore[arg-type]
+        self._words.setText("This yard has no GPUs.")
         self._stack.setCurrentIndex(1 if gpus else 0)
