@@ -23,7 +23,7 @@ const trainers =
 type Import = { file: string; to: string | null };
 
 test('nothing of ours can import a trainer', () => {
-  const seen = graphOf(root, folders);
+  const seen = ours();
   assert.ok(seen.files.size > 500, 'the whole of it is walked');
   assert.deepEqual(problemsOf(seen.imports, packagesOf('package.json')), []);
 });
@@ -39,7 +39,7 @@ test('no package that is installed is a trainer, or makes a Python of this proce
 });
 
 test('no native library is loaded by hand', () => {
-  const wrong = [...graphOf(root, folders).files].filter((file) =>
+  const wrong = [...ours().files].filter((file) =>
     new RegExp(['process', 'dlopen'].join('\\.')).test(fs.readFileSync(file, 'utf8')),
   );
   assert.deepEqual(wrong, []);
@@ -66,6 +66,14 @@ test('an import of a trainer is found, however it is written', (t) => {
     assert.equal(found(line).length, 1, line);
   }
 });
+
+let walked: ReturnType<typeof graphOf> | undefined;
+
+/** Reading some hundred files takes a while: once is enough. */
+function ours() {
+  walked ??= graphOf(root, folders);
+  return walked;
+}
 
 /** Every file below the folders, what they import, and what that imports in turn. */
 function graphOf(top: string, inner: readonly string[]) {
