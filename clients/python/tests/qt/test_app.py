@@ -176,7 +176,7 @@ def test_each_widget_comes_singly() -> None:
     said = python(
         "import importlib, pkgutil, sys; sys.modules['pyqtgraph'] = None\n"
         "import runyard.qt.widgets as all\n"
-        "names = [one.name for one in pkgutil.iter_modules(all.__path__) if one.name != 'curves']\n"
+        "names = {one.name for one in pkgutil.iter_modules(all.__path__)} - {'curves', 'plots'}\n"
         "for name in names: importlib.import_module(f'runyard.qt.widgets.{name}')\n"
         "print(len(names), [name for name in sys.modules if name.startswith('runyard.qt.app')])"
     )
@@ -190,5 +190,5 @@ def test_the_application_refuses_a_process_with_a_trainer_in_it() -> None:
         "from runyard.qt.app.main import main\n"
         "print(main([]))"
     )
-    assert said.splitlines()[-1] == "2" or said.splitlines()[0] == "2"
-    assert "a trainer is loaded in this process: cleanrl" in said
+    assert "2" in said.splitlines()
+    assert "a trainer is loaded" in said and "cleanrl" in said

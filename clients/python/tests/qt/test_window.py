@@ -229,6 +229,7 @@ def test_the_keyboard_is_enough(qtbot: QtBot, yard: Yard, tmp_path: Path) -> Non
 
 
 def test_it_remembers_its_layout(qtbot: QtBot, yard: Yard, tmp_path: Path) -> None:
+    yard.client.wait(yard.submit("echo something to be shown"))
     with opened(qtbot, yard.home, tmp_path) as window:
         window.run.tabs.setCurrentIndex(2)
         window._gpus.show()
@@ -236,7 +237,7 @@ def test_it_remembers_its_layout(qtbot: QtBot, yard: Yard, tmp_path: Path) -> No
         sizes = window._split.sizes()
         window.runs.table.setColumnHidden(0, True)
         window._appear("dark")
-        assert look.is_dark(window.palette())
+        until(qtbot, lambda: look.is_dark(window.palette()))
         until(qtbot, lambda: window.runs.model.rowCount() > 0 and window.run.chart.steps)
         shoot(window, "dark")
     try:
