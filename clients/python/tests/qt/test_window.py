@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from window import PATIENCE_MS, opened, shoot, until
 from yard import ROOT, Yard
 
+from runyard.qt.app.appearance import appear
 from runyard.qt.app.window import Window
 from runyard.qt.widgets import look
 from runyard.qt.widgets.stop import StopDialog
@@ -228,19 +229,21 @@ def test_the_keyboard_is_enough(qtbot: QtBot, yard: Yard, tmp_path: Path) -> Non
         assert not dialog.isVisible()
 
 
-def test_it_remembers_its_layout(qtbot: QtBot, yard: Yard, tmp_path: Path) -> None:
+def test_it_remembers_its_layout(
+    qtbot: QtBot, qapp: QApplication, yard: Yard, tmp_path: Path
+) -> None:
     yard.client.wait(yard.submit("echo something to be shown"))
-    with opened(qtbot, yard.home, tmp_path) as window:
-        window.run.tabs.setCurrentIndex(2)
-        window._gpus.show()
-        window._split.setSizes([400, 900])
-        sizes = window._split.sizes()
-        window.runs.table.setColumnHidden(0, True)
-        window._appear("dark")
-        until(qtbot, lambda: look.is_dark(window.palette()))
-        until(qtbot, lambda: window.runs.model.rowCount() > 0 and window.run.chart.steps)
-        shoot(window, "dark")
     try:
+        with opened(qtbot, yard.home, tmp_path) as window:
+            window.run.tabs.setCurrentIndex(2)
+            window._gpus.show()
+            window._split.setSizes([400, 900])
+            sizes = window._split.sizes()
+            window.runs.table.setColumnHidden(0, True)
+            window._appear("dark")
+            until(qtbot, lambda: look.is_dark(window.palette()))
+            until(qtbot, lambda: window.runs.model.rowCount() > 0 and window.run.chart.steps)
+            shoot(window, "dark")
         with opened(qtbot, yard.home, tmp_path) as window:
             assert window.run.tabs.currentIndex() == 2
             assert window._gpus.isVisible()
@@ -248,7 +251,7 @@ def test_it_remembers_its_layout(qtbot: QtBot, yard: Yard, tmp_path: Path) -> No
             assert window.runs.table.isColumnHidden(0)
             assert window._looks["dark"].isChecked()
     finally:
-        window._appear("system")
+        appear(qapp, "system")
     kept = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
     assert "window/geometry" in kept.allKeys()
 
@@ -274,6 +277,7 @@ def test_an_example_embeds_a_widget(
     window.show()
     try:
         until(qtbot, lambda: len(window.curves.points_of(run_id, "loss")[0]) == 3)
+        until(qtbot, lambda: window.curves._series[run_id, "loss"].raw is not None)
         assert "connected" in window.connection.text()
         shoot(window, "embedded")
     finally:
