@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import filecmp
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from runyard.v1 import orchestrator_pb2 as pb
 
 SOURCE = ROOT / "clients/python/src/runyard"
 # Of what is no part of Python. A trainer is not among them, and nothing that could bring one.
-MAY_IMPORT = {"google", "grpc", "nats", "runyard", "PySide6"}
+MAY_IMPORT = {"google", "grpc", "nats", "runyard", "PySide6", "numpy", "pyqtgraph"}
 
 
 def imports() -> set[tuple[str, str]]:
@@ -41,7 +42,8 @@ def test_nothing_of_ours_imports_a_trainer() -> None:
     # By name, too, only the package's own modules are loaded.
     for file in SOURCE.rglob("*.py"):
         text = file.read_text()
-        assert "__import__" not in text and "exec(" not in text
+        # What a dialog or an application of Qt has as a method is another thing.
+        assert "__import__" not in text and re.search(r"(?<![\w.])exec\(", text) is None
         assert "import_module" not in text or file == SOURCE / "__init__.py"
 
 

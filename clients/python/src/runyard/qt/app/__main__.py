@@ -1,0 +1,7 @@
+"""`python -m runyard.qt.app` is `runyard-qt`."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())
