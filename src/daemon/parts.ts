@@ -25,7 +25,7 @@ import {
 } from '../persistence/index.ts';
 import { killScope, markerOf } from '../processes/index.ts';
 import { bootId, runDir } from '../rundir/index.ts';
-import { type Logger, systemClock } from '../telemetry/index.ts';
+import { type Logger, otlpOptions, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
@@ -53,6 +53,7 @@ import { createSupply } from './supply.ts';
 import { createTelemetryService } from './telemetry/index.ts';
 import { createTemps } from './temps.ts';
 import { createTidying, mendLeases } from './tidying.ts';
+import { createTraceService } from './traces/index.ts';
 
 export type DaemonOptions = {
   settings: Settings;
@@ -120,6 +121,7 @@ export async function openParts(
     advanced(pos) {
       orchestrator.durable(pos);
       bus.wake();
+      traces.durable(pos);
     },
   });
   const { synced } = durability;
@@ -170,6 +172,19 @@ export async function openParts(
     yard: settings.yard,
     floorBytes: diskFloorBytes,
     store: registry.metrics,
+    clock,
+    log,
+  });
+  const otlp = otlpOptions(settings, env);
+  for (const why of otlp.troubles) log.warn({ why }, 'a setting of OTLP could not be used');
+  const traces = createTraceService({
+    target: otlp.targets.traces,
+    about: { yard: settings.yard, version: options.version, asked: otlp.attributes },
+    registry: home.registry,
+    store,
+    durablePos: durability.pos,
+    backlogMost: settings.otlp_backlog,
+    ageMostMs: settings.otlp_max_age_h * 3_600_000,
     clock,
     log,
   });
@@ -454,6 +469,7 @@ export async function openParts(
         inventory.start();
         readers.start();
         telemetry.start();
+        traces.start();
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -477,6 +493,8 @@ export async function openParts(
       supervisor.close();
       await executor.close();
       await telemetry.close();
+      await registry.synced().catch(() => undefined);
+      await traces.close();
       await registry.synced().catch(() => undefined);
       // Workers of live runs publish on.
       await bus.close(!keepBus && live === 0);

@@ -43,6 +43,8 @@ export type RunRow = {
   last_metric: string | null;
   last_seq: number;
   trace_id: string;
+  /** Span id of whoever submitted it; empty: nobody named one. */
+  trace_parent: string;
   retry_of: string | null;
   machine_version: string;
   snapshot: string | null;
