@@ -7,6 +7,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RunStore } from '../../persistence/index.ts';
 import type { Clock, Logger, Target } from '../../telemetry/index.ts';
+import type { MetricSnapshot } from '../../telemetry/metrics/index.ts';
 import type { Progress } from './exporting.ts';
 import type { ResourceAbout } from './resource.ts';
 import type { FromTraceThread, ToTraceThread, TraceThreadData } from './thread.ts';
@@ -23,14 +24,16 @@ export type TraceService = {
   start(): void;
   /** Transitions up to here are on the disk. */
   durable(pos: number): void;
+  /** All figures of now, to be handed over as well; those of an earlier time are not kept. */
+  measured(snapshot: MetricSnapshot): void;
   /** Null: no collector was named. */
   figures(): TraceFigures | null;
   close(): Promise<void>;
 };
 
 export type TraceServiceOptions = {
-  /** Null: no collector was named. */
-  target: Target | null;
+  /** Null: no collector was named for that. */
+  targets: Record<'traces' | 'metrics', Target | null>;
   about: ResourceAbout;
   /** The registry's file. */
   registry: string;
@@ -54,7 +57,7 @@ if (workerData.cache) require('node:module').enableCompileCache(workerData.cache
 import(require('node:url').pathToFileURL(workerData.file));`;
 
 export function createTraceService(options: TraceServiceOptions): TraceService {
-  const { target, store, clock, log } = options;
+  const { targets, store, clock, log } = options;
   let thread: Worker | null = null;
   let closed = false;
   let latest: Progress | null = null;
@@ -67,7 +70,7 @@ export function createTraceService(options: TraceServiceOptions): TraceService {
     const { trouble } = progress;
     if (trouble !== (latest?.trouble ?? null)) {
       if (trouble === null) log.info({}, 'the collector takes traces again');
-      else log.warn({ why: trouble, url: target?.url }, 'the collector takes no traces');
+      else log.warn({ why: trouble, url: targets.traces?.url }, 'the collector takes no traces');
     }
     latest = progress;
     if (!moved) return;
@@ -86,10 +89,10 @@ export function createTraceService(options: TraceServiceOptions): TraceService {
     return kept === undefined || Number(kept) > newest ? null : Number(kept);
   };
   const start = (): void => {
-    if (closed || target === null) return;
+    if (closed || (targets.traces === null && targets.metrics === null)) return;
     const data: TraceThreadData = {
       registry: options.registry,
-      target,
+      targets,
       about: options.about,
       cursor: latest?.cursor ?? cursor(),
       backlogMost: options.backlogMost,
@@ -108,7 +111,11 @@ export function createTraceService(options: TraceServiceOptions): TraceService {
     });
     thread = made;
     made.unref();
-    made.on('message', ({ progress }: FromTraceThread) => keep(progress));
+    made.on('message', (message: FromTraceThread) => {
+      if (message.type === 'progress') keep(message.progress);
+      else if (message.trouble === null) log.info({}, 'the collector takes metrics again');
+      else log.warn({ why: message.trouble }, 'the collector takes no metrics');
+    });
     made.on('error', (error) => log.error({ err: error }, 'the thread that exports traces failed'));
     made.on('exit', () => {
       if (thread === made) thread = null;
@@ -119,8 +126,9 @@ export function createTraceService(options: TraceServiceOptions): TraceService {
   return {
     start,
     durable: (pos) => tell({ type: 'durable', pos }),
+    measured: (snapshot) => tell({ type: 'measured', snapshot }),
     figures() {
-      if (target === null) return null;
+      if (targets.traces === null) return null;
       const { cursor: at = 0, exported = 0, dropped = {}, trouble = null } = latest ?? {};
       return {
         backlog: latest === null ? 0 : Math.max(0, options.durablePos() - at),

@@ -69,6 +69,6 @@ function timed({ name, atMs, attributes }: SpanEvent): Readable['events'][number
   return { name, time: hrTime(atMs), attributes };
 }
 
-function hrTime(ms: number): HrTime {
+export function hrTime(ms: number): HrTime {
   return [Math.floor(ms / 1000), Math.round((ms % 1000) * 1e6)];
 }
