@@ -120,6 +120,7 @@ function newRow(at: string): Omit<RunRow, 'last_seq'> {
     pid: null,
     last_metric: null,
     trace_id: '0'.repeat(32),
+    trace_parent: '',
     retry_of: null,
     machine_version: '2',
     snapshot,

@@ -17,6 +17,7 @@ import { submitToStart } from './submit-to-start.ts';
 import { submitsPerSecond } from './submits-per-second.ts';
 import { sweepSubmits } from './sweep-submits.ts';
 import { syncLatency } from './sync-latency.ts';
+import { traceLatency } from './traces.ts';
 
 const benches = {
   fdatasync_ms: syncLatency,
@@ -33,6 +34,7 @@ const benches = {
   replay_per_s: replayPerSecond,
   line_to_subscriber_ms: lineToSubscriber,
   console: consolePage,
+  transition_ms: traceLatency,
 };
 
 const args = process.argv.slice(2);

@@ -1,6 +1,7 @@
 /**
  * Derives the TypeScript types of every JSON Schema, so that no contract is written twice, and draws the
- * product's state charts for docs/charts, and writes the page of the HTTP API. `--check` exits 1 when a file is stale.
+ * product's state charts for docs/charts, and writes the page of the HTTP API, what Grafana and Prometheus load, and
+ * the tables of docs/metrics.md. `--check` exits 1 when a file is stale.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,6 +9,9 @@ import process from 'node:process';
 import { compile } from 'json-schema-to-typescript';
 import { graphOf, layoutOf, overviewOf, svgOf } from '../src/chart/index.ts';
 import { daemonMachine, runMachine, workerMachine } from '../src/machines/index.ts';
+import { alertRules } from './observability/alerts.ts';
+import { dashboard } from './observability/dashboard.ts';
+import { metricsPage } from './observability/page.ts';
 import { openApi } from './openapi.ts';
 
 const root = path.dirname(import.meta.dirname);
@@ -57,6 +61,10 @@ async function generate(): Promise<Map<string, string>> {
   const { page, types } = await openApi();
   files.set('schemas/openapi.json', page);
   files.set('src/contracts/gen/http.v1.ts', types);
+  files.set('deploy/grafana/runyard.json', dashboard());
+  files.set('deploy/prometheus/runyard.rules.yaml', alertRules());
+  const metrics = 'docs/metrics.md';
+  files.set(metrics, metricsPage(fs.readFileSync(path.join(root, metrics), 'utf8')));
   return files;
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a checkout ready: npm packages, the recorder, a nats-server, the web console. Silent when nothing is to do.
-# `setup.sh --browser` also looks for Chromium, with which tests look at the web console as people do.
+# `setup.sh --browser` also looks for Chromium, with which tests look at the web console as people do, and for Prometheus.
 # POSIX sh, and runs under whatever Node the machine has: the pinned one comes with the packages.
 # Killed in the middle, it takes up where it was: a stamp is written only after its step is whole.
 set -eu
@@ -127,6 +127,24 @@ browser_ready() {
   return 1
 }
 
+# So does one test of the alert rules.
+prometheus_ready() {
+  [ "$want" != --browser ] && return 0
+  command -v promtool >/dev/null && command -v prometheus >/dev/null
+}
+
+install_prometheus() {
+  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+    say 'no Prometheus, which only tests of the alert rules need: apt-get install prometheus'
+    return 0
+  fi
+  say 'Prometheus, for tests of the alert rules: apt-get, about 10 s'
+  log=.cache/prometheus.log
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+    --no-install-recommends prometheus; } >"$log" 2>&1 ||
+    say "it could not be had; those tests are skipped; the words of apt-get are in $log"
+}
+
 install_browser() {
   if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
     say 'no Chromium, which only tests of the web console need: apt-get install chromium'
@@ -141,7 +159,7 @@ install_browser() {
 
 want=${1:-}
 if [ ! -x "$bin" ]; then mkdir -p "$bin"; fi
-if packages_ready && recorder_ready && nats_ready && console_ready && browser_ready; then exit 0; fi
+if packages_ready && recorder_ready && nats_ready && console_ready && browser_ready && prometheus_ready; then exit 0; fi
 
 # Two set-ups side by side: the second waits, then finds the work done.
 # The kernel drops the lock with the process; no child of a step inherits it.
@@ -154,3 +172,4 @@ recorder_ready || build_recorder 9>&-
 nats_ready || install_nats 9>&-
 console_ready || build_console 9>&-
 browser_ready || install_browser 9>&-
+prometheus_ready || install_prometheus 9>&-

@@ -53,6 +53,7 @@ export const failpoints = [
   'rm.committed',
   'rm.cleared',
   'telemetry.synced',
+  'traces.sent',
   'bus.spawned',
   'bus.ready',
   'readers.kept',

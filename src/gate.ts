@@ -4,8 +4,11 @@
  */
 import { RunyardError } from './errors.ts';
 
-/** A viewer sees everything and changes nothing; an operator does all that a user of the machine may. */
-export type Role = 'viewer' | 'operator';
+/**
+ * A scraper gets the daemon's figures and nothing of any run; a viewer sees everything and changes nothing; an
+ * operator does all that a user of the machine may.
+ */
+export type Role = 'scraper' | 'viewer' | 'operator';
 export type Need = Role | 'anyone';
 
 /** Methods by their paths. */
@@ -41,6 +44,7 @@ const http: Readonly<Record<string, Need>> = {
   'GET /': 'anyone',
   'GET /*': 'anyone',
   'POST /api/session': 'anyone',
+  'GET /metrics': 'scraper',
   'GET /api/session': 'viewer',
   'DELETE /api/session': 'viewer',
   'GET /api/openapi.json': 'viewer',
@@ -122,6 +126,12 @@ export function refusalOf(transport: Gated, name: string, role: Role | null): Ru
     );
   }
   if (need === null) return new RunyardError('forbidden', `${name} is open to nobody`);
+  if (role === 'scraper' && need !== 'scraper') {
+    return new RunyardError(
+      'forbidden',
+      'this token opens /metrics alone; the file `token` of the state directory has one for the rest',
+    );
+  }
   if (need === 'operator' && role !== 'operator') {
     return new RunyardError(
       'forbidden',

@@ -13,6 +13,8 @@ export type Commit<TLogic extends AnyActorLogic> = (transition: {
   before: SnapshotFrom<TLogic>;
   after: SnapshotFrom<TLogic>;
   event: { type: string };
+  /** When the event came, by performance.now(). */
+  beganMs: number;
 }) => void;
 
 type Scope = Parameters<AnyActorLogic['transition']>[2];
@@ -29,11 +31,12 @@ export function durable<TLogic extends AnyActorLogic>(
   const transition: AnyActorLogic['transition'] = (before, event, scope) => {
     // Stopping an actor is no transition of its run: a snapshot saved as `stopped` would stay dead.
     if (event.type === 'xstate.stop') return machine.transition(before, event, scope);
+    const beganMs = performance.now();
     const held: (() => void)[] = [];
     const after = machine.transition(before, event, holding(scope, held));
     if (after === before) return before;
     try {
-      commit({ before, after, event: event as { type: string } });
+      commit({ before, after, event: event as { type: string }, beganMs });
     } catch (error) {
       refused(event as { type: string }, error);
       return before;

@@ -1,9 +1,9 @@
 /** The environment that a trainer gets on top of the submitted one. */
-import crypto from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { decodeEnv } from '../rundir/index.ts';
 import { gpuOfSlot } from '../slots.ts';
+import { attemptSpanId, traceparentOf } from '../telemetry/index.ts';
 
 /** Variables by which numeric libraries size their thread pools. */
 const threadVariables = [
@@ -78,11 +78,6 @@ export function trainerEnv(input: {
   const mask = slots.map(gpuOfSlot).join(',');
   for (const name of gpuVariables) env[name] = mask;
   env.CUDA_DEVICE_ORDER = 'PCI_BUS_ID';
-  const span = crypto
-    .createHash('sha256')
-    .update(`${input.traceId}/${input.runId}/${input.attempt}`)
-    .digest('hex')
-    .slice(0, 16);
-  env.TRACEPARENT = `00-${input.traceId}-${span}-01`;
+  env.TRACEPARENT = traceparentOf(input.traceId, attemptSpanId(input, input.attempt));
   return env;
 }

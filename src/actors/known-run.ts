@@ -31,6 +31,7 @@ type Submitted = {
   submitted_at: string;
   submit_digest: string;
   trace_id: string;
+  trace_parent: string;
   retry_of: string | null;
   boot_id: string | null;
   config: TrainRunConfig;
@@ -52,6 +53,7 @@ export function knownRun(runId: string, options: KnownRunOptions): KnownRun {
   const base: RunRow = {
     ...draft,
     trace_id: submitted.trace_id || draft.trace_id,
+    trace_parent: submitted.trace_parent,
     retry_of: submitted.retry_of,
     pinned_at: pinnedAt(dir),
     status: 'queued',
@@ -241,6 +243,7 @@ function readSubmitted(dir: string): Submitted {
     submitted_at: found.submitted_at ?? fs.statSync(file).mtime.toISOString(),
     submit_digest: found.submit_digest ?? configDigest(config),
     trace_id: found.trace_id ?? '',
+    trace_parent: found.trace_parent ?? '',
     retry_of: found.retry_of ?? null,
     boot_id: found.boot_id ?? null,
   };

@@ -13,6 +13,7 @@ import { RunyardError } from '../errors.ts';
 import { type RunInput, runMachineVersion, type StopRequest } from '../machines/index.ts';
 import type { RunRow } from '../persistence/index.ts';
 import { bootId, makeDirectory, runDir, runFiles, writeAtomic } from '../rundir/index.ts';
+import { readTraceparent } from '../telemetry/index.ts';
 import { defaultSearchPath, envOf } from './environment.ts';
 import { findProgram } from './preflight.ts';
 import { retryPolicy } from './retrying.ts';
@@ -61,17 +62,18 @@ export function writeRunFiles(
   config: TrainRunConfig,
   request: SubmitRequest,
   env: Buffer | null,
-  row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id' | 'retry_of'>,
+  row: Pick<RunRow, 'submitted_at' | 'submit_digest' | 'trace_id' | 'trace_parent' | 'retry_of'>,
   diff: Buffer | null,
   shared: Shared = {},
 ): Promise<void> {
-  const { submitted_at, submit_digest, trace_id, retry_of } = row;
+  const { submitted_at, submit_digest, trace_id, trace_parent, retry_of } = row;
+  const trace = { trace_id, trace_parent };
   const dir = runDir(root, runId);
   makeDirectory(dir);
   const configFile = path.join(dir, runFiles.config);
   const envFile = path.join(dir, runFiles.env);
   const { user, key } = request;
-  const submitted = { submitted_at, submit_digest, trace_id, retry_of, boot_id: bootId() };
+  const submitted = { submitted_at, submit_digest, ...trace, retry_of, boot_id: bootId() };
   writeAtomic(
     configFile,
     JSON.stringify({ v: 1, run_id: runId, user, key, ...submitted, config }),
@@ -144,7 +146,7 @@ export function newRow(
   at: string,
 ): Omit<RunRow, 'last_seq' | 'snapshot' | 'state' | 'status'> {
   const { user } = request;
-  const traceId = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(request.traceparent)?.[1];
+  const caller = readTraceparent(request.traceparent);
   return {
     run_id: runId,
     submit_key: request.key === '' ? null : request.key,
@@ -174,7 +176,8 @@ export function newRow(
     hold: config.hold === true ? JSON.stringify({ user, reason: '', at }) : null,
     pid: null,
     last_metric: null,
-    trace_id: traceId ?? crypto.randomBytes(16).toString('hex'),
+    trace_id: caller?.traceId ?? crypto.randomBytes(16).toString('hex'),
+    trace_parent: caller?.spanId ?? '',
     retry_of: null,
     machine_version: runMachineVersion,
   };

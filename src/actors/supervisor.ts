@@ -58,6 +58,10 @@ export type SupervisorOptions = {
     done: boolean;
     /** How an attempt ended that another one follows. */
     retried: EndFile | null;
+    from: string;
+    to: string;
+    /** Milliseconds from the event to the commit; null: it was no chart's. */
+    tookMs: number | null;
   }) => void;
 };
 
@@ -103,8 +107,8 @@ export function createSupervisor(options: SupervisorOptions) {
   ): Entry => {
     const machine = durable(
       options.machine(),
-      ({ after, event }) =>
-        commit(entry, after as ReturnType<Actor<Machine>['getSnapshot']>, event),
+      ({ after, event, beganMs }) =>
+        commit(entry, after as ReturnType<Actor<Machine>['getSnapshot']>, event, beganMs),
       (event, error) => refuse(entry, event, error),
     );
     const entry: Entry = {
@@ -131,6 +135,7 @@ export function createSupervisor(options: SupervisorOptions) {
     entry: Entry,
     after: ReturnType<Actor<Machine>['getSnapshot']>,
     event: { type: string },
+    beganMs: number,
   ): void => {
     const before = entry.actor.getSnapshot();
     const { runId } = entry;
@@ -155,6 +160,7 @@ export function createSupervisor(options: SupervisorOptions) {
       entry.fact,
     );
     failpoint('commit.after');
+    const tookMs = performance.now() - beganMs;
     entry.fact = null;
     entry.seq += 1;
     entry.attempt = after.context.attempt;
@@ -165,7 +171,8 @@ export function createSupervisor(options: SupervisorOptions) {
       // It is committed, whatever cannot be read now.
       refuse(entry, event, error);
     }
-    options.committed({ runId, pos, done, retried: retriedOf(before, after, at) });
+    const retried = retriedOf(before, after, at);
+    options.committed({ runId, pos, done, retried, from, to, tookMs });
   };
 
   /** Brings the supervisor's own view in line with a state that was just committed. */
@@ -294,7 +301,8 @@ export function createSupervisor(options: SupervisorOptions) {
       }
       for (const { entry, pos } of made) {
         entry.actor.start();
-        options.committed({ runId: entry.runId, pos, done: false, retried: null });
+        const told = { done: false, retried: null, from: '', to: 'queued', tookMs: null };
+        options.committed({ runId: entry.runId, pos, ...told });
       }
       queue.schedule();
     },

@@ -63,6 +63,11 @@ export function loadSettings(
     artifacts_max_gib: 0,
     artifacts_max_runs: 0,
     cgroup: 'auto',
+    otlp_endpoint: '',
+    otlp_protocol: 'http/protobuf',
+    otlp_headers_file: '',
+    otlp_backlog: 100_000,
+    otlp_max_age_h: 24,
   };
   const names = Object.keys(values) as (keyof Settings)[];
   const origins = Object.fromEntries(names.map((name) => [name, 'default'])) as Origins;

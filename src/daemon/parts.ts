@@ -25,14 +25,16 @@ import {
 } from '../persistence/index.ts';
 import { killScope, markerOf } from '../processes/index.ts';
 import { bootId, runDir } from '../rundir/index.ts';
-import { type Logger, systemClock } from '../telemetry/index.ts';
+import { type Logger, otlpOptions, systemClock } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
+import { streamStates } from '../transport/nats/index.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBreaker } from './breaker.ts';
 import { openBus } from './bus-parts.ts';
 import { createConsole } from './console/index.ts';
 import { firstOf, loadToken, noteEnding, readAddress, writeAddress } from './endpoint.ts';
+import { createFigures, type Figures } from './figures/index.ts';
 import { openGpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
@@ -53,6 +55,7 @@ import { createSupply } from './supply.ts';
 import { createTelemetryService } from './telemetry/index.ts';
 import { createTemps } from './temps.ts';
 import { createTidying, mendLeases } from './tidying.ts';
+import { createTraceService } from './traces/index.ts';
 
 export type DaemonOptions = {
   settings: Settings;
@@ -95,10 +98,13 @@ export async function openParts(
   const rebuilt =
     options.rebuildRegistry === true ? rebuildRegistry({ home, settings, clock, log }) : null;
   refuseLostRegistry(home.registry, home.runs);
+  let figures: Figures | null = null;
   const registry = openRegistry({
     home,
     clock,
     log,
+    onCommit: (ms) => figures?.commit(ms),
+    onCheckpoint: (cause, ms) => figures?.checkpoint(cause, ms),
     ...(options.openDatabase === undefined ? {} : { open: options.openDatabase }),
   });
   const { store, removals } = registry;
@@ -120,6 +126,7 @@ export async function openParts(
     advanced(pos) {
       orchestrator.durable(pos);
       bus.wake();
+      traces.durable(pos);
     },
   });
   const { synced } = durability;
@@ -159,9 +166,18 @@ export async function openParts(
     },
   });
   const token = loadToken(home.tokenFile);
-  const webConsole = createConsole({ ...options, home, token, clock, log });
+  const webConsole = createConsole({
+    ...options,
+    home,
+    token,
+    scrapeToken: loadToken(home.scrapeTokenFile),
+    figures: () => measured.text(),
+    clock,
+    log,
+  });
   let server: GrpcServer | null = null;
   let state = 'opening';
+  let stopFigures: () => void = () => undefined;
   let swept: Promise<number> = Promise.resolve(0);
   let closed = false;
 
@@ -170,6 +186,19 @@ export async function openParts(
     yard: settings.yard,
     floorBytes: diskFloorBytes,
     store: registry.metrics,
+    clock,
+    log,
+  });
+  const otlp = otlpOptions(settings, env);
+  for (const why of otlp.troubles) log.warn({ why }, 'a setting of OTLP could not be used');
+  const traces = createTraceService({
+    targets: otlp.targets,
+    about: { yard: settings.yard, version: options.version, asked: otlp.attributes },
+    registry: home.registry,
+    store,
+    durablePos: durability.pos,
+    backlogMost: settings.otlp_backlog,
+    ageMostMs: settings.otlp_max_age_h * 3_600_000,
     clock,
     log,
   });
@@ -225,7 +254,8 @@ export async function openParts(
     machine: () => machine,
     yard: () => supply.yard(),
     hold: () => health.hold(),
-    committed: ({ runId, pos, done, retried }) => {
+    committed: ({ runId, pos, done, retried, ...step }) => {
+      figures?.step({ runId, ...step });
       durability.committed(pos);
       orchestrator.committed(runId, pos);
       if (retried !== null) memoirs.retried(runId, retried);
@@ -313,6 +343,25 @@ export async function openParts(
       if (registry.fault() !== null) synced().catch(() => undefined);
     },
   });
+
+  const measured = createFigures({
+    store,
+    clock,
+    log,
+    version: options.version,
+    yard: settings.yard,
+    parallel: settings.parallel,
+    status: () => health.status(),
+    gpus: () => supervisor.gpus(),
+    workers: () => ({ idle: executor.idle(), all: executor.workers() }),
+    traces: traces.figures,
+    position: () => registry.metrics.position(),
+    streams: async () => {
+      const connection = bus.connection();
+      return connection === null ? [] : streamStates(connection, settings.yard);
+    },
+  });
+  figures = measured;
 
   const over = (which: { runId: string; attempt: number }) => (): boolean =>
     supervisor.attemptOf(which.runId) !== which.attempt;
@@ -414,6 +463,7 @@ export async function openParts(
       recovery.note({ leases_mended: mendLeases(store, clock.iso()) });
       const runs = supervisor.recover((row) => {
         recovery.saw(row);
+        measured.found(row.state);
         if (row.state.startsWith('running.')) beats.expect(row.run_id);
       });
       failpoint('daemon.recovered');
@@ -454,6 +504,9 @@ export async function openParts(
         inventory.start();
         readers.start();
         telemetry.start();
+        traces.start();
+        if (otlp.targets.metrics !== null)
+          stopFigures = measured.each(otlp.metricsEveryMs, traces.measured);
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -471,12 +524,15 @@ export async function openParts(
       inventory.close();
       readers.close();
       purging.close();
+      stopFigures();
       const { live } = supervisor.counts();
       noteEnding(home);
       await Promise.all([server?.close(), webConsole.close()]);
       supervisor.close();
       await executor.close();
       await telemetry.close();
+      await registry.synced().catch(() => undefined);
+      await traces.close();
       await registry.synced().catch(() => undefined);
       // Workers of live runs publish on.
       await bus.close(!keepBus && live === 0);

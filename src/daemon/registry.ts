@@ -41,6 +41,9 @@ export type RegistryOptions = {
   home: Home;
   clock: Clock;
   log: Logger;
+  /** Told of each commit and of each checkpoint, with their milliseconds. */
+  onCommit?: (ms: number) => void;
+  onCheckpoint?: (cause: string, ms: number) => void;
   /** Opens the database; another one where a test wants it to fail. */
   open?: (file: string) => Db;
 };
@@ -54,7 +57,8 @@ const checkedBytes = 512 * 2 ** 20;
 const probeKey = 'registry.probe';
 
 /** Throws registry_corrupt, registry_unavailable and what opening may throw. */
-export function openRegistry({ home, clock, log, open = openDatabase }: RegistryOptions): Registry {
+export function openRegistry(options: RegistryOptions): Registry {
+  const { home, clock, log, open = openDatabase } = options;
   const file = home.registry;
   const reserve = createReserve({ file: home.reserve, dir: home.root });
   const free = (): number => freeBytes(home.root);
@@ -70,6 +74,7 @@ export function openRegistry({ home, clock, log, open = openDatabase }: Registry
     },
     onCommit: (ms) => {
       latency.record(ms);
+      options.onCommit?.(ms);
       checkpointer.committed();
     },
   });
@@ -81,6 +86,7 @@ export function openRegistry({ home, clock, log, open = openDatabase }: Registry
     everyMs: checkpointEveryMs,
     capBytes: walCapBytes,
     onError: (error) => log.error({ err: error }, 'checkpoint failed'),
+    ...(options.onCheckpoint === undefined ? {} : { done: options.onCheckpoint }),
   });
   const store = createRunStore(db, guard);
   const syncer = createSyncer(file);

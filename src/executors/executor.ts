@@ -97,6 +97,8 @@ export interface Executor {
   detach(runId: string, attempt: number): void;
   /** Free workers that wait warm. */
   idle(): number;
+  /** All workers of ours that live: those idle, and those with an attempt. */
+  workers(): number;
   /** Leaves workers with attempts alone, ends the idle ones. */
   close(): Promise<void>;
 }

@@ -32,6 +32,8 @@ export type CheckpointOptions = {
   /** WAL size in bytes above which it is trouble that a reader keeps it from being moved. */
   capBytes: number;
   onError: (error: unknown) => void;
+  /** Told of each one: what asked for it, and how many milliseconds it took. */
+  done?: (cause: string, ms: number) => void;
 };
 
 type Row = { busy: number; log: number; checkpointed: number };
@@ -76,8 +78,10 @@ export function createCheckpointer(options: CheckpointOptions): Checkpointer {
     try {
       const size = walBytes();
       failpoint('checkpoint.before');
+      const from = performance.now();
       const row = move.get();
       failpoint('checkpoint.after');
+      options.done?.(cause, performance.now() - from);
       left = Math.max(0, (row?.log ?? 0) - (row?.checkpointed ?? 0));
       readers = left > 0 && size > capBytes ? readersOf(file) : '';
       lastAt = clock.iso();

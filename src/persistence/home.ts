@@ -14,6 +14,8 @@ export type Home = {
   readonly daemonFile: string;
   readonly socket: string;
   readonly tokenFile: string;
+  /** For who may read the figures and nothing else. */
+  readonly scrapeTokenFile: string;
   readonly runs: string;
   readonly inputs: string;
   readonly artifacts: string;
@@ -89,6 +91,7 @@ function layout(root: string): Home {
     daemonFile: path.join(root, 'daemon.json'),
     socket: socketPath(path.join(root, 'daemon.sock')),
     tokenFile: path.join(root, 'token'),
+    scrapeTokenFile: path.join(root, 'scrape.token'),
     runs: path.join(root, 'runs'),
     inputs: path.join(root, 'inputs'),
     artifacts: path.join(root, 'artifacts'),

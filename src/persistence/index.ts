@@ -34,3 +34,4 @@ export {
   type RunRow,
   type RunStore,
 } from './run.store.ts';
+export { openTraceReader, type TraceReader, type TraceRow, type TraceRun } from './trace.reader.ts';

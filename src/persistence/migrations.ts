@@ -153,4 +153,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX runs_by_group_retries ON runs (grp, retry_of, submitted_at, run_id)
     WHERE retry_of IS NOT NULL AND grp <> '';
   `,
+  `
+  ALTER TABLE runs ADD COLUMN trace_parent TEXT NOT NULL DEFAULT ''; -- span id of who submitted it
+  `,
 ];

@@ -43,6 +43,8 @@ export type RunRow = {
   last_metric: string | null;
   last_seq: number;
   trace_id: string;
+  /** Span id of whoever submitted it; empty: nobody named one. */
+  trace_parent: string;
   retry_of: string | null;
   machine_version: string;
   snapshot: string | null;
@@ -235,6 +237,17 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
         limit,
       ).map(toRunEvent),
     outboxDone: (uptoPos: number) => write('DELETE FROM outbox WHERE pos <= ?', uptoPos),
+    /** When the oldest of them was committed; undefined: there is none. */
+    outboxSince: () =>
+      get<{ at: string }>('SELECT at FROM outbox JOIN transitions USING (pos) ORDER BY pos LIMIT 1')
+        ?.at,
+    /** When a run came into the queue the last time. */
+    queuedSince: (runId: string) =>
+      get<{ at: string }>(
+        `SELECT at FROM transitions WHERE run_id = ? AND to_state = 'queued' AND from_state <> 'queued'
+          ORDER BY seq DESC LIMIT 1`,
+        runId,
+      )?.at,
     outboxDepth: () => get<{ n: number }>('SELECT count(*) AS n FROM outbox')?.n ?? 0,
     /** Queues again what comes after a position: all of it after 0. */
     outboxRebuild: (afterPos: number) =>

@@ -25,6 +25,13 @@ export function createLogger(
  * Writes at once, and loses what cannot be written, counted. Pino's own destination ends the process on a
  * full disk, or keeps every line in memory, or spins at the exit until there is space.
  */
+/** Lines that this process could not write so far. */
+export function lostLines(): number {
+  return lostInAll;
+}
+
+let lostInAll = 0;
+
 export function lossy(fd: number): DestinationStream {
   let lost = 0;
   let torn = false;
@@ -43,6 +50,7 @@ export function lossy(fd: number): DestinationStream {
       const told = lost === 0 ? '' : `{"level":40,"msg":"log lines were lost","lost":${lost}}\n`;
       const written = put(`${torn ? '\n' : ''}${told}${line}`);
       lost = written ? 0 : lost + 1;
+      if (!written) lostInAll += 1;
     },
   };
 }

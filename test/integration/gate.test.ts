@@ -158,6 +158,7 @@ const door: Door = {
   },
   roleOf,
   user: 'me',
+  figures: async () => ({ contentType: 'text/plain', text: '' }),
   pageDir: path.join(os.tmpdir(), 'runyard-no-page'),
   schemasDir: path.resolve(import.meta.dirname, '../../schemas'),
   log,

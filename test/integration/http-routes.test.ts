@@ -287,6 +287,9 @@ test('every route does what gRPC does, and answers as the page of the API says',
   await read('POST /api/groups/:group/stop', '/api/groups/g1/stop', { reason: 'enough' });
   assert.equal((await yard.client.wait(retried.run_id)).stop_reason, 'enough');
 
+  const figures = await visit('GET /metrics', '/metrics');
+  assert.match(figures.text, /^runyard_runs\{state="queued"\} 0$/m);
+
   const wrong = await visit('GET /api/runs', '/api/runs?limit=many&stauts=x');
   assert.equal(wrong.status, 400);
   assert.deepEqual(

@@ -83,6 +83,7 @@ const door = {
   },
   roleOf: () => 'viewer' as const,
   user: 'me',
+  figures: async () => ({ contentType: 'text/plain', text: '' }),
   pageDir: os.tmpdir(),
   schemasDir: os.tmpdir(),
   log: pino({ level: 'silent' }),

@@ -84,6 +84,7 @@ function linkTo(dir: string) {
     pool: {
       acquire: () => assert.fail('nobody else is needed'),
       idle: () => 0,
+      alive: () => 0,
       close: () => undefined,
     },
     // A daemon that is done with the run and takes nothing more of it.

@@ -157,6 +157,7 @@ export function createWorkers(stage: Stage, wires: Wires): Workers {
           };
         },
         idle: () => free.length,
+        alive: () => free.length,
         close() {
           for (const member of free.splice(0)) end(member);
         },

@@ -29,6 +29,7 @@ test('the built page is served with right caching, compressed where it was, and 
     },
     roleOf: () => null,
     user: 'me',
+    figures: async () => ({ contentType: 'text/plain', text: '' }),
     pageDir,
     schemasDir: dir,
     log: pino({ level: 'silent' }),

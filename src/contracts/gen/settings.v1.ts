@@ -105,5 +105,25 @@ export interface Settings {
    * Runs of each project that keep their artifacts, pinned ones not counted; 0: all.
    */
   artifacts_max_runs?: number;
+  /**
+   * A collector for traces and metrics by OTLP, such as http://127.0.0.1:4318; the standard OTEL_EXPORTER_OTLP_* variables go before it.
+   */
+  otlp_endpoint?: string;
+  /**
+   * How the collector is spoken to.
+   */
+  otlp_protocol?: 'http/protobuf' | 'grpc';
+  /**
+   * File of headers that the collector wants, a line each: name=value.
+   */
+  otlp_headers_file?: string;
+  /**
+   * Transitions that wait for a collector that takes nothing; the spans of older ones are dropped and counted.
+   */
+  otlp_backlog?: number;
+  /**
+   * Hours after which what has not been handed over is dropped and counted.
+   */
+  otlp_max_age_h?: number;
   warm_workers?: number;
 }

@@ -9,7 +9,7 @@ import type { Role } from '../../gate.ts';
 import { runMachineVersion } from '../../machines/index.ts';
 import type { Home } from '../../persistence/index.ts';
 import type { Clock, Logger } from '../../telemetry/index.ts';
-import { type HttpServer, startHttpServer } from '../../transport/http/index.ts';
+import { type Door, type HttpServer, startHttpServer } from '../../transport/http/index.ts';
 import { firstOf, readAddress } from '../endpoint.ts';
 import { createSessions } from './sessions.ts';
 
@@ -31,6 +31,9 @@ export type ConsoleOptions = {
   home: Home;
   checkout: string;
   token: string;
+  /** Of a program that reads the figures alone. */
+  scrapeToken: string;
+  figures: Door['figures'];
   clock: Clock;
   log: Logger;
 };
@@ -46,8 +49,11 @@ export function createConsole(options: ConsoleOptions): Console {
     log,
   });
   const expected = digest(`Bearer ${options.token}`);
+  const scraper = digest(`Bearer ${options.scrapeToken}`);
   const roleOf = (authorization: string): Role | null => {
-    if (crypto.timingSafeEqual(digest(authorization), expected)) return 'operator';
+    const shown = digest(authorization);
+    if (crypto.timingSafeEqual(shown, expected)) return 'operator';
+    if (crypto.timingSafeEqual(shown, scraper)) return 'scraper';
     const secret = /^Bearer ([\w-]{43})$/.exec(authorization)?.[1];
     return secret === undefined ? null : (sessions.find(secret)?.role ?? null);
   };
@@ -67,6 +73,7 @@ export function createConsole(options: ConsoleOptions): Console {
           listen: address,
           sessions,
           roleOf,
+          figures: options.figures,
           user: userName(),
           pageDir: path.join(checkout, 'dist', 'console'),
           schemasDir: path.join(checkout, 'schemas'),

@@ -170,6 +170,7 @@ export function createLocalExecutor(
       links.delete(key);
     },
     idle: () => pool.idle(),
+    workers: () => pool.alive(),
     async close() {
       for (const link of links.values()) link.close();
       links.clear();

@@ -24,6 +24,8 @@ export type PoolWorker = {
 export type Pool = {
   acquire(): PoolWorker;
   idle(): number;
+  /** Workers that live, idle or not. */
+  alive(): number;
   close(): void;
 };
 
@@ -143,6 +145,7 @@ export function createPool(options: PoolOptions): Pool {
       };
     },
     idle: () => free.length,
+    alive: () => alive.size,
     close() {
       closed = true;
       for (const member of free.splice(0)) member.end();

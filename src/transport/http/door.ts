@@ -28,6 +28,8 @@ export type Door = {
   sessions: Sessions;
   /** Who calls, by an `authorization`; null: nobody that we know. */
   roleOf(authorization: string): Role | null;
+  /** The daemon's figures, for Prometheus. */
+  figures(): Promise<{ contentType: string; text: string }>;
   /** In whose name runs are submitted and stopped by a page that names nobody. */
   user: string;
   /** Where the built page lies, or will. */

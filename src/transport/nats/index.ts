@@ -14,6 +14,7 @@ export {
 } from './server.ts';
 export { reservedUsers } from './server-config.ts';
 export { type Batch, createStoredReader, type Stored, type StoredReader } from './stored.ts';
+export { type StreamState, streamStates } from './stream-state.ts';
 export { ensureStreams, missingStreams } from './streams.ts';
 export { createSubject } from './subject.ts';
 export { createStreamWatch, type StreamWatch } from './watch.ts';

@@ -58,6 +58,17 @@ export const yardRoutes: readonly Route[] = [
   }),
   route({
     method: 'GET',
+    url: '/metrics',
+    summary: 'The daemon’s figures, for Prometheus (docs/metrics.md).',
+    answer: { type: 'string' },
+    media: 'text/plain',
+    async handle({ door, reply }) {
+      const { contentType, text } = await door.figures();
+      return reply.type(contentType).send(text);
+    },
+  }),
+  route({
+    method: 'GET',
     url: '/api/charts/:machine',
     summary: 'The chart of run, run-overview, daemon or worker. Its version is the ETag.',
     answer: { type: 'string' },
