@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from window import shots
 from yard import Yard, until
 
 SCREENSHOT = """
@@ -81,8 +82,7 @@ def environment(yard: Yard | None, **more: str) -> dict[str, str]:
 def test_under_a_real_x_server(yard: Yard, display: str, tmp_path: Path) -> None:
     run_id = yard.submit("echo on a screen; echo loss=1 step=1", name="screen")
     yard.client.wait(run_id)
-    shots = os.environ.get("RUNYARD_SHOTS", "")
-    picture = Path(shots or tmp_path, "qt-xvfb.png")
+    picture = shots() / "qt-xvfb.png"
     arguments = [str(yard.home), str(tmp_path / "s.ini"), str(picture), "screen"]
     done = subprocess.run(
         [sys.executable, "-c", SCREENSHOT, *arguments],

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
+from yard import ROOT
 
 from runyard.qt import TrainerQBridgeThread
 from runyard.qt.app.window import Window
@@ -43,8 +44,11 @@ def until(qtbot: QtBot, look: Callable[[], object]) -> None:
 
 
 def shoot(widget: QWidget, name: str) -> None:
-    """Kept where RUNYARD_SHOTS says, as the pictures of the console are."""
-    place = os.environ.get("RUNYARD_SHOTS", "")
-    if place:
-        Path(place).mkdir(parents=True, exist_ok=True)
-        widget.grab().save(str(Path(place, f"qt-{name}.png")))
+    """Kept in `.cache/qt-shots`, or where RUNYARD_SHOTS says, so that people can look at them."""
+    widget.grab().save(str(shots() / f"qt-{name}.png"))
+
+
+def shots() -> Path:
+    place = Path(os.environ.get("RUNYARD_SHOTS") or ROOT / ".cache/qt-shots")
+    place.mkdir(parents=True, exist_ok=True)
+    return place
