@@ -29,7 +29,8 @@ def test_a_run_is_submitted_watched_and_stopped(
     bridge.runs_changed.connect(model.apply)
     bridge.watch_runs(all=True)
     wait(lambda: told.of("runs_changed"))
-    assert told.states() == ["connecting", "connected"]
+    # What was otherwise for less than a moment need not be told.
+    assert [state for state in told.states() if state != "connecting"] == ["connected"]
     handle = answer(bridge.submit(config(yard, "sleep 600", name="long")))
     run = handle.run_id
     events = bridge.watch_run(run)

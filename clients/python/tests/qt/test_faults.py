@@ -211,7 +211,7 @@ def test_without_a_daemon_it_says_so_and_finds_the_one_that_comes(
     try:
         (tmp_path / "daemon.json").write_bytes((yard.home / "daemon.json").read_bytes())
         wait(lambda: told.of("runs_changed"))
-        assert told.states()[:2] == ["connecting", "no_daemon"]
+        assert [state for state in told.states() if state != "connecting"][0] == "no_daemon"
         wait(lambda: told.states()[-1] == "connected")
         stops_at_once(nobody, watched)
     finally:
