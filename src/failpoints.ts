@@ -30,6 +30,8 @@ export const failpoints = [
   'relay.publish',
   'relay.acked',
   'relay.deleted',
+  'notify.owed',
+  'notify.told',
   'lease.taken',
   'launch.asked',
   'launch.prepared',

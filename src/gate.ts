@@ -45,6 +45,9 @@ const http: Readonly<Record<string, Need>> = {
   'GET /*': 'anyone',
   'POST /api/session': 'anyone',
   'GET /metrics': 'scraper',
+  // For probes: whether it lives, and whether it takes runs; nothing else is said.
+  'GET /healthz': 'anyone',
+  'GET /readyz': 'anyone',
   'GET /api/session': 'viewer',
   'DELETE /api/session': 'viewer',
   'GET /api/openapi.json': 'viewer',

@@ -57,11 +57,16 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'dynamic:worker',
     'dynamic:offline',
     'type:offline',
+    'dynamic:backup',
+    'dynamic:notify',
+    'type:notify',
   ],
+  notify: ['type:contracts'],
+  backup: ['persistence', 'rundir'],
   offline: ['actors', 'contracts', 'history', 'persistence', 'processes', 'rundir', 'telemetry'],
   daemon: [
     ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'history', 'inventory'],
-    ...['machines'],
+    ...['machines', 'notify'],
     ...['persistence', 'processes', 'rundir', 'telemetry', 'transport'],
   ],
 };

@@ -63,8 +63,16 @@ export function addYardCommands(program: Command, running: Running): void {
     .command('doctor')
     .description('check the machine and the daemon; works without a daemon')
     .option('--offline', 'ask no daemon, and read the whole registry')
-    .addHelpText('after', examples('runyard doctor', 'runyard doctor --offline --json'))
-    .action((flags: { offline?: boolean }) =>
+    .option('--bundle <file>', 'also write what a bug report needs, without secrets (.tar.gz)')
+    .addHelpText(
+      'after',
+      examples(
+        'runyard doctor',
+        'runyard doctor --offline --json',
+        'runyard doctor --bundle report.tar.gz',
+      ),
+    )
+    .action((flags: { offline?: boolean; bundle?: string }) =>
       running(async (context) => (await import('./commands/doctor.ts')).doctor(context, flags)),
     );
   addConfig(program, running);

@@ -4,6 +4,7 @@ import { type Context, createContext, usage, versionOf } from './context.ts';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
 import { errorJson, errorLines } from './failure.ts';
 import { addCredsCommands } from './program-creds.ts';
+import { addOperatingCommands } from './program-operating.ts';
 import { addRunCommands } from './program-runs.ts';
 import { addYardCommands } from './program-yard.ts';
 import { createTerminal } from './terminal.ts';
@@ -58,7 +59,17 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** These are about the machine where they run. */
-const local = ['up', 'daemon', 'worker', 'doctor', 'config', 'completion'];
+const local = [
+  'up',
+  'daemon',
+  'worker',
+  'doctor',
+  'config',
+  'completion',
+  'backup',
+  'restore',
+  'notify',
+];
 
 function refuseElsewhere(host: string | null, command: string): void {
   if (host === null || !local.includes(command)) return;
@@ -77,6 +88,7 @@ function build(program: Command, running: Running): void {
     .version(versionOf(), '-V, --version', 'print the version')
     .addHelpText('after', topHelp);
   addYardCommands(program, running);
+  addOperatingCommands(program, running);
   addRunCommands(program, running);
   addCredsCommands(program, running);
   for (const command of program.commands) {

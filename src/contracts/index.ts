@@ -55,6 +55,7 @@ export {
   toStatus,
   toStruct,
 } from './grpc.ts';
+export { headlineOf, refusesRuns } from './headline.ts';
 export type {
   GapReason,
   MetricBatch,
@@ -87,6 +88,7 @@ export type {
 export { validatorOf, violationsOf } from './schemas.ts';
 export {
   loadSettings,
+  type Notify,
   type Origins,
   resolveHome,
   type Settings,

@@ -4,9 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { RunyardError } from '../errors.ts';
-import type { Settings as SettingsFile } from './gen/settings.v1.ts';
+import type { Notify, Settings as SettingsFile } from './gen/settings.v1.ts';
 import { validatorOf, violationsOf } from './schemas.ts';
 
+export type { Notify };
 export type Settings = Required<SettingsFile>;
 export type Origins = Record<keyof Settings, string>;
 
@@ -68,6 +69,7 @@ export function loadSettings(
     otlp_headers_file: '',
     otlp_backlog: 100_000,
     otlp_max_age_h: 24,
+    notify: [],
   };
   const names = Object.keys(values) as (keyof Settings)[];
   const origins = Object.fromEntries(names.map((name) => [name, 'default'])) as Origins;

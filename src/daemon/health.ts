@@ -3,7 +3,7 @@ import type { GpuState } from '../allocator/index.ts';
 import type { DaemonStatus, HealthReason, Recovery, Settings } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import type { DaemonEvent } from '../machines/index.ts';
-import { type Fault, freeBytes, type Home } from '../persistence/index.ts';
+import { type Fault, freeBytes, fullPercent, type Home } from '../persistence/index.ts';
 import type { KillScope } from '../processes/index.ts';
 import type { BusLink } from './bus-link.ts';
 import type { Registry } from './registry.ts';
@@ -21,6 +21,8 @@ export type HealthDeps = {
   gpuTroubles: () => readonly string[];
   /** Why nothing new starts, as people said it; empty when it does. */
   drained: () => string;
+  /** What hooks could not be told. */
+  notifyTrouble: () => string | null;
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
@@ -37,6 +39,8 @@ export type Signs = {
   home: string;
   freeBytes: number;
   floorBytes: number;
+  /** How full that disk is, in whole percents. */
+  fullPercent?: number;
   registry: Fault | null;
   wal: string | null;
   bus: string | null;
@@ -44,6 +48,7 @@ export type Signs = {
   externalBus?: string | null;
   gpus?: readonly string[];
   console?: string | null;
+  notify?: string | null;
 };
 
 const watchMs = 1000;
@@ -59,7 +64,8 @@ export function reasonsOf(signs: Signs): HealthReason[] {
   }
   if (signs.freeBytes < signs.floorBytes || registry?.code === 'disk_full') {
     const mib = Math.floor(signs.freeBytes / 2 ** 20);
-    const text = `only ${mib} MiB are free below ${home}; new runs are refused, live ones go on`;
+    const full = signs.fullPercent === undefined ? '' : ` (${signs.fullPercent} % full)`;
+    const text = `only ${mib} MiB are free below ${home}${full}; new runs are refused, live ones go on`;
     reasons.push({ part: 'disk', severity: 'degraded', text, hint: 'free some space' });
   }
   if (wal !== null) {
@@ -79,6 +85,10 @@ export function reasonsOf(signs: Signs): HealthReason[] {
     const hint = 'set console_listen to another address, or to off';
     reasons.push({ part: 'console', severity: 'degraded', text: signs.console, hint });
   }
+  if (signs.notify) {
+    const hint = 'runyard notify test';
+    reasons.push({ part: 'notify', severity: 'degraded', text: signs.notify, hint });
+  }
   return reasons;
 }
 
@@ -94,12 +104,14 @@ export function createHealth(deps: HealthDeps) {
       home: home.root,
       freeBytes: freeBytes(home.root),
       floorBytes: deps.diskFloorBytes,
+      fullPercent: fullPercent(home.root),
       registry: registry.fault(),
       wal: registry.checkpointer.trouble(),
       bus: bus.trouble(),
       externalBus: bus.external ? bus.url() : null,
       gpus: deps.gpuTroubles(),
       console: deps.console().trouble,
+      notify: deps.notifyTrouble(),
     });
 
   /** Why nothing new is taken or started now. */

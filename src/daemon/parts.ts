@@ -42,6 +42,7 @@ import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
 import { settled } from './metrics/settled.ts';
 import { listMetrics, streamMetrics } from './metrics/stream.ts';
+import { createNotifying } from './notify/index.ts';
 import { streamLogs } from './output.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
 import { createRecoveryLog } from './recovery.ts';
@@ -127,6 +128,7 @@ export async function openParts(
       orchestrator.durable(pos);
       bus.wake();
       traces.durable(pos);
+      notifying.wake();
     },
   });
   const { synced } = durability;
@@ -269,6 +271,17 @@ export async function openParts(
     },
   });
 
+  const notifying = createNotifying({
+    root: home.root,
+    settings,
+    env,
+    store,
+    durablePos: durability.pos,
+    why: (runId) => supervisor.why(runId),
+    clock,
+    log,
+  });
+
   const isMadeUp = /^(fake|none)/.test(settings.gpus);
   const locks = openGpuLocks(settings.gpu_locks, home.gpuLocks, !isMadeUp);
   const supply = createSupply({
@@ -331,6 +344,7 @@ export async function openParts(
       ...(locks.trouble === null ? [] : [locks.trouble]),
     ],
     drained: supply.drained,
+    notifyTrouble: notifying.trouble,
     bus,
     idleWorkers: () => executor.idle(),
     tcp: () => server?.tcp ?? '',
@@ -507,6 +521,7 @@ export async function openParts(
         traces.start();
         if (otlp.targets.metrics !== null)
           stopFigures = measured.each(otlp.metricsEveryMs, traces.measured);
+        notifying.start();
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -530,7 +545,7 @@ export async function openParts(
       await Promise.all([server?.close(), webConsole.close()]);
       supervisor.close();
       await executor.close();
-      await telemetry.close();
+      await Promise.all([telemetry.close(), notifying.close()]);
       await registry.synced().catch(() => undefined);
       await traces.close();
       await registry.synced().catch(() => undefined);

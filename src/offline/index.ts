@@ -1,2 +1,2 @@
 export { type KillScope, killScope } from '../processes/index.ts';
-export { type Offline, openOffline } from './offline.ts';
+export { daemonPid, type Offline, openOffline } from './offline.ts';

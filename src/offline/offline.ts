@@ -206,7 +206,7 @@ function runIds(root: string): string[] {
 }
 
 /** Pid of the daemon that says it is there and lives, or 0. */
-function daemonPid(root: string): number {
+export function daemonPid(root: string): number {
   try {
     const text = fs.readFileSync(path.join(root, 'daemon.json'), 'utf8');
     const identity = JSON.parse(text) as Identity;

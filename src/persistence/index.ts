@@ -24,7 +24,7 @@ export {
 } from './metric.store.ts';
 export { type RegistryCopy, readRegistry } from './reading.ts';
 export { createRemovals, deletedEvent, type Removals, type Tombstone } from './removals.ts';
-export { createReserve, freeBytes, type Reserve } from './reserve.ts';
+export { createReserve, freeBytes, fullPercent, type Reserve } from './reserve.ts';
 export {
   type AttemptRow,
   createRunStore,

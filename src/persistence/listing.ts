@@ -1,6 +1,7 @@
 /** The list of runs: newest first, by what people know of a run, in pages. */
 import { RunyardError } from '../errors.ts';
 import { conditions } from './conditions.ts';
+import type { Sql } from './leases.ts';
 import type { RunRow } from './run.store.ts';
 
 /** Empty strings ask for nothing; `limit` 0 means 1,000. */
@@ -50,4 +51,17 @@ function placeOf(after: string): [string, string] {
   const rule = `must be the submitted_at and the run_id of a run, with a space between, not "${after}"`;
   const violations = [{ field: 'after', rule, hint: 'take it from the last run of a page' }];
   throw new RunyardError('usage', 'the list cannot go on from there', { violations });
+}
+
+export function waitingStatements({ all }: Pick<Sql, 'all'>) {
+  return {
+    /** Runs that nobody holds, that still wait, and were submitted in a span of time (from not counted). */
+    waitingSince: (from: string, upto: string) =>
+      all<{ run_id: string; submitted_at: string }>(
+        `SELECT run_id, submitted_at FROM runs WHERE finished_at IS NULL AND started_at IS NULL
+          AND status = 'queued' AND hold IS NULL AND submitted_at > ? AND submitted_at <= ?`,
+        from,
+        upto,
+      ),
+  };
 }

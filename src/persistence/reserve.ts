@@ -76,3 +76,14 @@ export function freeBytes(dir: string): number {
     return 0;
   }
 }
+
+/** How full the file system of `dir` is for us, in whole percents; 100 when it cannot be asked. */
+export function fullPercent(dir: string): number {
+  try {
+    const { blocks, bfree, bavail } = fs.statfsSync(dir);
+    const used = blocks - bfree;
+    return used + bavail === 0 ? 100 : Math.ceil((100 * used) / (used + bavail));
+  } catch {
+    return 100;
+  }
+}

@@ -6,7 +6,7 @@ import type { Db } from './database.ts';
 import { groupStatements } from './groups.ts';
 import { type Guard, unguarded } from './guard.ts';
 import { leaseStatements, shutStatements } from './leases.ts';
-import { type ListFilter, listed } from './listing.ts';
+import { type ListFilter, listed, waitingStatements } from './listing.ts';
 import { type TransitionRow, toRunEvent } from './transitions.ts';
 
 /** A row of `runs`, columns as in the schema. */
@@ -172,6 +172,7 @@ export function createRunStore(db: Db, guard: Guard = unguarded) {
         limit,
       ),
     list: (filter: ListFilter) => listed(all, filter),
+    ...waitingStatements({ all }),
     ...groupStatements({ all }),
     idsByPrefix: (prefix: string) =>
       all<{ run_id: string }>(

@@ -243,6 +243,8 @@ test('every route does what gRPC does, and answers as the page of the API says',
   assert.equal(gone.status, 404);
 
   assert.equal((await read('GET /api/health', '/api/health')).console, address);
+  for (const probe of ['/healthz', '/readyz'] as const)
+    assert.deepEqual(await read(`GET ${probe}`, probe), { status: 'ok', parts: [] });
   const { gpus } = await read('GET /api/gpus', '/api/gpus');
   assert.equal(gpus.length, 2);
   const { streams } = await read('GET /api/bus/streams', '/api/bus/streams');

@@ -9,6 +9,13 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { greetingOf } from '../nats-greeting.ts';
 import { bytesText, table } from '../render.ts';
+import {
+  killUserFinding,
+  lingerFinding,
+  machineFinding,
+  oomdFinding,
+  thisMachine,
+} from './doctor-system.ts';
 
 export type Finding = {
   part: string;
@@ -21,9 +28,14 @@ const glyphs = { ok: '✓', warn: '!', fail: '✗' } as const;
 const styles = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
 /** Exit code 1 when something is broken. */
-export async function doctor(context: Context, flags: { offline?: boolean } = {}): Promise<number> {
+export async function doctor(
+  context: Context,
+  flags: { offline?: boolean; bundle?: string } = {},
+): Promise<number> {
   const { terminal, json } = context;
-  const findings = await examine(context, flags.offline === true);
+  const offline = flags.offline === true;
+  const status = offline ? null : await daemonStatus(context);
+  const findings = await examine(context, status, offline);
   const broken = findings.some(({ state }) => state === 'fail');
   if (json) terminal.json({ ok: !broken, findings });
   else {
@@ -36,13 +48,24 @@ export async function doctor(context: Context, flags: { offline?: boolean } = {}
       terminal.print(line);
     }
   }
+  if (flags.bundle !== undefined) {
+    const { writeBundle } = await import('./bundle.ts');
+    const told = status instanceof Error ? null : status;
+    const names = await writeBundle(context, flags.bundle, { findings, status: told });
+    terminal.note(`${flags.bundle}: ${names.join(', ')}; look through it before you send it`);
+  }
   return broken ? exitCodes.error : exitCodes.ok;
 }
 
-async function examine(context: Context, offline: boolean): Promise<Finding[]> {
-  const status = offline ? null : await daemonStatus(context);
+async function examine(
+  context: Context,
+  status: DaemonStatus | Error | null,
+  offline: boolean,
+): Promise<Finding[]> {
   const home = await context.home().catch(() => null);
+  const machine = thisMachine(context.env);
   const checks: Promise<Finding>[] = [
+    guarded('machine', async () => machineFinding()),
     guarded('node', async () => nodeFinding()),
     guarded('settings', async () => {
       await context.settings();
@@ -56,6 +79,10 @@ async function examine(context: Context, offline: boolean): Promise<Finding[]> {
     guarded('gpus', () => programFinding(context, 'gpus', ['nvidia-smi', 'rocm-smi'])),
     guarded('kills', () => killFinding(context, status)),
     guarded('registry', () => registryFinding(context, offline)),
+    guarded('stream', async () => streamFinding(status)),
+    guarded('linger', async () => lingerFinding(machine)),
+    guarded('sessions', async () => killUserFinding(machine)),
+    guarded('oomd', async () => oomdFinding(machine)),
     guarded('daemon', () => daemonFinding(context, status, offline)),
   ];
   return Promise.all(checks);
@@ -183,6 +210,17 @@ async function daemonFinding(
   if (status.status === 'ok') return ok('daemon', text);
   const reasons = status.reasons.map((reason) => `${reason.part}: ${reason.text}`);
   return warn('daemon', `${text}: ${reasons.join('; ')}`, '');
+}
+
+/** The daemon compares the stream with its registry at each connection, and publishes what is missing. */
+function streamFinding(status: DaemonStatus | Error | null): Finding {
+  if (status === null || status instanceof Error)
+    return ok('stream', 'not compared without a daemon');
+  const { bus_connected: connected, outbox_depth: waiting } = status;
+  if (connected && waiting === 0) return ok('stream', 'has every event of the registry');
+  const text = `${waiting} events of the registry are not in the stream yet`;
+  if (connected) return ok('stream', text);
+  return warn('stream', `${text}: the bus is away`, 'see the line of the bus, and runyard status');
 }
 
 /** What a stop promises: the daemon's word, because its group is not this shell's. */

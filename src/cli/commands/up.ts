@@ -1,7 +1,7 @@
 /** `runyard up`, `down` and `status`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TrainerClient } from '../../client/index.ts';
-import { type DaemonStatus, finalStatuses } from '../../contracts/index.ts';
+import { type DaemonStatus, finalStatuses, headlineOf } from '../../contracts/index.ts';
 import { errnoOf, RunyardError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -76,6 +76,7 @@ export async function status(context: Context): Promise<number> {
   } else {
     const { reasons, recovery, ...rest } = found;
     const rows = [
+      ['headline', headlineOf(found)],
       ...Object.entries(rest),
       ['recovery', recovery?.text ?? ''],
       ...reasons.map(({ part, text }) => [part, text]),
@@ -88,7 +89,7 @@ export async function status(context: Context): Promise<number> {
 export function statusLines(found: DaemonStatus, nowMs: number): string[] {
   const gpus = found.gpus_total === 0 ? 'none' : `${found.gpus_free} of ${found.gpus_total} free`;
   return [
-    `${found.status} · yard ${found.yard} · ${found.runs_live} live, ${found.runs_queued} queued (${found.parallel} at once)`,
+    `${headlineOf(found)} · yard ${found.yard} · ${found.runs_live} live, ${found.runs_queued} queued (${found.parallel} at once)`,
     ...(found.drained ? [`  nothing new starts: ${found.drained} — runyard resume --yard`] : []),
     ...found.reasons.map(({ part, text, hint }) => `  ${part}: ${text}${hint && ` — ${hint}`}`),
     `up ${duration(nowMs - Date.parse(found.started_at))} · pid ${found.pid} · version ${found.version}`,

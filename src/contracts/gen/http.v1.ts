@@ -79,6 +79,20 @@ export interface HttpAnswers {
   'GET /api/runs/:run/artifacts': {
     artifacts: Artifact[];
   };
+  'GET /healthz': {
+    /**
+     * ok, or degraded.
+     */
+    status: string;
+    parts: string[];
+  };
+  'GET /readyz': {
+    /**
+     * ok, or degraded.
+     */
+    status: string;
+    parts: string[];
+  };
   'GET /api/health': DaemonStatus;
   'GET /api/gpus': {
     gpus: Gpu[];

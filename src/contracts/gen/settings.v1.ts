@@ -125,5 +125,47 @@ export interface Settings {
    * Hours after which what has not been handed over is dropped and counted.
    */
   otlp_max_age_h?: number;
+  /**
+   * Commands that are told of runs, as JSON on their standard input (docs/notify.md).
+   *
+   * @maxItems 32
+   */
+  notify?: Notify[];
   warm_workers?: number;
+}
+export interface Notify {
+  /**
+   * done: a run is over, however it ended; failed: it failed, was lost or rejected; waiting: it has not started within after_s; group: no run of a group is left.
+   *
+   * @minItems 1
+   * @maxItems 4
+   */
+  on: ['done' | 'failed' | 'waiting' | 'group', ...('done' | 'failed' | 'waiting' | 'group')[]];
+  /**
+   * The program and its arguments; no shell comes between.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  command: [string, ...string[]];
+  /**
+   * Seconds until it is killed. Default: 30.
+   */
+  timeout_s?: number;
+  /**
+   * For waiting: seconds since the submit. Default: 3600.
+   */
+  after_s?: number;
+  /**
+   * Only of runs of these users. Default: of all.
+   *
+   * @maxItems 64
+   */
+  users?: string[];
+  /**
+   * Only of runs of these projects. Default: of all.
+   *
+   * @maxItems 64
+   */
+  projects?: string[];
 }

@@ -1,10 +1,31 @@
 /** The yard: how it is, what it gives out, what it is made of. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { DrainRequest } from '../../../contracts/index.ts';
-import { list, message, object, optional, type Route, route } from '../route.ts';
+import { type DaemonStatus, type DrainRequest, refusesRuns } from '../../../contracts/index.ts';
+import { list, message, object, optional, type Route, route, text } from '../route.ts';
+
+const probe = object({ status: text('ok, or degraded.'), parts: list({ type: 'string' }) });
 
 export const yardRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    url: '/healthz',
+    summary:
+      'That the daemon lives and answers: 200, also when it is degraded. For probes; no credential.',
+    answer: probe,
+    handle: ({ door }) => probed(door.port.health()),
+  }),
+  route({
+    method: 'GET',
+    url: '/readyz',
+    summary: 'Whether new runs are taken: 200, or 503. For probes; no credential.',
+    answer: probe,
+    handle({ door, reply }) {
+      const health = door.port.health();
+      const refused = health.reasons.some(refusesRuns);
+      return reply.code(refused ? 503 : 200).send(probed(health));
+    },
+  }),
   route({
     method: 'GET',
     url: '/api/health',
@@ -101,3 +122,8 @@ export const yardRoutes: readonly Route[] = [
         .send(fs.createReadStream(path.join(door.schemasDir, 'openapi.json'))),
   }),
 ];
+
+/** Names of parts alone: whoever needs no credential is told nothing of runs, places or addresses. */
+function probed({ status, reasons }: DaemonStatus): object {
+  return { status, parts: [...new Set(reasons.map(({ part }) => part))] };
+}
