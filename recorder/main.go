@@ -32,8 +32,11 @@ func main() {
 	if len(os.Args) > 2 && os.Args[1] == "--try-lock" {
 		os.Exit(tryLocks(os.Args[2:]))
 	}
+	if len(os.Args) == 2 && os.Args[1] == "--notify" {
+		os.Exit(notify(os.Getenv("NOTIFY_SOCKET")))
+	}
 	if len(os.Args) != 2 {
-		fail(codeUsage, "usage: recorder <attempt-dir> | --wait | --try-lock <file>...")
+		fail(codeUsage, "usage: recorder <attempt-dir> | --wait | --notify | --try-lock <file>...")
 	}
 	settleProcess()
 	settleSignals()

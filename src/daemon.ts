@@ -1,6 +1,7 @@
 /** The daemon's process: one per state directory. */
 import { alreadyRunning, noteOwner, takeAfter } from './daemon/endpoint.ts';
 import type { DaemonOptions } from './daemon/parts.ts';
+import { takeServiceVariables } from './daemon/service-variables.ts';
 import { openHome, takeDaemonLock } from './persistence/index.ts';
 
 /** All is closed then. What a library left open, like a connection that came after its time, keeps nobody. */
@@ -10,6 +11,7 @@ const lingerMs = 1000;
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Whatever is created is private to the user.
   process.umask(0o077);
+  const service = takeServiceVariables(process.env, options.env);
   // Files on a disk that may be full, or a terminal that is gone: no reason to end.
   for (const out of [process.stdout, process.stderr]) out.on('error', () => undefined);
   const home = openHome(options.settings.home);
@@ -19,7 +21,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     noteOwner(home);
     // Most of what a daemon consists of is loaded behind the lock: who comes second is done sooner.
     const { live } = await import('./daemon/life.ts');
-    await live(options, home);
+    await live(options, home, service);
   } finally {
     lock.release();
   }

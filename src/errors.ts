@@ -74,6 +74,7 @@ export const errorCodes = {
   backup_exists: { grpc: 'ALREADY_EXISTS', retryable: false, who: 'operator' },
   backup_invalid: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
   home_not_empty: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
+  service_failed: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
   readers_exhausted: { grpc: 'RESOURCE_EXHAUSTED', retryable: false, who: 'user' },
   cancelled: { grpc: 'CANCELLED', retryable: false, who: 'user' },
   internal: { grpc: 'INTERNAL', retryable: false, who: 'developer' },

@@ -1,5 +1,6 @@
 /** The commands of those who run a yard for others, or for long. */
 import type { Command } from 'commander';
+import type { ServiceFlags } from './commands/service.ts';
 import type { Running } from './program.ts';
 import { examples } from './program-yard.ts';
 
@@ -36,13 +37,48 @@ export function addOperatingCommands(program: Command, running: Running): void {
         (await import('./commands/backup.ts')).restore(context, from, flags),
       ),
     );
-  program
+  const notify = program
     .command('notify')
     .description('the hooks that are told of runs')
+    .addHelpText('after', examples('runyard notify test'));
+  notify
     .command('test')
     .description('run the hooks of the settings once, with a made-up run')
     .addHelpText('after', examples('runyard notify test'))
     .action(() =>
       running(async (context) => (await import('./commands/notify.ts')).notifyTest(context)),
     );
+  const service = program
+    .command('service')
+    .description('the daemon as a service of systemd')
+    .addHelpText(
+      'after',
+      examples(
+        'runyard service install --dry-run',
+        'runyard service install',
+        'runyard service status',
+      ),
+    );
+  for (const [name, about] of [
+    ['install', 'write the unit, enable and start it; each step is printed first'],
+    ['uninstall', 'stop and remove it; runs go on'],
+    ['status', 'what systemd says of it'],
+  ] as const) {
+    const command = service
+      .command(name)
+      .description(about)
+      .option('--system', 'a service of the machine, not of your account')
+      .option('--user <name>', 'with --system: the account that it runs as');
+    if (name !== 'status') command.option('--dry-run', 'print the steps and do nothing');
+    command
+      .addHelpText('after', examples(`runyard service ${name}`, `runyard service ${name} --system`))
+      .action((flags: ServiceFlags) =>
+        running(async (context) => {
+          const commands = await import('./commands/service.ts');
+          if (name === 'install') return commands.serviceInstall(context, flags);
+          if (name === 'uninstall') return commands.serviceUninstall(context, flags);
+          return commands.serviceStatus(context, flags);
+        }),
+      );
+  }
 }

@@ -69,6 +69,7 @@ const local = [
   'backup',
   'restore',
   'notify',
+  'service',
 ];
 
 function refuseElsewhere(host: string | null, command: string): void {

@@ -2,12 +2,29 @@
 import { createActor, fromCallback } from 'xstate';
 import { type DaemonEvent, daemonMachine } from '../machines/index.ts';
 import { type Home, registryError } from '../persistence/index.ts';
-import { createLogger } from '../telemetry/index.ts';
+import { createLogger, systemClock } from '../telemetry/index.ts';
+import { findRecorder } from './binaries.ts';
 import { type DaemonOptions, openParts, type Parts } from './parts.ts';
+import { createNotice } from './service.ts';
+import type { ServiceVariables } from './service-variables.ts';
 
 /** Resolves when the daemon was told to stop and has; the caller holds the lock. Throws what opening may throw. */
-export async function live(options: DaemonOptions, home: Home): Promise<void> {
+export async function live(
+  options: DaemonOptions,
+  home: Home,
+  service: ServiceVariables | null,
+): Promise<void> {
   const log = createLogger('runyard', { level: options.env.RUNYARD_LOG ?? 'info' });
+  const notice = createNotice({
+    service,
+    recorder: () => findRecorder(options),
+    clock: systemClock(),
+    log,
+  });
+  const onReady: NonNullable<DaemonOptions['onReady']> = (about) => {
+    notice.ready(parts?.headline() ?? '');
+    options.onReady?.(about);
+  };
   let parts: Parts | null = null;
   let keepBus = false;
   const step = (act: () => Promise<DaemonEvent>) =>
@@ -26,7 +43,7 @@ export async function live(options: DaemonOptions, home: Home): Promise<void> {
     daemonMachine.provide({
       actors: {
         open: step(async () => {
-          parts = await openParts(options, home, log, stop);
+          parts = await openParts({ ...options, onReady }, home, log, stop);
           return { type: 'registry.opened' };
         }),
         recover: step(async () => {
@@ -36,9 +53,13 @@ export async function live(options: DaemonOptions, home: Home): Promise<void> {
         }),
         serve: fromCallback<DaemonEvent>(({ sendBack }) => {
           parts?.serve().catch((error) => sendBack({ type: 'effect.failed', error }));
-          return parts?.watchHealth((event) => sendBack(event));
+          return parts?.watchHealth((event) => {
+            sendBack(event);
+            notice.status(parts?.headline() ?? '');
+          });
         }),
         close: step(async () => {
+          notice.stopping();
           await parts?.close(keepBus);
           return { type: 'daemon.closed' };
         }),
@@ -59,5 +80,6 @@ export async function live(options: DaemonOptions, home: Home): Promise<void> {
   }
   actor.start();
   const error = await closed;
+  notice.close();
   if (error !== null && error !== undefined) throw error;
 }

@@ -10,7 +10,7 @@ import {
   programPath,
   type Supervisor,
 } from '../actors/index.ts';
-import type { Settings } from '../contracts/index.ts';
+import { headlineOf, type Settings } from '../contracts/index.ts';
 import { createLocalExecutor, type Executor } from '../executors/index.ts';
 import { failpoint } from '../failpoints.ts';
 import { createInventory, type Gpu } from '../inventory/index.ts';
@@ -81,6 +81,8 @@ export type Parts = {
   recover(): number;
   serve(): Promise<void>;
   watchHealth(tell: (event: DaemonEvent) => void): () => void;
+  /** How it is, in one line. */
+  headline(): string;
   noteState(state: string, error: unknown): void;
   close(keepBus: boolean): Promise<void>;
 };
@@ -527,6 +529,7 @@ export async function openParts(
       });
     },
     watchHealth: (tell) => health.watch(tell),
+    headline: () => headlineOf(health.status()),
     noteState(value, error) {
       state = value.replaceAll(/[{}"]/g, '').replace(':', '.');
       if (error !== null) log.error({ err: error }, 'daemon is closing');
