@@ -3,12 +3,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { RunyardError } from '../errors.ts';
 
-/** The recorder: `RUNYARD_RECORDER`, else the one that set-up built. Throws `recorder_missing`. */
+/** The recorder: `RUNYARD_RECORDER`, else the one that set-up built, or that came with the package. Throws `recorder_missing`. */
 export function findRecorder(options: { env: NodeJS.ProcessEnv; checkout: string }): string {
   const { env, checkout } = options;
   const candidates = [
     ...(env.RUNYARD_RECORDER === undefined ? [] : [env.RUNYARD_RECORDER]),
     path.join(checkout, '.cache', 'bin', 'recorder'),
+    path.join(checkout, 'prebuilt', `${process.platform}-${process.arch}`, 'recorder'),
   ];
   const found = candidates.find((file) => fs.existsSync(file));
   if (found !== undefined) return found;

@@ -156,7 +156,9 @@ function isNewEnough(text: string): boolean {
 }
 
 function recorderFinding({ env, root }: Context): Finding {
-  const file = env.RUNYARD_RECORDER ?? path.join(root, '.cache/bin/recorder');
+  const built = path.join(root, '.cache/bin/recorder');
+  const packed = path.join(root, `prebuilt/${process.platform}-${process.arch}/recorder`);
+  const file = env.RUNYARD_RECORDER ?? (fs.existsSync(built) ? built : packed);
   try {
     fs.accessSync(file, fs.constants.X_OK);
     return ok('recorder', file);
