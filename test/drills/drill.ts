@@ -101,10 +101,16 @@ function createStage(
   const all = async (expectations: Expectation[], variables: Record<string, string>) => {
     for (const each of expectations) await shows(each, variables);
   };
+  const isSeen = async (): Promise<boolean> => {
+    for (const { command, lines } of page.see)
+      if (missingIn((await scene.shell(command)).output, lines).length > 0) return false;
+    return true;
+  };
   return {
     scene,
     ledger,
     async provoke(act) {
+      if (await isSeen()) throw new Error('what the page shows can be seen before it happened');
       since = performance.now();
       await act();
     },

@@ -8,22 +8,22 @@ import { until } from '../integration/yard.ts';
 import type { Scene } from './scene.ts';
 
 /** Numbers its lines, each a point, until a file is there; journals its start and its own count at the end. */
-const counting = `echo start >> "$0.journal"
+const counting = `echo start >> "$0.$RUNYARD_RUN_ID"
 i=0
 while [ ! -e "$0.go" ]; do i=$((i+1)); echo "global_step=$i, episodic_return=[$i.]"; sleep 0.05; done
-echo "end $i" >> "$0.journal"
+echo "end $i" >> "$0.$RUNYARD_RUN_ID"
 exit "$1"`;
 
 /** Leaves so many points at once, and prints nothing. */
-const flooding = `echo start >> "$0.journal"
+const flooding = `echo start >> "$0.$RUNYARD_RUN_ID"
 seq 1 "$1" | sed 's/.*/{"step": &, "loss": 0.5}/' >> "$RUNYARD_METRICS"
-echo "end 0" >> "$0.journal"`;
+echo "end 0" >> "$0.$RUNYARD_RUN_ID"`;
 
 /** A run that SubmitRun has acknowledged. */
 export type Entry = {
   name: string;
   run: string;
-  /** Path of its journal without the ending. */
+  /** Where its journals are, one for each run, and the file that ends it. */
   place: string;
   code: number;
   /** The reason's code when the failure itself is how it ends; the counts are then not known. */
@@ -110,6 +110,12 @@ export function openLedger(scene: Scene): Ledger {
     async audit() {
       for (const entry of entries) entry.end();
       const lost: string[] = [];
+      // What a page tried again is a run of its own, of the same command.
+      for await (const { run_id: run, retry_of: of } of scene.client.list()) {
+        const first = entries.find((entry) => entry.run === of);
+        if (first !== undefined && !entries.some((entry) => entry.run === run))
+          entries.push({ ...first, run, name: `${first.name}, again`, spared: null });
+      }
       for (const entry of entries) {
         try {
           lost.push(...compare(entry, await look(scene, entry)));
@@ -163,7 +169,7 @@ async function look(scene: Scene, entry: Entry): Promise<Seen> {
   const over = async () => (await client.get(entry.run)).finished_at !== '';
   await until(over, `${entry.name} to be over`, patienceMs);
   const done = await client.get(entry.run);
-  const journal = fs.readFileSync(`${entry.place}.journal`, 'utf8').trim().split('\n');
+  const journal = fs.readFileSync(`${entry.place}.${entry.run}`, 'utf8').trim().split('\n');
   const ended = journal.find((line) => line.startsWith('end '));
   const seen: Seen = {
     done: { ...done, reason: done.failure_reason?.code ?? '' },

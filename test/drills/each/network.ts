@@ -38,10 +38,9 @@ export const slowNetwork: Drill = {
       await inside('nft add chain ip drill in { type filter hook input priority 0 ; }');
       await inside('nft flush chain ip drill in');
       if (share === 0) return;
+      const chance = share < 100 ? `numgen random mod 100 < ${share} ` : '';
       for (const port of ['dport', 'sport'])
-        await inside(
-          `nft add rule ip drill in tcp ${port} ${lab.port} numgen random mod 100 < ${share} drop`,
-        );
+        await inside(`nft add rule ip drill in tcp ${port} ${lab.port} ${chance}drop`);
     };
     const slow = 'root tbf rate 512kbit burst 32kb latency 400ms';
     const env = { RUNYARD_NATS_URL: `nats://127.0.0.1:${lab.port}` };
