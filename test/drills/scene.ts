@@ -49,7 +49,13 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   fs.mkdirSync(home, { recursive: true });
   fs.mkdirSync(path.join(dir, 'runyard'));
   // JSON is YAML.
-  const settings = { yard: 'test', gpus: 'none', console_listen: 'off', ...options.settings };
+  const settings = {
+    yard: 'test',
+    gpus: 'none',
+    parallel: 8,
+    console_listen: 'off',
+    ...options.settings,
+  };
   fs.writeFileSync(path.join(dir, 'runyard/config.yaml'), JSON.stringify(settings));
   const env = environment(home, dir, options.tools);
   const deferred: (() => unknown)[] = [];
