@@ -1,5 +1,6 @@
 /** One drill: something is broken on purpose, the product says so, the page is followed, nothing is lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlerted } from './alerts.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { type Expectation, missingIn, type Runbook, readRunbook } from './runbook.ts';
 import { openScene, type Scene, type SceneOptions } from './scene.ts';
@@ -101,6 +102,10 @@ function createStage(
   const all = async (expectations: Expectation[], variables: Record<string, string>) => {
     for (const each of expectations) await shows(each, variables);
   };
+  const alerted = async (): Promise<string | null> =>
+    (await isAlerted(page.alerts, scene.scrape)) === false
+      ? `nothing that ${page.alerts.join(', ')} waits for is so`
+      : null;
   const isSeen = async (): Promise<boolean> => {
     for (const { command, lines } of page.see)
       if (missingIn((await scene.shell(command)).output, lines).length > 0) return false;
@@ -111,11 +116,14 @@ function createStage(
     ledger,
     async provoke(act) {
       if (await isSeen()) throw new Error('what the page shows can be seen before it happened');
+      if ((await isAlerted(page.alerts, scene.scrape)) === true)
+        throw new Error(`what is alerted of is so before it happened: ${page.alerts.join(', ')}`);
       since = performance.now();
       await act();
     },
     async told(variables = {}) {
       await all(page.see, variables);
+      await eventually('the alert', alerted, signal);
       result.toldS = seconds();
     },
     async repair(variables = {}, outside = []) {

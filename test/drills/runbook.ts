@@ -12,6 +12,8 @@ export type Step = { text: string; isOutside: boolean };
 
 export type Runbook = {
   title: string;
+  /** Names of alerts that fire for it. */
+  alerts: string[];
   see: Expectation[];
   steps: Step[];
   verify: Expectation[];
@@ -20,8 +22,9 @@ export type Runbook = {
 export const sections = {
   see: 'What you see',
   means: 'What it means',
-  steps: 'What you do',
-  verify: 'How you verify',
+  look: 'Look at',
+  steps: 'Do',
+  verify: 'Verify',
   kept: 'What is not lost',
 } as const;
 
@@ -45,12 +48,16 @@ export function parseRunbook(text: string, name: string): Runbook {
   };
   for (const section of ['means', 'kept'] as const) body(section);
   return {
+    alerts: [...(/^Alerts?: (.+)$/m.exec(parts[0] ?? '')?.[1]?.matchAll(/`(\w+)`/g) ?? [])].map(
+      ([, alert = '']) => alert,
+    ),
     title: /^# (.+)/.exec(parts[0] ?? '')?.[1] ?? '',
     see: blocks(body('see'), name).flatMap(({ info, code }) =>
       info === 'console' ? expectations(code, name) : [],
     ),
-    steps: blocks(body('steps'), name).flatMap(({ info, code }) =>
-      info.startsWith('sh') ? [{ text: code, isOutside: info === 'sh outside' }] : [],
+    steps: blocks(`${bodies.get(sections.look) ?? ''}${body('steps')}`, name).flatMap(
+      ({ info, code }) =>
+        info.startsWith('sh') ? [{ text: code, isOutside: info === 'sh outside' }] : [],
     ),
     verify: blocks(body('verify'), name).flatMap(({ info, code }) =>
       info === 'console' ? expectations(code, name) : [],

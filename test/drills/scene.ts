@@ -5,11 +5,13 @@ import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 import { connect, type TrainerClient } from '../../src/client/index.ts';
+import type { DaemonStatus } from '../../src/contracts/index.ts';
 import { attemptDir, type Identity } from '../../src/rundir/index.ts';
 import { processesOf } from '../chaos/journal.ts';
 import { kill } from '../chaos/yard.ts';
 import { until } from '../integration/yard.ts';
 import { removeTree } from '../remove-tree.ts';
+import type { Scrape } from './alerts.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const commandMs = 180_000;
@@ -32,6 +34,8 @@ export type Scene = {
   dir: string;
   home: string;
   client: TrainerClient;
+  /** How its figures are had. */
+  scrape: Scrape;
   /** What a shell makes of it: exit code, and all that a terminal of 300 columns shows. */
   shell(command: string, env?: Record<string, string>): Promise<{ code: number; output: string }>;
   daemonPid(): number;
@@ -53,13 +57,13 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     yard: 'test',
     gpus: 'none',
     parallel: 8,
-    console_listen: 'off',
     ...options.settings,
   };
   fs.writeFileSync(path.join(dir, 'runyard/config.yaml'), JSON.stringify(settings));
   const env = environment(home, dir, options.tools);
   const deferred: (() => unknown)[] = [];
   let client: TrainerClient | null = null;
+  let address = '';
   let shells = 0;
 
   const shell: Scene['shell'] = async (command, extra = {}) => {
@@ -99,6 +103,9 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
       if (client === null) throw new Error('the scene is not up');
       return client;
     },
+    get scrape() {
+      return { address, home, within: options.within ?? [] };
+    },
     shell,
     daemonPid: () =>
       (JSON.parse(fs.readFileSync(path.join(home, 'daemon.lock.json'), 'utf8')) as { pid: number })
@@ -122,7 +129,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   try {
     await up();
     client = await connect({ home, deadlineMs: 120_000 });
-    await connected(scene);
+    address = (await connected(scene)).console;
   } catch (error) {
     await scene[Symbol.asyncDispose]();
     throw error;
@@ -130,8 +137,13 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   return scene;
 }
 
-function connected(scene: Scene): Promise<unknown> {
-  return until(async () => (await scene.client.health()).bus_connected, 'the bus', 120_000);
+/** Once the bus is there, and its figures can be asked for. */
+function connected(scene: Scene): Promise<DaemonStatus> {
+  const look = async (): Promise<DaemonStatus | null> => {
+    const status = await scene.client.health();
+    return status.bus_connected && status.console !== '' ? status : null;
+  };
+  return until(look, 'the bus and the console', 120_000);
 }
 
 /** A user's, with our command on the PATH and nothing of a yard of theirs. */
