@@ -9,12 +9,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { keyOf, readAcceptance, unproven } from './acceptance.ts';
 
 type Counts = { passed: number; failed: number; skipped: number };
 
 /** Many of them start daemons and servers: two at a time are enough for two cores. */
 const groups = [
-  { dirs: ['unit', 'model', '.'], concurrency: Math.max(2, os.availableParallelism()) },
+  { dirs: ['unit', 'model', 'drills', '.'], concurrency: Math.max(2, os.availableParallelism()) },
   { dirs: ['integration', 'sim', 'chaos'], concurrency: 2 },
 ];
 const testTimeoutMs = 300_000;
@@ -34,6 +35,8 @@ process.chdir(root);
 /** Told again at the end: what a group printed is far up by then. */
 const failures: string[] = [];
 const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+/** How each test ended, by its file and title. */
+const ran = new Map<string, 'passed' | 'failed' | 'skipped'>();
 const overall = AbortSignal.timeout(overallMs);
 for (const { dirs, concurrency } of groups) {
   const files = dirs.flatMap(testFiles).filter(isWanted);
@@ -41,6 +44,7 @@ for (const { dirs, concurrency } of groups) {
 }
 if (overall.aborted) fail(`the tests took longer than ${overallMs / 60_000} minutes`);
 for (const survivor of await survivors()) fail(survivor);
+if (process.argv.length === 2) tellUnproven();
 if (counts.passed + counts.failed + counts.skipped === 0) fail('no test was run');
 fs.rmSync(temp, { recursive: true, force: true, maxRetries: 3 });
 for (const failure of failures) fs.writeSync(1, `${failure}\n`);
@@ -68,6 +72,20 @@ function fail(text: string): void {
   fs.writeSync(1, `✖ ${text}\n`);
 }
 
+function note(data: { file?: string; name: string }, end: 'passed' | 'failed' | 'skipped'): void {
+  ran.set(keyOf({ file: path.relative(root, data.file ?? ''), title: data.name }), end);
+}
+
+/** Of a whole run: what docs/acceptance.md names as a proof has run and passed, or is told as skipped. */
+function tellUnproven(): void {
+  const { failed, skipped } = unproven(readAcceptance(), ran);
+  for (const text of failed) {
+    fail(`docs/acceptance.md, ${text}`);
+    failures.push(`✖ docs/acceptance.md, ${text}`);
+  }
+  for (const text of skipped) failures.push(`not proven here: ${text}`);
+}
+
 async function runGroup(files: string[], concurrency: number): Promise<void> {
   const events = run({
     files,
@@ -85,12 +103,14 @@ async function runGroup(files: string[], concurrency: number): Promise<void> {
     const kind = count(data);
     if (kind === 'skipped') counts.skipped += 1;
     if (kind === 'counted') counts.passed += 1;
+    if (kind !== null) note(data, kind === 'counted' ? 'passed' : 'skipped');
   });
   events.on('test:fail', (data) => {
     // A suite fails by itself only when its own hooks do; its tests were counted.
     const error = data.details.error as (Error & { failureType?: string }) | undefined;
     if (error?.failureType === 'subtestsFailed') return;
     counts.failed += 1;
+    note(data, 'failed');
     failures.push(`✖ ${data.name} (${path.relative(root, data.file ?? '')})\n${textOf(error)}`);
   });
   const printed = events.compose(spec as never) as NodeJS.ReadableStream;

@@ -32,6 +32,7 @@ import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBreaker } from './breaker.ts';
 import { openBus } from './bus-parts.ts';
+import { watchWallClock } from './clock-watch.ts';
 import { createConsole } from './console/index.ts';
 import { firstOf, loadToken, noteEnding, readAddress, writeAddress } from './endpoint.ts';
 import { createFigures, type Figures } from './figures/index.ts';
@@ -184,6 +185,7 @@ export async function openParts(
   let stopFigures: () => void = () => undefined;
   let swept: Promise<number> = Promise.resolve(0);
   let closed = false;
+  let forgetClock: () => void = () => undefined;
 
   const telemetry = createTelemetryService({
     root: home.root,
@@ -341,6 +343,7 @@ export async function openParts(
     gpus: () => supervisor.gpus(),
     gpuTroubles: () => [
       ...supply.asides(),
+      ...supply.sick(),
       ...strays.troubles(),
       ...inventory.troubles(),
       ...(locks.trouble === null ? [] : [locks.trouble]),
@@ -524,6 +527,7 @@ export async function openParts(
         if (otlp.targets.metrics !== null)
           stopFigures = measured.each(otlp.metricsEveryMs, traces.measured);
         notifying.start();
+        forgetClock = watchWallClock(clock, log);
         recovery.note({ unknown_dirs: await swept, temp_pruned: await temps.sweep(isOver) });
         recovery.tell();
       });
@@ -543,6 +547,7 @@ export async function openParts(
       readers.close();
       purging.close();
       stopFigures();
+      forgetClock();
       const { live } = supervisor.counts();
       noteEnding(home);
       await Promise.all([server?.close(), webConsole.close()]);

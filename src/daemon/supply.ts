@@ -38,6 +38,8 @@ export type SupplyPart = SupplyPort & {
   drained(): string;
   /** What is set aside, and why. */
   asides(): string[];
+  /** The same for GPUs that their vendor's tool finds wanting, or no longer finds. */
+  sick(): string[];
   /** Another yard of this machine holds one of these: they are left alone for a while. */
   usedElsewhere(slots: readonly string[]): void;
 };
@@ -141,6 +143,12 @@ export function createSupply(options: SupplyOptions): SupplyPart {
         .map(
           (row) => `${shortGpu(row.target)} is ${textOf(row)}; runyard resume --gpu ${row.target}`,
         ),
+    sick: () =>
+      inventory
+        .gpus()
+        // Of a tool that fails the inventory itself tells.
+        .filter(({ trouble }) => trouble !== null && !trouble.startsWith('not heard of'))
+        .map(({ id, trouble }) => `${shortGpu(id)} is sick: ${trouble}; it is given to nobody`),
     usedElsewhere(slots) {
       for (const gpu of slots.map(gpuOfSlot)) {
         const until = clock.now().mono_ms + elsewhereMs;

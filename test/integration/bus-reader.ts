@@ -6,9 +6,10 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { until, type Yard } from './yard.ts';
 
 type Stream = 'EVENTS' | 'LOGS' | 'METRICS';
+type Home = Pick<Yard, 'home'>;
 
 /** Every message of a run in a stream, in order; none while the bus is away. */
-export async function stored<T>(yard: Yard, stream: Stream, run: string): Promise<T[]> {
+export async function stored<T>(yard: Home, stream: Stream, run: string): Promise<T[]> {
   const nc = await connectAs(yard, 'reader').catch(() => null);
   if (nc === null) return [];
   try {
@@ -34,7 +35,7 @@ export async function stored<T>(yard: Yard, stream: Stream, run: string): Promis
 
 /** The same, once so many are there. */
 export function storedWhenWhole<T>(
-  yard: Yard,
+  yard: Home,
   stream: Stream,
   run: string,
   count: number,
@@ -46,7 +47,7 @@ export function storedWhenWhole<T>(
 }
 
 export async function connectAs(
-  yard: Yard,
+  yard: Home,
   role: 'daemon' | 'worker' | 'reader',
 ): Promise<NatsConnection> {
   const credentials = path.join(yard.home, 'bus/credentials.json');
@@ -56,7 +57,7 @@ export async function connectAs(
   return connect({ servers, user, pass, reconnect: false, timeout: 2000 });
 }
 
-export async function deleteStream(yard: Yard, stream: Stream): Promise<void> {
+export async function deleteStream(yard: Home, stream: Stream): Promise<void> {
   const nc = await connectAs(yard, 'daemon');
   await (await jetstreamManager(nc)).streams.delete(`TEST_${stream}`);
   await nc.close();

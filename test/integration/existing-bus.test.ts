@@ -151,7 +151,7 @@ async function complaintOf(url: string): Promise<string> {
 }
 
 test('a server without JetStream is told plainly, and runs go on', async () => {
-  await using lab = await startLabServer(withPassword, false);
+  await using lab = await startLabServer(withPassword, { jetstream: false });
   assert.match(await complaintOf(urlOf(lab)), /has no JetStream for this account.*nats-server -js/);
 });
 
@@ -209,7 +209,7 @@ test('streams are found missing or there among more of others than one answer na
 
 test('doctor looks at an existing server without proving who it is, and shows no password', async () => {
   await using lab = await startLabServer(withPassword);
-  await using bare = await startLabServer(withPassword, false);
+  await using bare = await startLabServer(withPassword, { jetstream: false });
   await using old = await startOldServer('2.9.25');
   const finding = async (url: string) => {
     const env = { RUNYARD_NATS_URL: url, RUNYARD_HOME: '/nonexistent/home' };

@@ -118,3 +118,29 @@ for (const policy of ['report', 'stop'] as const) {
     }
   });
 }
+
+test('a GPU that its tool no longer lists is named by health, and given out again when it is back', async (t) => {
+  const home = fs.mkdtempSync(path.join(process.env.TMPDIR ?? '/tmp', 'runyard-lost-'));
+  t.after(() => fs.rmSync(home, { recursive: true, force: true }));
+  const list = (name: string): void => {
+    fs.copyFileSync(path.join(import.meta.dirname, '../fixtures/gpus', name), `${home}/new`);
+    fs.renameSync(`${home}/new`, `${home}/now`);
+  };
+  list('nvidia-two.xml');
+  const tools = path.join(home, 'bin');
+  fs.mkdirSync(tools);
+  const tool = `#!/bin/sh\ncat ${home}/now\n`;
+  fs.writeFileSync(path.join(tools, 'nvidia-smi'), tool, { mode: 0o755 });
+  await using yard = await startYard(
+    { RUNYARD_GPUS: 'auto', PATH: `${tools}:${process.env.PATH}` },
+    { home, settings: { gpu_foreign: 'ignore' } },
+  );
+  assert.deepEqual(await reasonsOf(yard), []);
+  list('nvidia-second-alone.xml');
+  const lost = 'GPU-1a2b3c4d is sick: lost: it is not listed any more; it is given to nobody';
+  await until(async () => (await reasonsOf(yard)).includes(lost), 'it to be told', 60_000);
+  assert.equal((await yard.client.health()).gpus_free, 1);
+  list('nvidia-two.xml');
+  await until(async () => (await reasonsOf(yard)).length === 0, 'it to be well', 60_000);
+  assert.equal((await yard.client.health()).gpus_free, 2);
+});

@@ -82,9 +82,18 @@ export async function joinLate(yard: Yard, many: number): Promise<Found> {
 }
 
 /** A process with so many subscribers that was stopped in the midst of reading; ended when it is let go. */
-export async function freeze(yard: Yard, run: string, count: number) {
-  const script = path.join(import.meta.dirname, '../fixtures/frozen-subscriber.ts');
-  const child = execa(process.execPath, [script, yard.home, run, String(count)], {
+export function freeze(yard: Pick<Yard, 'home'>, run: string, count: number) {
+  return standStill('frozen-subscriber.ts', [yard.home, run, String(count)]);
+}
+
+/** The same of the yard's points on the bus, as a plain NATS client. */
+export function freezeReader(yard: Pick<Yard, 'home'>, count: number) {
+  return standStill('frozen-reader.ts', [yard.home, String(count)]);
+}
+
+async function standStill(name: string, args: string[]) {
+  const script = path.join(import.meta.dirname, '../fixtures', name);
+  const child = execa(process.execPath, [script, ...args], {
     stderr: 'inherit',
     buffer: false,
     reject: false,

@@ -17,13 +17,20 @@ export type SmallDisk = {
 
 /** Null, with the test skipped, where none can be mounted. */
 export async function mountSmallDisk(t: TestContext, mib: number): Promise<SmallDisk | null> {
+  const disk = await openSmallDisk(mib);
+  if (typeof disk !== 'string') return disk;
+  t.skip(disk);
+  return null;
+}
+
+/** Or why none can be had. */
+export async function openSmallDisk(mib: number): Promise<SmallDisk | string> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-disk-'));
   const options = ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', dir];
   const mounted = await execa('mount', options, { reject: false });
   if (mounted.failed) {
     fs.rmdirSync(dir);
-    t.skip(`cannot mount: ${mounted.stderr}`);
-    return null;
+    return `cannot mount: ${mounted.stderr}`;
   }
   const ballast = path.join(dir, 'ballast');
   return {

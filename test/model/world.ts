@@ -5,7 +5,8 @@ import path from 'node:path';
 import { execa } from 'execa';
 import type { RunEvent, RunSummary } from '../../src/contracts/index.ts';
 import { errnoOf } from '../../src/errors.ts';
-import { attemptDir, bootId, isAlive, processStat, readClaim } from '../../src/rundir/index.ts';
+import { attemptDir, isAlive, processStat, readClaim } from '../../src/rundir/index.ts';
+import { asAfterReboot } from '../fixtures/reboot.ts';
 import { until, type Yard } from '../integration/yard.ts';
 import { removeTree } from '../remove-tree.ts';
 import type { Shows } from './lifecycle.ts';
@@ -265,12 +266,7 @@ export function createWorld(yard: Yard, limitS: number): World {
       const at = await attempt();
       await restarted(async () => {
         for (const pid of pids) if (!gone(pid)) await kill(pid);
-        // What a restart leaves behind: everything written under another boot id.
-        for (const name of ['launch.json', 'claim', 'start', 'worker.json']) {
-          const file = path.join(at, name);
-          const text = fs.readFileSync(file, 'utf8');
-          fs.writeFileSync(file, text.replaceAll(bootId(), '00000000-0000-0000-0000-000000000000'));
-        }
+        asAfterReboot(at);
       });
     },
   };

@@ -1,0 +1,96 @@
+/** Drills and their pages belong together; the drills themselves are run by `npm run drills`. */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { drills } from './drills.ts';
+import { compare, type Seen } from './ledger.ts';
+import { missingIn, parseRunbook, readRunbook, runbooks } from './runbook.ts';
+import { unsyncedAnswers } from './syncs.ts';
+
+test('each drill has a page, and each page a drill and a line in the index', () => {
+  const index = fs.readFileSync(path.join(runbooks, 'README.md'), 'utf8');
+  for (const { name } of drills) {
+    const { title, see, steps, verify } = readRunbook(name);
+    assert.ok(index.includes(`[${title}](${name}.md)`), `README.md has a line for ${name}`);
+    for (const part of [see, steps, verify]) assert.ok(part.length > 0, name);
+  }
+  // Pages of alerts have no drill; they are linked all the same.
+  const pages = fs.readdirSync(runbooks).filter((name) => name !== 'README.md');
+  for (const page of pages) assert.ok(index.includes(`(${page})`), `README.md links ${page}`);
+});
+
+test('a page that lacks a part, or shows the output of nothing, is refused', () => {
+  const whole = fs.readFileSync(path.join(runbooks, 'disk-full.md'), 'utf8');
+  assert.equal(parseRunbook(whole, 'x').steps.filter(({ isOutside }) => isOutside).length, 1);
+  assert.throws(() => parseRunbook(whole.replace('## Do', ''), 'x'), /no "## Do"/);
+  assert.throws(() => parseRunbook(whole.replace('$ runyard status\n', ''), 'x'), /of no command/);
+  assert.throws(() => parseRunbook(whole.replace('```sh outside', '```bash'), 'x'), /"bash"/);
+});
+
+test('lines are looked for whole, with … for anything', () => {
+  const output = 'ok · yard test · 1 live\n  bus      127.0.0.1:4 connected, 0 waiting\n';
+  assert.deepEqual(missingIn(output, ['ok · yard …', 'bus … connected, 0 waiting']), []);
+  assert.deepEqual(missingIn(output, ['ok', 'bus … connected, 1 waiting']), [
+    'ok',
+    'bus … connected, 1 waiting',
+  ]);
+});
+
+const entry = { name: 'run', code: 3, spared: null, points: null };
+const well: Seen = {
+  done: { status: 'failed', exit_code: 3, last_seq: 2, reason: 'exit_nonzero' },
+  ...{ starts: 1, printed: 2, lines: [1, 2], gapTold: false },
+  ...{ events: [1, 2], points: [1, 2], pointGaps: 0 },
+};
+
+test('nothing is lost of a run that is as its trainer says', () => {
+  assert.deepEqual(compare(entry, well), []);
+  const gap = { ...well, printed: 9, gapTold: true };
+  assert.deepEqual(compare(entry, gap), [], 'what is told is not lost');
+  const unseen = { ...well.done, status: 'failed' as const, reason: 'exit_unobserved' };
+  const spared = { ...entry, spared: 'exit_unobserved' };
+  assert.deepEqual(compare(spared, { ...well, done: unseen, printed: null }), []);
+});
+
+test('each kind of loss is told', () => {
+  const cases: [Partial<Seen>, RegExp][] = [
+    [
+      { done: { ...well.done, exit_code: 0, status: 'completed' } },
+      /ended 3, and is told completed/,
+    ],
+    [{ printed: null }, /did not come to its end/],
+    [{ printed: 5 }, /3 lines are not there and not told/],
+    [{ starts: 2 }, /started 2 times/],
+    [{ events: [1] }, /events 1$/],
+    [{ events: [1, 3] }, /events 1 3/],
+    [{ points: [1] }, /1 points of 2/],
+    [{ points: [1, 3] }, /not numbered/],
+    [{ pointGaps: 1 }, /ranges of points/],
+  ];
+  for (const [differs, words] of cases)
+    assert.match(compare(entry, { ...well, ...differs })[0] ?? '', words);
+});
+
+const commit = '7 pwrite64(20</h/registry.db-wal>, "run1 queued", 11, 0) = 11';
+const syncBegins = '8 fdatasync(21</h/registry.db-wal> <unfinished ...>';
+const syncEnds = '8 <... fdatasync resumed>) = 0';
+const answer = '7 write(30<UNIX-STREAM:[1->2,"/h/sock"]>, "run1", 4) = 4';
+
+test('an answer before its sync is seen, and one after it is right', () => {
+  const of = (...lines: string[]) => unsyncedAnswers(lines.join('\n'), '/h', ['run1']);
+  assert.deepEqual(of(commit, syncBegins, syncEnds, answer), []);
+  assert.deepEqual(of(commit, answer), ['run1 was answered before it was synced']);
+  assert.deepEqual(of(commit, syncBegins, answer, syncEnds), [
+    'run1 was answered before it was synced',
+  ]);
+  // A sync that had begun before does not count.
+  assert.deepEqual(of(syncBegins, commit, syncEnds, answer), [
+    'run1 was answered before it was synced',
+  ]);
+  const failed = syncEnds.replace('0', '-1 EIO (Input/output error)');
+  assert.deepEqual(of(commit, syncBegins, failed, answer), [
+    'run1 was answered before it was synced',
+  ]);
+  assert.deepEqual(of(commit, syncBegins, syncEnds), ['no answer of run1 was seen']);
+});
