@@ -24,9 +24,8 @@ import {
   socketPath,
 } from '../persistence/index.ts';
 import { killScope, markerOf } from '../processes/index.ts';
-import { bootId, runDir } from '../rundir/index.ts';
+import { bootId } from '../rundir/index.ts';
 import { type Logger, otlpOptions, systemClock } from '../telemetry/index.ts';
-import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import { streamStates } from '../transport/nats/index.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
@@ -34,17 +33,16 @@ import { createBreaker } from './breaker.ts';
 import { openBus } from './bus-parts.ts';
 import { watchWallClock } from './clock-watch.ts';
 import { createConsole } from './console/index.ts';
-import { firstOf, loadToken, noteEnding, readAddress, writeAddress } from './endpoint.ts';
+import { createDoors } from './doors.ts';
+import { loadToken, noteEnding } from './endpoint.ts';
 import { createFigures, type Figures } from './figures/index.ts';
 import { openGpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
 import { createMemoirs } from './memoirs.ts';
-import { settled } from './metrics/settled.ts';
-import { listMetrics, streamMetrics } from './metrics/stream.ts';
 import { createNotifying } from './notify/index.ts';
-import { streamLogs } from './output.ts';
+import { createReading } from './reading.ts';
 import { rebuildRegistry, rebuiltText } from './rebuild.ts';
 import { createRecoveryLog } from './recovery.ts';
 import { openRegistry } from './registry.ts';
@@ -180,7 +178,13 @@ export async function openParts(
     clock,
     log,
   });
-  let server: GrpcServer | null = null;
+  const doors = createDoors({
+    ...settings,
+    home,
+    version: options.version,
+    console: webConsole,
+    log,
+  });
   let state = 'opening';
   let stopFigures: () => void = () => undefined;
   let swept: Promise<number> = Promise.resolve(0);
@@ -352,7 +356,7 @@ export async function openParts(
     notifyTrouble: notifying.trouble,
     bus,
     idleWorkers: () => executor.idle(),
-    tcp: () => server?.tcp ?? '',
+    tcp: doors.tcp,
     console: () => ({ address: webConsole.address(), trouble: webConsole.trouble() }),
     state: () => state,
     recovery: recovery.report,
@@ -382,21 +386,14 @@ export async function openParts(
   });
   figures = measured;
 
-  const over = (which: { runId: string; attempt: number }) => (): boolean =>
-    supervisor.attemptOf(which.runId) !== which.attempt;
-  const pointsSettled = (which: { runId: string; attempt: number }, signal: AbortSignal) => {
-    const row = store.run(which.runId);
-    const isLatest = row?.attempt === which.attempt && row.finished_at !== null;
-    const count = () => registry.metrics.count(which.runId, which.attempt);
-    return settled({
-      endedMs: isLatest ? Date.parse(row.finished_at as string) : null,
-      ended: () => count()?.ended === 1,
-      begun: () => count() !== undefined,
-      away: () => metricBus(which.runId) === null,
-      now: () => clock.now().wall_ms,
-      signal,
-    });
-  };
+  const reading = createReading({
+    root: home.root,
+    store,
+    metrics: registry.metrics,
+    bus: metricBus,
+    attemptOf: supervisor.attemptOf,
+    clock,
+  });
   const orchestrator: Orchestrator = createOrchestrator({
     home,
     store,
@@ -411,21 +408,7 @@ export async function openParts(
     recall: runInputs.recall,
     health: () => health.status(),
     admit: () => health.admit(),
-    logs: (which, request, signal) =>
-      streamLogs({ home: home.root, which, request, over: over(which), signal }),
-    metrics: (which, request, signal) =>
-      streamMetrics({
-        which,
-        request,
-        store: registry.metrics,
-        dir: runDir(home.root, which.runId),
-        bus: () => metricBus(which.runId),
-        over: over(which),
-        settled: () => pointsSettled(which, signal),
-        signal,
-      }),
-    metricKeys: (runs, request, signal) =>
-      listMetrics(registry.metrics, runs, request, (which) => pointsSettled(which, signal)),
+    ...reading,
     shutdown: stop,
     retention: keeping,
     supply,
@@ -493,28 +476,7 @@ export async function openParts(
       return runs;
     },
     async serve() {
-      const { listen } = settings;
-      const before = readAddress(home.daemonFile);
-      const kept = before.tcp;
-      // An address that was not chosen stays the same over restarts while it can.
-      const wanted = listen.endsWith(':0') && kept !== undefined ? [kept, listen] : [listen];
-      server = await firstOf(wanted, (address) =>
-        startGrpcServer({
-          port: orchestrator,
-          socketPath: home.socket,
-          listen: address,
-          roleOf: webConsole.roleOf,
-          log,
-        }),
-      );
-      const about = { yard: settings.yard, version: options.version, tcp: server.tcp };
-      writeAddress(home, { ...about, console: before.console ?? '' });
-      log.info({ socket: home.socket, tcp: server.tcp }, 'serving');
-      failpoint('daemon.served');
-      options.onReady?.({ socket: home.socket, tcp: server.tcp });
-      void webConsole.start(orchestrator).then(() => {
-        if (!closed) writeAddress(home, { ...about, console: webConsole.address() });
-      });
+      options.onReady?.(await doors.open(orchestrator));
       // Only now: it searches the whole machine, and nobody has to wait for it.
       setImmediate(async () => {
         if (closed) return;
@@ -550,7 +512,7 @@ export async function openParts(
       forgetClock();
       const { live } = supervisor.counts();
       noteEnding(home);
-      await Promise.all([server?.close(), webConsole.close()]);
+      await doors.close();
       supervisor.close();
       await executor.close();
       await Promise.all([telemetry.close(), notifying.close()]);
