@@ -27,7 +27,7 @@ export async function backup(
     const { runs, unfinished, bytes, artifacts } = manifest;
     const without = artifacts ? '' : ', without artifacts';
     terminal.print(
-      `${to}: ${runs} runs (${unfinished} not over) as of ${manifest.at}, ${bytesText(bytes)}${without}`,
+      `${to}: ${runs} run${runs === 1 ? '' : 's'} (${unfinished} not over) as of ${manifest.at}, ${bytesText(bytes)}${without}`,
     );
     terminal.note('it holds credentials and the environments of runs: keep it private');
   }
@@ -51,7 +51,9 @@ export async function restore(
   if (json) terminal.json(restored);
   else {
     const { runs, unfinished, set_aside: aside, unknown } = restored;
-    terminal.print(`${home}: ${runs} runs (${unfinished} not over) as of ${restored.at}`);
+    terminal.print(
+      `${home}: ${runs} run${runs === 1 ? '' : 's'} (${unfinished} not over) as of ${restored.at}`,
+    );
     if (aside !== '') terminal.print(`the registry that was there: ${aside}`);
     if (unknown > 0)
       terminal.print(
