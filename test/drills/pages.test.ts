@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { alerts } from '../../scripts/observability/alerts.ts';
+import { conditionsOf } from './alerts.ts';
 import { drills } from './drills.ts';
 import { compare, type Seen } from './ledger.ts';
 import { missingIn, parseRunbook, readRunbook, runbooks } from './runbook.ts';
@@ -26,6 +28,26 @@ test('a page that lacks a part, or shows the output of nothing, is refused', () 
   assert.throws(() => parseRunbook(whole.replace('## Do', ''), 'x'), /no "## Do"/);
   assert.throws(() => parseRunbook(whole.replace('$ runyard status\n', ''), 'x'), /of no command/);
   assert.throws(() => parseRunbook(whole.replace('```sh outside', '```bash'), 'x'), /"bash"/);
+});
+
+test('an alert that a page names is there, and of one about health or life the condition is known', () => {
+  for (const { name } of drills)
+    for (const alert of readRunbook(name).alerts)
+      assert.ok(
+        alerts.some((each) => each.name === alert),
+        `${name}.md names ${alert}`,
+      );
+  const of = (name: string) => conditionsOf(alerts.find((each) => each.name === name)?.expr ?? '');
+  assert.deepEqual(of('RunyardDown'), [{ kind: 'down' }]);
+  for (const [alert, part] of [
+    ['RunyardDiskFull', 'disk'],
+    ['RunyardBusAway', 'bus'],
+    ['RunyardGpuLost', 'gpus'],
+    ['RunyardRegistryFailing', 'registry'],
+  ] as const)
+    assert.deepEqual(of(alert), [
+      { kind: 'above zero', figure: 'runyard_health_reasons', labels: `part="${part}"` },
+    ]);
 });
 
 test('lines are looked for whole, with … for anything', () => {

@@ -34,6 +34,8 @@ export type Scene = {
   dir: string;
   home: string;
   client: TrainerClient;
+  /** Of the command that started the daemon, and is over. */
+  upPid(): number;
   /** How its figures are had. */
   scrape: Scrape;
   /** What a shell makes of it: exit code, and all that a terminal of 300 columns shows. */
@@ -64,6 +66,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const deferred: (() => unknown)[] = [];
   let client: TrainerClient | null = null;
   let address = '';
+  let upPid = 0;
   let shells = 0;
 
   const shell: Scene['shell'] = async (command, extra = {}) => {
@@ -86,12 +89,14 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   };
   const up = async (): Promise<void> => {
     const [program = '', ...args] = [...(options.within ?? []), path.join(root, 'bin/runyard')];
-    await execa(program, [...args, 'up'], {
+    const child = execa(program, [...args, 'up'], {
       env: { ...env, ...options.daemonEnv },
       extendEnv: false,
       stdin: 'ignore',
       timeout: commandMs,
     });
+    upPid = child.pid ?? 0;
+    await child;
   };
   const identityIn = (file: string): Identity =>
     (JSON.parse(fs.readFileSync(file, 'utf8')) as { identity: Identity }).identity;
@@ -103,6 +108,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
       if (client === null) throw new Error('the scene is not up');
       return client;
     },
+    upPid: () => upPid,
     get scrape() {
       return { address, home, within: options.within ?? [] };
     },

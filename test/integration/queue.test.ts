@@ -34,6 +34,29 @@ function refused(code: string): (error: unknown) => boolean {
   return (error) => error instanceof RunyardError && error.code === code;
 }
 
+test('G6: a run that asks for no GPU sees none, and one that asks sees its own, whatever its environment says', async () => {
+  await using yard = await startYard({ RUNYARD_GPUS: 'fake:2' });
+  const all = '0,1,2,3';
+  const wishes = { CUDA_VISIBLE_DEVICES: all, HIP_VISIBLE_DEVICES: all, ROCR_VISIBLE_DEVICES: all };
+  // Where a variable is not set at all, all GPUs are seen.
+  const shown = Object.keys(wishes).map((name) => `[\${${name}-unset}]`);
+  const script = `echo "${shown.join(' ')}"`;
+  const sees = async (gpus: number): Promise<string> => {
+    const { run_id: run } = await yard.client.submit(
+      { command: ['sh', '-c', script], cwd: yard.home, gpus },
+      { env: { ...env, ...wishes } },
+    );
+    assert.equal((await yard.client.wait(run)).status, 'completed');
+    let text = '';
+    for await (const { lines } of yard.client.logs(run)) text += lines.map((l) => l.text).join();
+    return text;
+  };
+  assert.equal(await sees(0), '[] [] []');
+  const own = await sees(1);
+  assert.match(own, /^\[fake-0\]/);
+  assert.doesNotMatch(own, /0,1,2,3/);
+});
+
 test('shares of a GPU are given out with their memory, and the trainer sees the GPU', async () => {
   await using yard = await startYard({ RUNYARD_GPUS: 'fake:1x24GiB' });
   const seen = path.join(yard.home, 'seen');
