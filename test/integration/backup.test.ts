@@ -162,9 +162,12 @@ for (const point of ['lease.taken', 'launch.synced'] as const) {
         RUNYARD_GPUS: 'fake:1',
         RUNYARD_FAILPOINTS: failpoints,
       });
+      const command = ['sh', '-c', `echo start >> ${journal}`];
+      run = await submit(yard, command, { gpus: 1, cwd: dir, hold: true });
       arm(failpoints, point);
       const pid = yard.daemonPid();
-      run = await submit(yard, ['sh', '-c', `echo start >> ${journal}`], { gpus: 1, cwd: dir });
+      // It may die before it answers.
+      await yard.client.release(run).catch(() => undefined);
       await until(() => !fs.existsSync(`/proc/${pid}`), 'the daemon to die');
       // The worker may have begun meanwhile: the copy of what it does is its own.
       await ok(yard.home, 'backup', from);
