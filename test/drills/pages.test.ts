@@ -23,6 +23,15 @@ test('each drill has a page, and each page a drill and a line in the index', () 
   for (const page of pages) assert.ok(index.includes(`(${page})`), `README.md links ${page}`);
 });
 
+test('a page that names the state directory says how to set it, and no page looks for the daemon by a name', () => {
+  for (const page of fs.readdirSync(runbooks).filter((name) => name !== 'README.md')) {
+    const text = fs.readFileSync(path.join(runbooks, page), 'utf8');
+    if (text.includes('$RUNYARD_HOME')) assert.match(text, /`export RUNYARD_HOME=/, page);
+    // Its process is called `node … main.ts daemon`, or otherwise in a package.
+    assert.doesNotMatch(text, /pgrep/, page);
+  }
+});
+
 test('a page that lacks a part, or shows the output of nothing, is refused', () => {
   const whole = fs.readFileSync(path.join(runbooks, 'disk-full.md'), 'utf8');
   assert.equal(parseRunbook(whole, 'x').steps.filter(({ isOutside }) => isOutside).length, 1);
