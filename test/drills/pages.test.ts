@@ -41,8 +41,8 @@ test('a page that lacks a part, or shows the output of nothing, is refused', () 
 });
 
 test('an alert that a page names is there, and of one about health or life the condition is known', () => {
-  for (const { name } of drills)
-    for (const alert of readRunbook(name).alerts)
+  for (const { name, page = name } of drills)
+    for (const alert of readRunbook(page).alerts)
       assert.ok(
         alerts.some((each) => each.name === alert),
         `${name}.md names ${alert}`,
