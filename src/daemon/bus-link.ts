@@ -17,7 +17,7 @@ import {
   streamNames,
   subjects,
 } from '../transport/nats/index.ts';
-import { type BusWatch, createBusWatch } from './bus-watch.ts';
+import { type BusWatch, createBusWatch, joining } from './bus-watch.ts';
 
 export type BusLink = {
   /** The connection while there is one. */
@@ -150,11 +150,13 @@ export function createBusLink(options: BusLinkOptions): BusLink {
       try {
         nc = await join();
         trouble = null;
+        watch.heard(joining, null);
         log.info({ url: shownUrl(url) }, 'bus connected');
         await nc.closed();
       } catch (error) {
         if (!closed && trouble !== messageOf(error)) log.warn({ err: error }, 'bus is away');
         trouble = messageOf(error);
+        if (!closed && nc === null && /no such file/.test(trouble)) watch.heard(joining, trouble);
       }
       relay?.stop();
       relay = null;

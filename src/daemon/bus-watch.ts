@@ -40,6 +40,13 @@ const unanswered = 2;
 /** How long publishers fail on a bus that answers before its server is started anew, and how often. */
 const patienceMs = 12_000;
 const restartPauseMs = 60_000;
+/**
+ * What a stream says that is dead, or that has lost its files under a living server: nothing, or numbers that are
+ * not what it has just said. A refusal has another cause, which a new server would have as well.
+ */
+const curable = /timeout|wrong last sequence|no message found|no such file/i;
+/** Who is heard when streams cannot be looked at or made: nobody is connected then. */
+export const joining = 'join';
 /** A publisher that says nothing any more has ended. */
 const forgottenMs = 10_000;
 
@@ -96,11 +103,13 @@ export function createBusWatch(options: BusWatchOptions): BusWatch {
       if (now - heardMs > forgottenMs) failing.delete(publisher);
     }
     if (restart === null || spoiled || now - restartedMs < restartPauseMs) return;
-    // A refusal has another cause, which a new server would have as well.
-    const long = [...failing.values()].find(
-      ({ sinceMs, text }) => now - sinceMs > patienceMs && /timeout/i.test(text),
+    const long = [...failing].find(
+      ([publisher, { sinceMs, text }]) =>
+        (options.connected() || publisher === joining) &&
+        now - sinceMs > patienceMs &&
+        curable.test(text),
     );
-    if (long !== undefined && options.connected()) await startAnew(long.text);
+    if (long !== undefined) await startAnew(long[1].text);
   };
 
   const look = async (): Promise<void> => {

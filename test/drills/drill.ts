@@ -6,8 +6,9 @@ import { type Expectation, missingIn, type Runbook, readRunbook } from './runboo
 import { openScene, type Scene, type SceneOptions } from './scene.ts';
 
 export type Drill = {
-  /** Of the drill and of its page in docs/runbooks. */
+  /** Of the drill and, where nothing else is said, of its page in docs/runbooks. */
   name: string;
+  page?: string;
   /** For the table: what is done to the yard. */
   provoked: string;
   /** Why it cannot be tried on this machine; null: it can. */
@@ -38,6 +39,7 @@ export type Stage = {
 
 export type Result = {
   name: string;
+  page: string;
   provoked: string;
   /** Seconds since it was provoked; null: it did not come to that. */
   toldS: number | null;
@@ -56,9 +58,9 @@ const lookMs = 500;
 
 /** Everything that it made is gone afterwards; `signal` ends it early. */
 export async function runDrill(drill: Drill, signal: AbortSignal): Promise<Result> {
-  const { name, provoked } = drill;
+  const { name, provoked, page = name } = drill;
   const result: Result = {
-    ...{ name, provoked, toldS: null, healedS: null, runs: 0, lost: [] },
+    ...{ name, page, provoked, toldS: null, healedS: null, runs: 0, lost: [] },
     ...{ skipped: (await drill.lacks?.()) ?? null, failure: null },
   };
   if (result.skipped !== null) return result;
@@ -67,7 +69,7 @@ export async function runDrill(drill: Drill, signal: AbortSignal): Promise<Resul
     const { options, play } = await drill.begin((undo) => void undone.push(undo));
     await using scene = await openScene(options);
     const ledger = openLedger(scene);
-    await play(createStage(scene, ledger, readRunbook(name), { result, signal }));
+    await play(createStage(scene, ledger, readRunbook(page), { result, signal }));
     // It takes new work, and what it was told before is as it should be.
     (await ledger.submit('after', 0)).end();
     result.lost = await ledger.audit();

@@ -6,6 +6,7 @@ import { slowNetwork } from './each/network.ts';
 import { powerLoss } from './each/power.ts';
 import { daemonCrash, daemonStalled, recorderCrash, workerCrash } from './each/processes.ts';
 import { registryDamaged } from './each/registry.ts';
+import { traces } from './each/traces.ts';
 
 export const drills: readonly Drill[] = [
   gpuMissing,
@@ -21,4 +22,5 @@ export const drills: readonly Drill[] = [
   powerLoss,
   slowNetwork,
   registryDamaged,
+  traces,
 ];

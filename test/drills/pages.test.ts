@@ -9,17 +9,27 @@ import { drills } from './drills.ts';
 import { compare, type Seen } from './ledger.ts';
 import { missingIn, parseRunbook, readRunbook, runbooks } from './runbook.ts';
 import { unsyncedAnswers } from './syncs.ts';
+import { type SpanSeen, type Wanted, wrongIn } from './whole-trace.ts';
 
 test('each drill has a page, and each page a drill and a line in the index', () => {
   const index = fs.readFileSync(path.join(runbooks, 'README.md'), 'utf8');
-  for (const { name } of drills) {
-    const { title, see, steps, verify } = readRunbook(name);
-    assert.ok(index.includes(`[${title}](${name}.md)`), `README.md has a line for ${name}`);
+  for (const { name, page = name } of drills) {
+    const { title, see, steps, verify } = readRunbook(page);
+    assert.ok(index.includes(`[${title}](${page}.md)`), `README.md has a line for ${name}`);
     for (const part of [see, steps, verify]) assert.ok(part.length > 0, name);
   }
   // Pages of alerts have no drill; they are linked all the same.
   const pages = fs.readdirSync(runbooks).filter((name) => name !== 'README.md');
   for (const page of pages) assert.ok(index.includes(`(${page})`), `README.md links ${page}`);
+});
+
+test('a page that names the state directory says how to set it, and no page looks for the daemon by a name', () => {
+  for (const page of fs.readdirSync(runbooks).filter((name) => name !== 'README.md')) {
+    const text = fs.readFileSync(path.join(runbooks, page), 'utf8');
+    if (text.includes('$RUNYARD_HOME')) assert.match(text, /`export RUNYARD_HOME=/, page);
+    // Its process is called `node … main.ts daemon`, or otherwise in a package.
+    assert.doesNotMatch(text, /pgrep/, page);
+  }
 });
 
 test('a page that lacks a part, or shows the output of nothing, is refused', () => {
@@ -31,8 +41,8 @@ test('a page that lacks a part, or shows the output of nothing, is refused', () 
 });
 
 test('an alert that a page names is there, and of one about health or life the condition is known', () => {
-  for (const { name } of drills)
-    for (const alert of readRunbook(name).alerts)
+  for (const { name, page = name } of drills)
+    for (const alert of readRunbook(page).alerts)
       assert.ok(
         alerts.some((each) => each.name === alert),
         `${name}.md names ${alert}`,
@@ -115,4 +125,60 @@ test('an answer before its sync is seen, and one after it is right', () => {
     'run1 was answered before it was synced',
   ]);
   assert.deepEqual(of(commit, syncBegins, syncEnds), ['no answer of run1 was seen']);
+});
+
+const childOf = (spanID: string) => [{ refType: 'CHILD_OF' as const, traceID: 't', spanID }];
+const follows = (spanID: string) => [{ refType: 'FOLLOWS_FROM' as const, traceID: 't', spanID }];
+const told = (seq: number, event: string, from: string, to: string) => ({
+  fields: Object.entries({ 'runyard.seq': seq, event, 'runyard.from': from, 'runyard.to': to }).map(
+    ([key, value]) => ({ key, value }),
+  ),
+});
+const span = (spanID: string, operationName: string, own: Partial<SpanSeen> = {}): SpanSeen => ({
+  ...{ traceID: 't', spanID, operationName, references: [], tags: [], logs: [], ...own },
+});
+const attempt = (id: string, value: number, references: SpanSeen['references']) =>
+  span(id, 'attempt', { references, tags: [{ key: 'runyard.attempt', value }] });
+const root = span('r', 'run', { logs: [told(1, 'run.submit', '', 'queued')] });
+const first = attempt('a', 1, childOf('r'));
+const second = attempt('b', 2, [...childOf('r'), ...follows('a')]);
+const queued = span('q', 'queued', {
+  references: childOf('a'),
+  logs: [told(2, 'run.stop', 'queued', 'done.cancelled')],
+});
+const wanted: Wanted = {
+  ...{ traceId: 't', attempts: 2, retryOf: '' },
+  events: [
+    { seq: 1, event: 'run.submit', from: '', to: 'queued' },
+    { seq: 2, event: 'run.stop', from: 'queued', to: 'done.cancelled' },
+  ],
+};
+
+test('a whole trace is right, also one of which some came again, and each fault of one is told', () => {
+  const of = (...spans: SpanSeen[]) => wrongIn({ traceID: 't', spans }, wanted).join('; ');
+  assert.equal(of(second, queued, first, root, queued), '');
+  const other = { ...queued, tags: [{ key: 'x', value: 1 }] };
+  const cases: [SpanSeen[], RegExp][] = [
+    [[root, first, second], /^transition 2 run.stop queued done.cancelled is there 0 times$/],
+    [[root, first, second, queued, { ...queued, spanID: 'p' }], /is there 2 times/],
+    [[root, first, second, queued, other], /^span q came twice, and not the same$/],
+    [[root, second, queued], /^queued is an orphan; 1 attempts$/],
+    [[first, second, queued], /without a parent: ;/],
+    [[root, first, second, { ...queued, traceID: 'u' }], /^queued is of trace u$/],
+    [[root, first, attempt('b', 2, childOf('r')), queued], /^attempt 2 has no link/],
+    [
+      [
+        root,
+        first,
+        second,
+        queued,
+        span('s', 'live', { references: childOf('a'), logs: [told(3, 'run.pause', 'x', 'y')] }),
+      ],
+      /^3 run.pause x y never happened$/,
+    ],
+  ];
+  for (const [spans, words] of cases) assert.match(of(...spans), words);
+  const again = { ...wanted, retryOf: 'v' };
+  const whole = { traceID: 't', spans: [root, first, second, queued] };
+  assert.deepEqual(wrongIn(whole, again), ['no link to the run that it is a retry of']);
 });

@@ -16,7 +16,7 @@ export function tableOf(results: readonly Result[], commit: string): string {
   const [cpu] = os.cpus();
   const head = ['drill', 'provoked', 'told after', 'well after', 'runs', 'lost', 'verdict'];
   const rows = results.map((result) => [
-    `[${result.name}](runbooks/${result.name}.md)`,
+    `[${result.name}](runbooks/${result.page}.md)`,
     result.provoked,
     timeOf(result.toldS),
     timeOf(result.healedS),

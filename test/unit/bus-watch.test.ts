@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createBusWatch } from '../../src/daemon/bus-watch.ts';
+import { createBusWatch, joining } from '../../src/daemon/bus-watch.ts';
 import { type Clock, createLogger } from '../../src/telemetry/index.ts';
 
 /** A watch on time of the test's own, over a bus that does what the test says. */
@@ -12,10 +12,10 @@ function watchOver() {
     later: () => undefined,
     after: () => () => undefined,
   };
-  const bus = { free: 2 ** 30, missing: [] as string[], answers: true };
+  const bus = { free: 2 ** 30, missing: [] as string[], answers: true, connected: true };
   const done: string[] = [];
   const watch = createBusWatch({
-    connected: () => true,
+    connected: () => bus.connected,
     missing: async () => {
       if (!bus.answers) throw new Error('timeout');
       return bus.missing;
@@ -68,6 +68,38 @@ test('F10: publishers that fail for long on a bus that answers have it started a
   watch.heard('run', null);
   assert.equal(watch.trouble(), null);
   assert.deepEqual(await pass(120), []);
+});
+
+test('a server whose store was deleted under it is started anew; one that refuses is not', async () => {
+  for (const [text, wanted] of [
+    ['wrong last sequence: 7', ['restart', 'rejoin']],
+    ['no message found', ['restart', 'rejoin']],
+    ['permissions violation', []],
+  ] as const) {
+    const { watch, pass } = watchOver();
+    const done: string[] = [];
+    for (let second = 0; second < 20; second += 1) {
+      watch.heard('events', text);
+      done.push(...(await pass(1)));
+    }
+    assert.deepEqual(done, wanted, text);
+  }
+});
+
+test('so it is when nobody can connect for want of files, and for nothing else that is heard then', async () => {
+  const { bus, watch, pass } = watchOver();
+  bus.connected = false;
+  const done: string[] = [];
+  for (let second = 0; second < 20; second += 1) {
+    watch.heard('events', 'timeout');
+    done.push(...(await pass(1)));
+  }
+  assert.equal(done.length, 0);
+  for (let second = 0; second < 20; second += 1) {
+    watch.heard(joining, 'open store/meta.inf: no such file or directory');
+    done.push(...(await pass(1)));
+  }
+  assert.deepEqual(done, ['restart', 'rejoin']);
 });
 
 test('a publisher that says nothing any more is forgotten', async () => {

@@ -61,6 +61,7 @@ export function createTraceService(options: TraceServiceOptions): TraceService {
   let thread: Worker | null = null;
   let closed = false;
   let latest: Progress | null = null;
+  let taken = false;
   /** Of threads that failed before this one. */
   let before: Pick<Progress, 'exported' | 'dropped'> = { exported: 0, dropped: {} };
 
@@ -68,10 +69,12 @@ export function createTraceService(options: TraceServiceOptions): TraceService {
   const keep = (progress: Progress): void => {
     const moved = latest === null || latest.cursor !== progress.cursor;
     const { trouble } = progress;
+    const url = targets.traces?.url;
     if (trouble !== (latest?.trouble ?? null)) {
-      if (trouble === null) log.info({}, 'the collector takes traces again');
-      else log.warn({ why: trouble, url: targets.traces?.url }, 'the collector takes no traces');
-    }
+      if (trouble === null) log.info({ url }, 'the collector takes traces again');
+      else log.warn({ why: trouble, url }, 'the collector takes no traces');
+    } else if (!taken && progress.exported > 0) log.info({ url }, 'the collector takes traces');
+    taken ||= progress.exported > 0;
     latest = progress;
     if (!moved) return;
     try {
