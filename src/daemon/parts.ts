@@ -300,6 +300,11 @@ export async function openParts(
     held: () => supervisor.gpus(),
     live: () => supervisor.counts().live,
     changed: () => supervisor.reconsider(),
+    others: (found) =>
+      locks.others(
+        store.leases().map(({ slot }) => slot),
+        found,
+      ),
     synced,
     clock,
   });
