@@ -34,6 +34,7 @@ const grpc: Readonly<Record<string, Need>> = {
       'SetDrain',
     ],
     ...['PutInput', 'PinRun', 'CollectGarbage', 'RemoveRun', 'Shutdown', 'OpenConsole'],
+    'RotateToken',
     ...['ExportReader', 'ListReaders', 'RevokeReader', 'SubmitRuns', 'StopGroup'],
   ]),
 };

@@ -1,6 +1,7 @@
 /** The commands about who may read the bus. */
 import { type Command, Option } from 'commander';
 import type { ExportFlags } from './commands/creds.ts';
+import type { RotateFlags } from './commands/token.ts';
 import type { Running } from './program.ts';
 import { examples } from './program-yard.ts';
 
@@ -40,6 +41,19 @@ export function addCredsCommands(program: Command, running: Running): void {
     .addHelpText('after', examples('runyard creds revoke grafana'))
     .action((names: string[]) =>
       running(async (context) => (await import('./commands/creds.ts')).revoke(context, names)),
+    );
+  program
+    .command('token')
+    .description('the token of programs that come by a port')
+    .addHelpText('after', examples('runyard token rotate -m "was in a screenshot"'))
+    .command('rotate')
+    .description('make a new one at once; the old one is refused, and sessions of the console end')
+    .option('--scrape', 'the token for /metrics instead')
+    .option('--keep-sessions', 'of the console')
+    .option('-m, --message <why>', 'why; kept in the log')
+    .addHelpText('after', examples('runyard token rotate', 'runyard token rotate --scrape'))
+    .action((flags: RotateFlags) =>
+      running(async (context) => (await import('./commands/token.ts')).rotateToken(context, flags)),
     );
 }
 

@@ -8,6 +8,7 @@ export {
   type PauseOptions,
   type ReaderOptions,
   type RetryOptions,
+  type RotateOptions,
   type StopOptions,
   type SubmitOptions,
   type TrainerClient,

@@ -19,6 +19,7 @@ import {
   type ReaderCredential,
   type Removal,
   type RemovedRun,
+  type RotatedToken,
   type RunEvent,
   type RunPlan,
   type RunSummary,
@@ -59,6 +60,12 @@ export type RetryOptions = SubmitOptions & {
 };
 export type PauseOptions = { reason?: string; user?: string };
 export type StopOptions = PauseOptions & { now?: boolean };
+
+export type RotateOptions = PauseOptions & {
+  /** The token for `/metrics`, instead of the one for everything. */
+  scrape?: boolean;
+  keepSessions?: boolean;
+};
 
 export type ReaderOptions = {
   /** Seconds from now; left out: it does not end. */
@@ -137,6 +144,8 @@ export type TrainerClient = {
   revokeReader(name: string): Promise<Reader>;
   /** A link that opens the web console once, within minutes. Throws `console_off`. */
   openConsole(options?: { viewer?: boolean }): Promise<ConsoleLink>;
+  /** Replaces a token: the new one is in the file that is named, and nowhere else. Sessions of the console end with the old one. */
+  rotateToken(options?: RotateOptions): Promise<RotatedToken>;
   shutdown(options?: { keepBus?: boolean }): Promise<{ live_runs: number }>;
   close(): void;
 };
@@ -258,6 +267,8 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
     },
     revokeReader: (name) => calls.unary('RevokeReader', { name }),
     openConsole: ({ viewer = false } = {}) => calls.unary('OpenConsole', { viewer }),
+    rotateToken: ({ scrape = false, keepSessions = false, reason = '', user = userName() } = {}) =>
+      calls.unary('RotateToken', { scrape, keep_sessions: keepSessions, reason, user }),
     shutdown: ({ keepBus = false } = {}) => calls.unary('Shutdown', { keep_bus: keepBus }),
     close: () => calls.close(),
   };

@@ -41,6 +41,15 @@ export type ArtifactRange = {
   length: number;
 };
 export type ConsoleLink = { url: string; expires_at: string; role: Role };
+export type TokenRotation = {
+  /** The token of those who read the figures, instead of the one for everything. */
+  scrape: boolean;
+  keepSessions: boolean;
+  reason: string;
+  user: string;
+};
+/** `file`: where the new token is; it is told nowhere else. */
+export type RotatedToken = { file: string; sessions_ended: number };
 
 /** What the page of the console is shown, and anybody else who asks. */
 export interface ShowingPort {
@@ -62,4 +71,6 @@ export interface ConsolePort {
   schema(name: string): string;
   /** A link that opens the console once, within minutes. Throws `console_off`. */
   openConsole(request: { viewer: boolean }): Promise<ConsoleLink>;
+  /** A new token at once; the one before is refused from then on, and sessions of the console end with it. */
+  rotateToken(request: TokenRotation): Promise<RotatedToken>;
 }

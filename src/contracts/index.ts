@@ -29,8 +29,10 @@ export type {
   Chart,
   ConsoleLink,
   ConsolePort,
+  RotatedToken,
   RunDetails,
   ShowingPort,
+  TokenRotation,
   Transition,
 } from './console.ts';
 export type { ArtifactsMessage } from './gen/artifacts.v1.ts';

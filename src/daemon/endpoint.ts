@@ -85,10 +85,14 @@ function liveIdentity(file: string): Owner | null {
 
 /** The token of TCP clients, made on first use. */
 export function loadToken(file: string): string {
-  if (!fs.existsSync(file)) {
-    writeAtomic(file, crypto.randomBytes(32).toString('hex'), { mode: 0o600 });
-  }
-  return fs.readFileSync(file, 'utf8').trim();
+  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim() : makeToken(file);
+}
+
+/** A new token, on the disk in place of the one before. */
+export function makeToken(file: string): string {
+  const token = crypto.randomBytes(32).toString('hex');
+  writeAtomic(file, token, { mode: 0o600, sync: true });
+  return token;
 }
 
 /** Who this state directory is to others that use the same nats-server. */

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { errnoOf, messageOf } from '../errors.ts';
 import { gpuOfSlot, numberOfSlot } from '../slots.ts';
+import { heldByOthers, writeNote } from './gpu-notes.ts';
 
 export type GpuLocks = {
   readonly dir: string;
@@ -17,6 +18,10 @@ export type GpuLocks = {
   shared(slots: readonly string[]): string[];
   /** Files of which the lock is to be tried before these slots are leased, as the recorder takes them. */
   probes(slots: readonly string[]): string[];
+  /** Says to yards of other accounts what this one holds. */
+  note(leases: readonly { slot: string; run_id: string; since: string }[]): void;
+  /** GPUs that other yards hold, and who does, in words; see `heldByOthers`. */
+  others(ours: readonly string[], found?: readonly string[]): ReadonlyMap<string, string>;
 };
 
 /** Where such a directory may lie: everybody may write there, and nobody removes what is another's. */
@@ -45,6 +50,11 @@ export function openGpuLocks(wanted: string, own: string, isCommon: boolean): Gp
     exclusive: (slots) => slots.map(file),
     shared: shares,
     probes: (slots) => [...slots.map(file), ...shares(slots).map((each) => `shared:${each}`)],
+    note(leases) {
+      // Among locks of its own, nobody would read it.
+      if (dir !== own) writeNote(dir, own, leases);
+    },
+    others: (ours, found) => (dir === own ? new Map() : heldByOthers(dir, ours, found)),
   };
 }
 

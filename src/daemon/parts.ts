@@ -34,7 +34,7 @@ import { openBus } from './bus-parts.ts';
 import { watchWallClock } from './clock-watch.ts';
 import { createConsole } from './console/index.ts';
 import { createDoors } from './doors.ts';
-import { loadToken, noteEnding } from './endpoint.ts';
+import { noteEnding } from './endpoint.ts';
 import { createFigures, type Figures } from './figures/index.ts';
 import { openGpuLocks } from './gpu-locks.ts';
 import { locksFree } from './gpus.ts';
@@ -168,12 +168,9 @@ export async function openParts(
       synced().catch((error) => log.error({ err: error }, 'sync failed'));
     },
   });
-  const token = loadToken(home.tokenFile);
   const webConsole = createConsole({
     ...options,
     home,
-    token,
-    scrapeToken: loadToken(home.scrapeTokenFile),
     figures: () => measured.text(),
     clock,
     log,
@@ -300,6 +297,11 @@ export async function openParts(
     held: () => supervisor.gpus(),
     live: () => supervisor.counts().live,
     changed: () => supervisor.reconsider(),
+    others: (found) =>
+      locks.others(
+        store.leases().map(({ slot }) => slot),
+        found,
+      ),
     synced,
     clock,
   });

@@ -60,6 +60,17 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
     if (trial !== null) breaker.ended(trial);
   };
 
+  const noteLeases = (): void => locks.note(store.leases());
+  /** Which of these another yard holds; asked one by one only when something was. */
+  const heldOf = async (slots: readonly string[]): Promise<readonly string[]> => {
+    const held: string[] = [];
+    for (const slot of slots)
+      if (!(await locksFree(recorder, locks.probes([slot])))) held.push(slot);
+    return held.length === 0 ? slots : held;
+  };
+  // A restart of the machine removes what was noted, and a daemon that was killed may not have got to it.
+  noteLeases();
+
   return provideRun({
     clock,
     executor,
@@ -86,11 +97,13 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
     lease: async ({ runId, attempt }, slots, signal) => {
       // Yards of other accounts know nothing of our leases: what they hold is seen by its lock alone.
       if (!(await locksFree(recorder, locks.probes(slots)))) {
-        options.usedElsewhere(slots);
+        options.usedElsewhere(await heldOf(slots));
         return false;
       }
       // It was stopped meanwhile: what it leased now, nobody would give back.
-      return !signal.aborted && store.lease(runId, attempt, slots, clock.iso());
+      const leased = !signal.aborted && store.lease(runId, attempt, slots, clock.iso());
+      if (leased && slots.length > 0) noteLeases();
+      return leased;
     },
     spec: (input) =>
       attemptSpec({
@@ -112,7 +125,9 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
       if (quarantine) store.quarantine(runId, attempt, clock.iso());
       else {
         await temps.release({ runId, attempt });
+        const had = slotsOf({ runId, attempt }).length > 0;
         store.releaseLeases(runId, attempt);
+        if (had) noteLeases();
       }
     },
   });

@@ -14,6 +14,7 @@ import {
 import type { RunStore, ShutRow } from '../persistence/index.ts';
 import { gpuOfSlot } from '../slots.ts';
 import type { Clock } from '../telemetry/index.ts';
+import { unnamedText } from './gpu-notes.ts';
 
 export type SupplyOptions = {
   settings: Settings;
@@ -26,6 +27,8 @@ export type SupplyOptions = {
   live: () => number;
   /** Told when something may start that could not before. */
   changed: () => void;
+  /** GPUs that other yards of this machine hold, and who does; those of slots that were `found` held in any case. */
+  others: (found?: readonly string[]) => ReadonlyMap<string, string>;
   synced: () => Promise<void>;
   clock: Clock;
 };
@@ -45,14 +48,13 @@ export type SupplyPart = SupplyPort & {
 };
 
 const elsewhereMs = 10_000;
-const elsewhereText = 'another yard of this machine';
 
 const wholeYard = 'yard';
 
 export function createSupply(options: SupplyOptions): SupplyPart {
   const { settings, inventory, store, clock } = options;
-  /** GPUs that were locked by another yard when we wanted them, and until when they are left alone. */
-  const elsewhere = new Map<string, number>();
+  /** GPUs that were locked by another yard when we wanted them, by whom, and until when they are left alone. */
+  const elsewhere = new Map<string, { text: string; until: number }>();
   let shut = new Map(store.shut().map((row) => [row.target, row]));
   let looked: { gpus: readonly Gpu[]; foreign: ReadonlyMap<string, Foreign> } | null = null;
   const memoryMib = settings.memory_mib || Math.floor(os.totalmem() / 2 ** 20);
@@ -71,7 +73,16 @@ export function createSupply(options: SupplyOptions): SupplyPart {
       const found = gpus.map(
         (gpu) => [gpu.id, foreignOn(gpu, policy, options.isOurs, processUser)] as const,
       );
-      looked = { gpus, foreign: new Map(found) };
+      const programs = new Map(found);
+      if (found.some(([, each]) => (each?.waitedFor ?? null) !== null)) {
+        // Of a program that is a run of another yard, the run says more.
+        for (const [id, text] of options.others()) {
+          const each = programs.get(id);
+          if (each !== undefined && each.waitedFor !== null)
+            programs.set(id, { ...each, waitedFor: text });
+        }
+      }
+      looked = { gpus, foreign: programs };
     }
     return looked.foreign;
   };
@@ -116,10 +127,7 @@ export function createSupply(options: SupplyOptions): SupplyPart {
           id: gpu.id,
           memoryMib: gpu.memoryMib,
           shut: shutOf(gpu),
-          foreign:
-            (elsewhere.has(gpu.id) ? elsewhereText : null) ??
-            foreign().get(gpu.id)?.waitedFor ??
-            null,
+          foreign: elsewhere.get(gpu.id)?.text ?? foreign().get(gpu.id)?.waitedFor ?? null,
         })),
         cpus: settings.parallel,
         memoryMib,
@@ -150,11 +158,12 @@ export function createSupply(options: SupplyOptions): SupplyPart {
         .filter(({ trouble }) => trouble !== null && !trouble.startsWith('not heard of'))
         .map(({ id, trouble }) => `${shortGpu(id)} is sick: ${trouble}; it is given to nobody`),
     usedElsewhere(slots) {
+      const others = options.others(slots);
       for (const gpu of slots.map(gpuOfSlot)) {
         const until = clock.now().mono_ms + elsewhereMs;
-        elsewhere.set(gpu, until);
+        elsewhere.set(gpu, { text: others.get(gpu) ?? unnamedText, until });
         clock.after(elsewhereMs, () => {
-          if (elsewhere.get(gpu) !== until) return;
+          if (elsewhere.get(gpu)?.until !== until) return;
           elsewhere.delete(gpu);
           options.changed();
         });
@@ -163,9 +172,12 @@ export function createSupply(options: SupplyOptions): SupplyPart {
     },
     gpus() {
       const states = new Map(options.held().map((state) => [state.id, state]));
+      const others = options.others();
       return inventory.gpus().flatMap((gpu) => {
         const state = states.get(gpu.id);
-        return state === undefined ? [] : [itemOf(gpu, state, foreign().get(gpu.id)?.text ?? '')];
+        if (state === undefined) return [];
+        const programs = foreign().get(gpu.id)?.text ?? '';
+        return [itemOf(gpu, state, others.get(gpu.id) ?? null, programs)];
       });
     },
     async setDrain({ target, on, reason, user }): Promise<DrainReply> {
@@ -185,7 +197,13 @@ function textOf({ kind, user, reason }: ShutRow): string {
   return kind === 'aside' ? `set aside${why}` : `drained by ${user}${why}`;
 }
 
-function itemOf(gpu: Gpu, { shut, foreign, holdings }: GpuState, programs: string): GpuItem {
+/** `other`: who of another yard holds it, or null. */
+function itemOf(
+  gpu: Gpu,
+  { shut, foreign, holdings }: GpuState,
+  other: string | null,
+  programs: string,
+): GpuItem {
   const isShared = holdings.some(({ share }) => share < wholeGpu);
   const used = holdings.length === 0 ? 'free' : isShared ? 'shared' : 'held';
   return {
@@ -196,7 +214,7 @@ function itemOf(gpu: Gpu, { shut, foreign, holdings }: GpuState, programs: strin
     memory_mib: gpu.memoryMib,
     used_mib: gpu.usedMib ?? -1,
     utilization: gpu.utilization ?? -1,
-    state: shut?.kind ?? (used === 'free' && foreign !== null ? 'foreign' : used),
+    state: shut?.kind ?? (used === 'free' && (foreign ?? other) !== null ? 'foreign' : used),
     text: shut?.text ?? '',
     holders: holdings.map(({ runId, user, sinceMs, share, memoryMib }) => ({
       run_id: runId,
@@ -205,7 +223,7 @@ function itemOf(gpu: Gpu, { shut, foreign, holdings }: GpuState, programs: strin
       share: share / wholeGpu,
       memory_mib: memoryMib,
     })),
-    foreign: programs,
+    foreign: [other ?? '', programs].filter(Boolean).join('; '),
     part_of: gpu.partOf ?? '',
   };
 }

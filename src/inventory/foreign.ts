@@ -60,12 +60,15 @@ function gib(mib: number): number {
 
 /** The name of whose process it is, from the machine's own list of users; else the number. */
 export function processUser(pid: number): string {
-  let uid: number;
   try {
-    uid = fs.statSync(`/proc/${pid}`).uid;
+    return accountName(fs.statSync(`/proc/${pid}`).uid);
   } catch {
     return '';
   }
+}
+
+/** The name of an account, or its number where there is none. */
+export function accountName(uid: number): string {
   try {
     const passwd = fs.readFileSync('/etc/passwd', 'utf8');
     return new RegExp(`^([^:\n]+):[^:\n]*:${uid}:`, 'm').exec(passwd)?.[1] ?? String(uid);

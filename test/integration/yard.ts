@@ -30,6 +30,8 @@ export type YardOptions = {
   home?: string;
   /** Settings beyond what the environment can say. */
   settings?: Record<string, unknown>;
+  /** Whose daemon it is, where the test is root: a number that need not be anybody's. */
+  account?: number;
 };
 
 export async function startYard(
@@ -43,6 +45,11 @@ export async function startYard(
     fs.writeFileSync(path.join(home, 'runyard/config.yaml'), JSON.stringify(options.settings));
   }
   let daemon: { pid: number; ended: Promise<unknown> } | null = null;
+  const { account } = options;
+  if (account !== undefined) {
+    for (const at of [home, path.join(home, 'runyard'), path.join(home, 'runyard/config.yaml')])
+      if (fs.existsSync(at)) fs.chownSync(at, account, account);
+  }
   const up = async (extra: Record<string, string> = {}): Promise<void> => {
     const child = execa(process.execPath, [daemonScript], {
       env: {
@@ -53,6 +60,7 @@ export async function startYard(
         ...env,
         ...extra,
       },
+      ...(account === undefined ? {} : { uid: account, gid: account }),
       stdout: 'pipe',
       stderr: 'inherit',
       buffer: false,

@@ -250,5 +250,10 @@ function idWidth(ids: readonly string[]): number {
 
 async function userName(): Promise<string> {
   const os = await import('node:os');
-  return os.userInfo().username;
+  try {
+    return os.userInfo().username;
+  } catch {
+    // An account without a name, as in containers.
+    return String(process.getuid?.() ?? 'unknown');
+  }
 }

@@ -727,7 +727,7 @@ export interface Gpu {
   text: string;
   holders: GpuHolder[];
   /**
-   * programs on it that are nobody's run
+   * who of another yard holds it, and programs on it that are nobody's run
    */
   foreign: string;
   /**

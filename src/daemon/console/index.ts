@@ -12,6 +12,7 @@ import type { Clock, Logger } from '../../telemetry/index.ts';
 import { type Door, type HttpServer, startHttpServer } from '../../transport/http/index.ts';
 import { firstOf, readAddress } from '../endpoint.ts';
 import { createSessions } from './sessions.ts';
+import { openTokens } from './tokens.ts';
 
 export type Console = {
   port: ConsolePort;
@@ -30,9 +31,6 @@ export type ConsoleOptions = {
   settings: Settings;
   home: Home;
   checkout: string;
-  token: string;
-  /** Of a program that reads the figures alone. */
-  scrapeToken: string;
   figures: Door['figures'];
   clock: Clock;
   log: Logger;
@@ -48,12 +46,10 @@ export function createConsole(options: ConsoleOptions): Console {
     clock,
     log,
   });
-  const expected = digest(`Bearer ${options.token}`);
-  const scraper = digest(`Bearer ${options.scrapeToken}`);
+  const tokens = openTokens(home);
   const roleOf = (authorization: string): Role | null => {
-    const shown = digest(authorization);
-    if (crypto.timingSafeEqual(shown, expected)) return 'operator';
-    if (crypto.timingSafeEqual(shown, scraper)) return 'scraper';
+    const role = tokens.roleOf(authorization);
+    if (role !== null) return role;
     const secret = /^Bearer ([\w-]{43})$/.exec(authorization)?.[1];
     return secret === undefined ? null : (sessions.find(secret)?.role ?? null);
   };
@@ -132,6 +128,14 @@ export function createConsole(options: ConsoleOptions): Console {
         // Behind the hash, which no browser sends and no log has.
         return { url: `http://${server.address}/#login=${secret}`, expires_at, role };
       },
+      async rotateToken({ scrape, keepSessions, reason, user }) {
+        tokens.rotate(scrape ? 'scraper' : 'operator');
+        // Whoever had the token may have made themselves a session by it.
+        const ended = scrape || keepSessions ? 0 : sessions.endAll();
+        const file = scrape ? home.scrapeTokenFile : home.tokenFile;
+        log.warn({ file, ended, reason, user }, 'a token was replaced');
+        return { file, sessions_ended: ended };
+      },
     },
   };
 }
@@ -152,10 +156,6 @@ function userName(): string {
   }
 }
 
-function digest(text: string): Buffer {
-  return crypto.createHash('sha256').update(text).digest();
-}
-
 function digestText(text: string): string {
-  return digest(text).toString('hex').slice(0, 12);
+  return crypto.createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

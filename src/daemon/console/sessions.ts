@@ -20,6 +20,8 @@ const most = 100;
 export type ConsoleSessions = Sessions & {
   /** A secret that is exchanged once, within `linkLifeMs`, for a session of this role. */
   link(role: Role): { secret: string; expires_at: string };
+  /** Ends all of them, and links that were not used yet. Returns how many sessions there were. */
+  endAll(): number;
 };
 
 export function createSessions(options: {
@@ -80,6 +82,12 @@ export function createSessions(options: {
     end(secret) {
       const session = find(secret);
       if (session !== undefined) save(live().filter((other) => other !== session));
+    },
+    endAll() {
+      const ended = live().length;
+      links.clear();
+      save([]);
+      return ended;
     },
   };
 }

@@ -9,17 +9,26 @@ export function askGate(
   definition: PackageDefinition,
   roleOf: (authorization: string) => Role | null,
 ): ServerInterceptor {
-  return (method, call) =>
-    new ServerInterceptingCall(call, {
+  return (method, call) => {
+    let authorization = '';
+    const refusal = () => refusalOf('grpc', method.path, roleOf(authorization));
+    return new ServerInterceptingCall(call, {
       start(next) {
         next({
           onReceiveMetadata(metadata, forward) {
-            const role = roleOf(String(metadata.get('authorization')[0] ?? ''));
-            const refused = refusalOf('grpc', method.path, role);
+            authorization = String(metadata.get('authorization')[0] ?? '');
+            const refused = refusal();
             if (refused === null) forward(metadata);
             else call.sendStatus(toStatus(definition, refused));
           },
         });
       },
+      sendMessage(message, next) {
+        // A stream goes on for as long as its credential does. One answer is owed to who was let in.
+        const refused = method.responseStream ? refusal() : null;
+        if (refused === null) next(message);
+        else call.sendStatus(toStatus(definition, refused));
+      },
     });
+  };
 }

@@ -52,6 +52,7 @@ type RetryMessage = Omit<SubmitMessage, 'config' | 'config_ref'> & {
 };
 type StopMessage = { run: RunRef; reason: string; user: string; now: boolean };
 type PauseMessage = { run: RunRef; reason: string; user: string };
+type RotateMessage = { scrape: boolean; keep_sessions: boolean; reason: string; user: string };
 type ExportReaderMessage = { name: string; expires_s: number; runs: RunRef[] };
 export type StatusMessage = { run: RunRef; from_seq: number; credit: number; until_done: boolean };
 
@@ -237,6 +238,9 @@ export function createHandlers(
     GetChart: unary(({ machine }: { machine: string }) => port.chart(machine)),
     GetSchema: unary(({ name }: { name: string }) => ({ name, json: port.schema(name) })),
     OpenConsole: unary(({ viewer }: { viewer: boolean }) => port.openConsole({ viewer })),
+    RotateToken: unary(({ keep_sessions: keepSessions, ...request }: RotateMessage) =>
+      port.rotateToken({ ...request, keepSessions }),
+    ),
     StreamStatus: (call: ServerDuplexStream<StatusMessage, RunEvent>) =>
       streamEvents(call, port, statusOf),
     Shutdown: unary(({ keep_bus }: { keep_bus: boolean }) => port.shutdown({ keepBus: keep_bus })),

@@ -473,6 +473,27 @@ class AsyncTrainerClient:
             "OpenConsole", pb.OpenConsoleRequest(viewer=viewer), pb.ConsoleLink
         )
 
+    async def rotate_token(
+        self,
+        *,
+        scrape: bool = False,
+        keep_sessions: bool = False,
+        reason: str = "",
+        user: str | None = None,
+    ) -> pb.RotatedToken:
+        """Replaces a token: the new one is in the file that is named, and nowhere else.
+
+        The one before is refused at once, and sessions of the console end with it.
+        ``scrape``: the token for ``/metrics`` instead.
+        """
+        return await self._calls.unary(
+            "RotateToken",
+            pb.RotateTokenRequest(
+                scrape=scrape, keep_sessions=keep_sessions, reason=reason, user=user_or(user)
+            ),
+            pb.RotatedToken,
+        )
+
     async def shutdown(self, *, keep_bus: bool = False) -> pb.ShutdownReply:
         """Ends the daemon; live runs go on, and the next one finds them."""
         return await self._calls.unary(

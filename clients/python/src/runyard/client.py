@@ -474,6 +474,27 @@ class TrainerClient:
             "OpenConsole", pb.OpenConsoleRequest(viewer=viewer), pb.ConsoleLink
         )
 
+    def rotate_token(
+        self,
+        *,
+        scrape: bool = False,
+        keep_sessions: bool = False,
+        reason: str = "",
+        user: str | None = None,
+    ) -> pb.RotatedToken:
+        """Replaces a token: the new one is in the file that is named, and nowhere else.
+
+        The one before is refused at once, and sessions of the console end with it.
+        ``scrape``: the token for ``/metrics`` instead.
+        """
+        return self._calls.unary(
+            "RotateToken",
+            pb.RotateTokenRequest(
+                scrape=scrape, keep_sessions=keep_sessions, reason=reason, user=user_or(user)
+            ),
+            pb.RotatedToken,
+        )
+
     def shutdown(self, *, keep_bus: bool = False) -> pb.ShutdownReply:
         """Ends the daemon; live runs go on, and the next one finds them."""
         return self._calls.unary(

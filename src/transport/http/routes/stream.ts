@@ -34,6 +34,7 @@ export const streamRoutes: readonly Route[] = [
       const open = streams.open({
         from,
         cookie,
+        authorization: request.headers.authorization,
         raw: reply.raw,
         headers: reply.getHeaders() as OutgoingHttpHeaders,
       });

@@ -28,7 +28,7 @@ const stallMs = 30_000;
 const retryMs = 1000;
 
 export function createStreams(door: Door) {
-  const { port, sessions, log } = door;
+  const { port, sessions, roleOf, log } = door;
   const open = new Map<string, Kept>();
   const pulse = createPulse(port, log);
 
@@ -37,13 +37,19 @@ export function createStreams(door: Door) {
     open(request: {
       from: number | null;
       cookie: string | null;
+      /** Of a program; it is nobody's any more once its token was replaced. */
+      authorization?: string | undefined;
       raw: ServerResponse;
       headers: OutgoingHttpHeaders;
     }): Stream {
       if (open.size >= most) {
         throw new RunyardError('streams_exhausted', `at most ${most} streams are open at once`);
       }
-      const { cookie, raw } = request;
+      const { cookie, authorization, raw } = request;
+      const isOver = (): boolean =>
+        cookie === null
+          ? authorization !== undefined && roleOf(authorization) === null
+          : sessions.find(cookie) === null;
       const id = crypto.randomBytes(16).toString('hex');
       const now = port.yardPos();
       // A registry that was remade from the run directories counts anew.
@@ -88,7 +94,7 @@ export function createStreams(door: Door) {
         pulse.watch(tellLooks(outlet.ready, (name, data) => outlet.event(name, data))),
       );
       const beat = setInterval(() => {
-        if (cookie !== null && sessions.find(cookie) === null) stream.end(sessionOver);
+        if (isOver()) stream.end(sessionOver);
         else if (outlet.ready()) outlet.event('beat', {});
       }, beatMs).unref();
       cleanups.push(() => clearInterval(beat));

@@ -783,6 +783,26 @@ class RevokeReaderRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class RotateTokenRequest(_message.Message):
+    __slots__: list[str] = ["keep_sessions", "reason", "scrape", "user"]
+    KEEP_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SCRAPE_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    keep_sessions: bool
+    reason: str
+    scrape: bool
+    user: str
+    def __init__(self, scrape: bool = ..., keep_sessions: bool = ..., reason: _Optional[str] = ..., user: _Optional[str] = ...) -> None: ...
+
+class RotatedToken(_message.Message):
+    __slots__: list[str] = ["file", "sessions_ended"]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_ENDED_FIELD_NUMBER: _ClassVar[int]
+    file: str
+    sessions_ended: int
+    def __init__(self, file: _Optional[str] = ..., sessions_ended: _Optional[int] = ...) -> None: ...
+
 class RunDetails(_message.Message):
     __slots__: list[str] = ["attempts", "config_json", "run"]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
