@@ -23,8 +23,8 @@ export type Known = { attempt: number; upto: number; ended: boolean; keys: KeySt
 export type PointHistory = {
   /** Appends what is not there yet. `text`: the message as it came, of which lines are cut where that can be. */
   add(message: PointsMessage, text?: string): void;
-  /** What changed since this was last asked, or was found when it was opened; null when nothing did. */
-  changed(): Known | null;
+  /** What changed since this was last asked, or was found when it was opened, of each attempt. */
+  changed(): Known[];
   sync(): Promise<void>;
   close(): void;
 };
@@ -48,11 +48,13 @@ type Summary = {
 export function openPoints(dir: string, sizes = limits): PointHistory {
   const journal = openJournal(dir, pointsName, sizes);
   const file = path.join(dir, runFiles.metricKeys);
-  let { attempt, upto, ended, keys } = restored(dir);
+  let { attempt, upto, ended, keys, past } = restored(dir);
   let isFresh = upto > 0 || ended;
   keys.touch();
 
   const turn = (next: number): void => {
+    // Two attempts may come between two questions.
+    if (isFresh) past.push({ attempt, upto, ended: true, keys: keys.changed() });
     attempt = next;
     upto = 0;
     ended = false;
@@ -86,9 +88,11 @@ export function openPoints(dir: string, sizes = limits): PointHistory {
       }
     },
     changed() {
-      if (!isFresh) return null;
+      const before = past;
+      past = [];
+      if (!isFresh) return before;
       isFresh = false;
-      return { attempt, upto, ended, keys: keys.changed() };
+      return [...before, { attempt, upto, ended, keys: keys.changed() }];
     },
     sync: journal.sync,
     close: journal.close,
@@ -96,22 +100,27 @@ export function openPoints(dir: string, sizes = limits): PointHistory {
 }
 
 /** What a run's directory knows of its points, without changing anything. */
-export function knownPoints(dir: string): Known {
-  const { keys, ...rest } = restored(dir);
-  return { ...rest, keys: keys.all() };
+export function knownPoints(dir: string): Known[] {
+  const { keys, past, ...rest } = restored(dir);
+  return rest.upto > 0 ? [...past, { ...rest, keys: keys.all() }] : past;
 }
 
-function restored(dir: string): Omit<Known, 'keys'> & { keys: Keys } {
+/** `past`: attempts before the last one, as far as the lines tell of them. */
+function restored(dir: string): Omit<Known, 'keys'> & { keys: Keys; past: Known[] } {
   const summary = readSummary(path.join(dir, runFiles.metricKeys));
   let { attempt, upto, ended } = summary;
   let keys = createKeys(summary.keys);
+  const past: Known[] = [];
   for (const { attempt: of, ...point } of linesFrom(dir, pointsName, summary)) {
     if (of < attempt || (of === attempt && point.seq <= upto)) continue;
-    if (of > attempt) keys = createKeys();
+    if (of > attempt) {
+      if (upto > 0) past.push({ attempt, upto, ended: true, keys: keys.all() });
+      keys = createKeys();
+    }
     keys.add(point);
     [attempt, upto, ended] = [of, point.seq, false];
   }
-  return { attempt, upto, ended, keys };
+  return { attempt, upto, ended, keys, past };
 }
 
 function readSummary(file: string): Summary {

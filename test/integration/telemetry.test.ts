@@ -143,3 +143,22 @@ for i in range(1, 101):
     plot.some((line) => line.includes('┤')) && plot.some((line) => line.includes(`b ${third}`)),
   );
 });
+
+test('the metrics of an attempt that was tried again at once are known too', async () => {
+  await using yard = await startYard();
+  const { client } = yard;
+  const script = 'echo "loss=0.$RUNYARD_ATTEMPT"; [ $RUNYARD_ATTEMPT = 3 ] || exit 3';
+  const { run_id: run } = await client.submit(
+    { command: ['sh', '-c', script], cwd: yard.home, retry: { max: 2, on: [3], backoff_s: 0 } },
+    { env },
+  );
+  assert.equal((await client.wait(run)).status, 'completed');
+  for (const attempt of [1, 2, 3]) {
+    const known = () => Array.fromAsync(client.metricKeys([run], { attempt }));
+    await until(async () => (await known()).length > 0, `attempt ${attempt}`);
+    assert.deepEqual(
+      (await known()).map(({ key, count, last }) => [key, count, last]),
+      [['loss', 1, attempt / 10]],
+    );
+  }
+});

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import {
+  type Known,
   knownPoints,
   nameMatcher,
   openEvents,
@@ -139,6 +140,9 @@ test('points as text are those of the attempt from any number on, up to the firs
   assert.deepEqual(await textFrom(3, 1), []);
 });
 
+/** Of the last attempt. */
+const latest = (dir: string) => knownPoints(dir).at(-1) as Known;
+
 test('what is known of each metric outlives the files that its points were in', () => {
   using place = directory();
   let history = openPoints(place.dir, small);
@@ -149,7 +153,7 @@ test('what is known of each metric outlives the files that its points were in', 
     history = openPoints(place.dir, small);
   }
   history.close();
-  const { attempt, upto, ended, keys } = knownPoints(place.dir);
+  const { attempt, upto, ended, keys } = latest(place.dir);
   assert.deepEqual([attempt, upto, ended], [1, 1000, false]);
   const shown = keys
     .map(({ key, count, min, max, last, seq }) => [key, count, min, max, last, seq])
@@ -166,14 +170,14 @@ test('a crash before the next file was begun loses nothing of what is known', ()
   const history = openPoints(place.dir, small);
   for (let seq = 1; filesOf(place.dir).length < 3; seq += 10) history.add(message(1, seq, seq + 9));
   history.close();
-  const before = knownPoints(place.dir);
+  const before = latest(place.dir);
   const newest = path.join(place.dir, 'metrics.3.jsonl');
   const lines = fs.readFileSync(newest, 'utf8').trimEnd().split('\n').length;
   fs.rmSync(newest);
   const after = openPoints(place.dir, { ...small, segmentBytes: 100_000 });
   after.add(message(1, before.upto - lines + 1, before.upto));
   after.close();
-  assert.deepEqual(knownPoints(place.dir), before);
+  assert.deepEqual(latest(place.dir), before);
 });
 
 test('NaN and infinities are counted, and are no least and no greatest where they are no numbers', () => {
@@ -183,7 +187,7 @@ test('NaN and infinities are counted, and are no least and no greatest where the
   history.add({ attempt: 1, points: values.map((value, i) => point(i + 1, 'x', value)) });
   history.add({ attempt: 1, points: [point(6, 'only', 'NaN')] });
   history.close();
-  const [x, only] = knownPoints(place.dir).keys;
+  const [x, only] = latest(place.dir).keys;
   assert.deepEqual([x?.count, x?.min, x?.max, x?.last], [5, -1, Infinity, Number.NaN]);
   assert.deepEqual([only?.min, only?.max], [Number.NaN, Number.NaN]);
 });
@@ -195,17 +199,42 @@ test('a later attempt is counted anew, and its end is known', () => {
   history.add(message(2, 1, 4));
   history.add(message(1, 10, 12));
   history.add({ attempt: 2, points: [], end: true });
-  assert.equal(history.changed()?.ended, true);
-  assert.equal(history.changed(), null);
+  // Both attempts came between two questions, and both are told.
+  assert.deepEqual(
+    history.changed().map(({ attempt, upto, ended, keys }) => [attempt, upto, ended, keys.length]),
+    [
+      [1, 9, true, 3],
+      [2, 4, true, 3],
+    ],
+  );
+  assert.deepEqual(history.changed(), []);
   history.close();
-  const { attempt, upto, ended, keys } = knownPoints(place.dir);
+  const { attempt, upto, ended, keys } = latest(place.dir);
   assert.deepEqual([attempt, upto, ended, keys.length], [2, 4, true, 3]);
   assert.deepEqual(seqsFrom(place.dir, 1, 3), range(3, 9));
   assert.deepEqual(seqsFrom(place.dir, 2, 1), range(1, 4));
   const later = openPoints(place.dir);
   later.add(message(3, 1, 2));
   later.close();
-  assert.deepEqual([knownPoints(place.dir).attempt, knownPoints(place.dir).upto], [3, 2]);
+  assert.deepEqual([latest(place.dir).attempt, latest(place.dir).upto], [3, 2]);
+});
+
+test('an attempt that nobody was told of before a crash is told after it, from the lines', () => {
+  using place = directory();
+  const history = openPoints(place.dir);
+  history.add(message(1, 1, 9));
+  history.add(message(2, 1, 4));
+  history.close();
+  const known = [
+    [1, 9],
+    [2, 4],
+  ];
+  const brief = (all: ReturnType<typeof knownPoints>) =>
+    all.map(({ attempt, upto, keys }) => (keys.length === 3 ? [attempt, upto] : keys));
+  assert.deepEqual(brief(knownPoints(place.dir)), known);
+  const again = openPoints(place.dir);
+  assert.deepEqual(brief(again.changed()), known);
+  again.close();
 });
 
 test('events are there once and in order, after a cut line too', () => {

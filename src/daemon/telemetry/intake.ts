@@ -112,8 +112,7 @@ export function createIntake(options: IntakeOptions): Intake {
     for (const [runId, run] of runs) {
       await run.points?.sync();
       await run.events?.sync();
-      const changed = run.points?.changed() ?? null;
-      if (changed !== null) known.push({ runId, ...changed });
+      for (const changed of run.points?.changed() ?? []) known.push({ runId, ...changed });
     }
     failpoint('telemetry.synced');
     options.report({ known, position: structuredClone(position) });
@@ -208,8 +207,7 @@ export function createIntake(options: IntakeOptions): Intake {
     async refill() {
       const known: Report['known'] = [];
       for (const runId of fs.readdirSync(path.join(root, 'runs'))) {
-        const found = knownPoints(runDir(root, runId));
-        if (found.upto > 0) known.push({ runId, ...found });
+        for (const found of knownPoints(runDir(root, runId))) known.push({ runId, ...found });
         await turn();
       }
       if (known.length > 0) options.report({ known, position: {} });
