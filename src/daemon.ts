@@ -7,7 +7,10 @@ import { openHome, takeDaemonLock } from './persistence/index.ts';
 /** All is closed then. What a library left open, like a connection that came after its time, keeps nobody. */
 const lingerMs = 1000;
 
-/** Runs a daemon until it is told to stop; the process ends soon after that. Throws daemon_already_running and what opening may throw. */
+/**
+ * Runs a daemon until it is told to stop, or cannot begin; the process ends soon after either. Throws
+ * daemon_already_running and what opening may throw.
+ */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Whatever is created is private to the user.
   process.umask(0o077);
@@ -24,6 +27,6 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     await live(options, home, service);
   } finally {
     lock.release();
+    setTimeout(() => process.exit(), lingerMs).unref();
   }
-  setTimeout(() => process.exit(), lingerMs).unref();
 }

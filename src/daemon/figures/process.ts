@@ -7,10 +7,9 @@ const usPerS = 1e6;
 /** Resolution of the timer by which the delay is measured, milliseconds. */
 const resolution = 20;
 
-/** Returns what records them now. The loop's delay is that since the last time. */
+/** Returns what records them now. The loop's delay is that since the last time; nobody pays for it before the first. */
 export function createProcessFigures(record: Instruments['record']): () => void {
   const delay = monitorEventLoopDelay({ resolution });
-  delay.enable();
   const startedS = Date.now() / 1000 - process.uptime();
   let cpu = { user: 0, system: 0 };
   return () => {
@@ -21,6 +20,7 @@ export function createProcessFigures(record: Instruments['record']): () => void 
     record('nodejs.eventloop.delay.p99', beyond(delay.percentile(99)));
     record('nodejs.eventloop.delay.max', beyond(delay.max));
     delay.reset();
+    delay.enable();
     const now = process.cpuUsage();
     record('process.cpu.time', (now.user - cpu.user) / usPerS, { 'cpu.mode': 'user' });
     record('process.cpu.time', (now.system - cpu.system) / usPerS, { 'cpu.mode': 'system' });
