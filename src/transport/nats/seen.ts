@@ -1,39 +1,11 @@
 /** What the bus holds and who reads it, as the server tells. Nothing is made there by looking. */
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { BusStream, Subscriber } from '../../contracts/index.ts';
 import { messageOf, RunyardError } from '../../errors.ts';
 import { streamNames } from './names.ts';
 
 /** Names of the daemon's own consumers begin so. */
 export const ownPrefix = 'runyard_';
-
-export type SeenStream = {
-  name: string;
-  holds: string;
-  messages: number;
-  bytes: number;
-  first_seq: number;
-  last_seq: number;
-  first_at: string;
-  last_at: string;
-  runs: number;
-  max_bytes: number;
-  max_per_run: number;
-  gone: number;
-  subscribers: number;
-  epoch: string;
-};
-export type SeenSubscriber = {
-  stream: string;
-  name: string;
-  subjects: string[];
-  ours: boolean;
-  durable: boolean;
-  seq: number;
-  lag: number;
-  asking: number;
-  made_at: string;
-  active_at: string;
-};
 
 type StreamInfo = {
   config: { max_bytes: number; max_msgs_per_subject: number; metadata?: { epoch?: string } };
@@ -62,7 +34,7 @@ type ConsumerPage = { total: number; offset: number; limit: number; consumers: C
 const answerMs = 3000;
 
 /** The streams of a yard, those that are there. Throws `bus_unavailable`. */
-export async function* seenStreams(nc: NatsConnection, yard: string): AsyncGenerator<SeenStream> {
+export async function* seenStreams(nc: NatsConnection, yard: string): AsyncGenerator<BusStream> {
   for (const [holds, name] of Object.entries(streamNames(yard))) {
     const info = await ask<StreamInfo>(nc, `STREAM.INFO.${name}`, {});
     if (info === null) continue;
@@ -91,7 +63,7 @@ export async function* seenStreams(nc: NatsConnection, yard: string): AsyncGener
 export async function* seenSubscribers(
   nc: NatsConnection,
   yard: string,
-): AsyncGenerator<SeenSubscriber> {
+): AsyncGenerator<Subscriber> {
   for (const name of Object.values(streamNames(yard))) {
     for (let offset = 0, total = 1; offset < total; ) {
       const page = await ask<ConsumerPage>(nc, `CONSUMER.LIST.${name}`, { offset });
@@ -103,7 +75,7 @@ export async function* seenSubscribers(
   }
 }
 
-function subscriberOf(info: ConsumerInfo): SeenSubscriber {
+function subscriberOf(info: ConsumerInfo): Subscriber {
   const { config, delivered } = info;
   const one = config.filter_subject ?? '';
   return {
