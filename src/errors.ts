@@ -61,6 +61,8 @@ export const errorCodes = {
   disk_full: { grpc: 'RESOURCE_EXHAUSTED', retryable: true, who: 'operator' },
   bus_missing: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
   bus_unavailable: { grpc: 'UNAVAILABLE', retryable: true, who: 'operator' },
+  slurm_away: { grpc: 'UNAVAILABLE', retryable: true, who: 'operator' },
+  slurm_refused: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'user' },
   recorder_missing: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
   rundir_lost: { grpc: 'DATA_LOSS', retryable: false, who: 'operator' },
   run_not_running: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'user' },

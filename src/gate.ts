@@ -99,6 +99,10 @@ export const busGate = {
   metrics: { read: 'viewer', write: 'worker' },
   logs: { read: 'viewer', write: 'worker' },
   artifacts: { read: 'viewer', write: 'worker' },
+  // Which start of a job has an attempt.
+  claims: { read: 'daemon', write: 'worker' },
+  // Questions of a job's worker, each answered by the daemon; nothing is stored.
+  talk: { read: 'daemon', write: 'worker' },
   beat: { read: 'viewer', write: 'worker' },
 } as const satisfies Record<string, { read: 'viewer' | 'daemon'; write: 'daemon' | 'worker' }>;
 

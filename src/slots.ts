@@ -23,3 +23,8 @@ export function excludeEachOther(a: string, b: string): boolean {
   const isWhole = numberOfSlot(a) === null || numberOfSlot(b) === null;
   return isWhole && gpuOfSlot(a) === gpuOfSlot(b);
 }
+
+/** Of a place that a cluster gave out: `slurm:17@node2`, and `slurm:17@node2/gpu0` for a GPU there. */
+export function isElsewhere(slot: string): boolean {
+  return slot.startsWith('slurm:');
+}

@@ -26,17 +26,22 @@ export type EffectDeps = {
   warnings?: (runId: string) => Promise<string[]>;
   /** What a further attempt goes on from, for people; null: from the beginning. */
   resumes?: (input: AttemptInput) => Promise<string | null>;
-  /** All or none; false when a slot is held by somebody else. Leases nothing once `signal` is aborted. */
+  /**
+   * All or none; false when a slot is held by somebody else. Leases nothing once `signal` is aborted. Slots, where
+   * somebody else than the yard chose them. Throws `slurm_refused`.
+   */
   lease: (
     input: AttemptInput,
     slots: readonly string[],
     signal: AbortSignal,
-  ) => boolean | Promise<boolean>;
+  ) => boolean | readonly string[] | Promise<boolean | readonly string[]>;
   spec: (input: AttemptInput) => Promise<AttemptSpec>;
   /** Resolves when all that was committed before is on the disk. */
   synced: () => Promise<void>;
   /** How long what is left of an attempt may take to die before its slots are set aside. */
   leftoversMs: number;
+  /** The same for runs whose processes somebody else has to end; left out: as for all. */
+  leftoversMsOf?: (runId: string) => number;
   /** True when no process holds a GPU of the attempt any more. */
   locksFree: (input: AttemptInput) => Promise<boolean>;
   /** Frees the attempt's slots, or sets them aside. Throws when it has to be tried again. */
@@ -55,6 +60,8 @@ const passing: readonly ErrorCode[] = [
   'home_unusable',
   'registry_unavailable',
   'registry_corrupt',
+  'bus_unavailable',
+  'slurm_away',
 ];
 const passingRetryMs = 1000;
 /** Longest that an end waits for its decision to be on the disk. */
@@ -140,11 +147,15 @@ async function lease(
   signal: AbortSignal,
 ): Promise<RunEvent> {
   const { slots } = input;
-  const taken = await deps.lease(input, slots, signal);
-  failpoint('lease.taken');
-  return taken
-    ? { type: 'slots.leased', slots, now: deps.clock.now() }
-    : { type: 'slots.refused', text: 'a slot was taken meanwhile' };
+  try {
+    const taken = await deps.lease(input, slots, signal);
+    failpoint('lease.taken');
+    if (taken === false) return { type: 'slots.refused', text: 'a slot was taken meanwhile' };
+    return { type: 'slots.leased', slots: taken === true ? slots : taken, now: deps.clock.now() };
+  } catch (error) {
+    if (!(error instanceof RunyardError) || error.code !== 'slurm_refused') throw error;
+    return { type: 'allocation.ended', status: 'failed', code: 'job_refused', text: error.message };
+  }
 }
 
 /**
@@ -181,7 +192,7 @@ async function kill(
   for (;;) {
     await pause(clock, ownKillMs);
     if (signal.aborted) return null;
-    executor.swept(runId, attempt);
+    await executor.swept(runId, attempt);
     const exit = executor.exitOf(runId, attempt);
     if (exit !== null) return { type: 'trainer.exited', exit, at: clock.iso() };
   }
@@ -202,8 +213,12 @@ async function release(
       signal.throwIfAborted();
       executor.detach(runId, attempt);
       failpoint('release.begun');
-      if (!quarantine && !(executor.swept(runId, attempt) && (await deps.locksFree(input)))) {
-        if (msUntil(began, clock.now()) < -deps.leftoversMs) return { type: 'leftovers.survived' };
+      if (
+        !quarantine &&
+        !((await executor.swept(runId, attempt)) && (await deps.locksFree(input)))
+      ) {
+        if (msUntil(began, clock.now()) < -(deps.leftoversMsOf?.(runId) ?? deps.leftoversMs))
+          return { type: 'leftovers.survived' };
         await pause(clock, leftoversRetryMs);
         continue;
       }

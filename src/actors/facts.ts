@@ -1,7 +1,7 @@
 /** Translates what workers say into the chart's facts. Anything malformed is refused, never guessed. */
 import { isCause } from '../contracts/index.ts';
 import type { Fact } from '../executors/index.ts';
-import type { Instant, RunEvent, TrainerExit } from '../machines/index.ts';
+import type { Instant, Outcome, RunEvent, TrainerExit } from '../machines/index.ts';
 
 /** The chart's event of a worker's fact, or null when it is none that we know. */
 export function eventOfFact(fact: Fact, now: Instant): RunEvent | null {
@@ -10,7 +10,13 @@ export function eventOfFact(fact: Fact, now: Instant): RunEvent | null {
     case 'trainer.started':
       return typeof data.pid === 'number' ? { type: 'trainer.started', pid: data.pid, at } : null;
     case 'trainer.exited':
-      return isExit(data.exit) ? { type: 'trainer.exited', exit: data.exit, at } : null;
+      if (!isExit(data.exit)) return null;
+      return {
+        type: 'trainer.exited',
+        exit: data.exit,
+        at,
+        ...(isOutcome(data.because) ? { because: data.because } : {}),
+      };
     case 'trainer.vanished':
       return { type: 'trainer.vanished', text: String(data.text ?? '') };
     case 'recorder.lost':
@@ -45,6 +51,16 @@ export function eventOfFact(fact: Fact, now: Instant): RunEvent | null {
     default:
       return null;
   }
+}
+
+function isOutcome(value: unknown): value is Outcome {
+  if (typeof value !== 'object' || value === null) return false;
+  const { status, code, text } = value as Partial<Outcome>;
+  return (
+    (status === 'failed' || status === 'lost') &&
+    typeof code === 'string' &&
+    typeof text === 'string'
+  );
 }
 
 const kinds = ['exited', 'signaled', 'noexec', 'notstarted'];

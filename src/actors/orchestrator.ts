@@ -90,6 +90,12 @@ export type OrchestratorDeps = {
     remove(runId: string, who: { user: string; reason: string }): Promise<RemovedRun>;
     removedAt(runId: string): string | undefined;
   };
+  /** With its place said: on this machine, or a cluster's. Throws `config_invalid`. Left out: all are here. */
+  placed?: (config: TrainRunConfig) => TrainRunConfig;
+  /** Whether what it needs is looked for on this machine; left out: it is. */
+  isCheckedHere?: (config: TrainRunConfig) => boolean;
+  /** What a run waits for at a place that a cluster gives out; empty: nothing. */
+  placeWhy?: (runId: string, attempt: number) => string;
   /** What a submit looks at and writes on the disk; a simulation has another one. */
   disk?: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
   /** Where others are let in during long work; a simulation has another one. */
@@ -133,7 +139,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     const beat = row.finished_at === null ? deps.heartbeat(row.run_id) : null;
     return summaryOf(row, runDir(deps.home.root, row.run_id), {
       why:
-        row.status === 'queued' ? supervisor.why(row.run_id) : (deps.strayed?.(row.run_id) ?? ''),
+        row.status === 'queued'
+          ? supervisor.why(row.run_id)
+          : deps.strayed?.(row.run_id) || deps.placeWhy?.(row.run_id, row.attempt) || '',
       heartbeat: beat?.at ?? null,
       lastMetric: beat?.lastMetric ?? null,
     });
@@ -168,11 +176,13 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   });
 
   const plan = async (request: SubmitRequest): Promise<RunPlan> => {
-    const config = withDependencies(store, validateConfig(request.config));
+    const given = validateConfig(request.config);
+    const config = withDependencies(store, deps.placed?.(given) ?? given);
     deps.admit();
     const env = request.env_ref === null ? null : await deps.inputs.read(request.env_ref);
-    const program = await disk.foundProgram(config, env);
-    const reasons = (await deps.preflight?.(config, env, program)) ?? [];
+    const isChecked = deps.isCheckedHere?.(config) ?? true;
+    const program = isChecked ? await disk.foundProgram(config, env) : '';
+    const reasons = isChecked ? ((await deps.preflight?.(config, env, program)) ?? []) : [];
     if (reasons.length > 0) return { verdict: 'refused', text: reasons.join('; '), slots: [] };
     const { verdict, text } = supervisor.whatIf(newRow('', config, '', request, clock.iso()));
     if (verdict.kind === 'starts') return { verdict: 'starts', text, slots: [...verdict.slots] };

@@ -27,6 +27,8 @@ export function requestOf(row: Asked, position: number): Waiting {
 export function claimOf(
   config: TrainRunConfig,
 ): Pick<Waiting, 'gpus' | 'gpuMemoryMib' | 'cpus' | 'memoryMib'> {
+  // A cluster's places are not the yard's: what is limited there, is limited there.
+  if (config.executor === 'slurm') return { gpus: 0, gpuMemoryMib: null, cpus: 0, memoryMib: 0 };
   const gpus = config.gpus ?? 0;
   return {
     gpus,

@@ -39,6 +39,10 @@ export type SubmittingOptions = {
     runId: string,
     submitted: { config: TrainRunConfig; env: Buffer | null; program: string },
   ) => void;
+  /** With its place said. Throws `config_invalid`. */
+  placed?: (config: TrainRunConfig) => TrainRunConfig;
+  /** Whether its program is looked for here; left out: it is. */
+  isCheckedHere?: (config: TrainRunConfig) => boolean;
   /** Throws when new runs are refused for now. */
   admit: () => void;
   disk: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
@@ -97,9 +101,12 @@ export function createSubmitting(options: SubmittingOptions): Submitting {
     const known = knownRun(request.key, digest);
     if (known !== null) return { request, digest, known };
     options.admit();
-    const config = withDependencies(store, given);
+    const config = withDependencies(store, options.placed?.(given) ?? given);
     const [env, diff] = await uploadsOf(remembered.input, request.env_ref, config, from);
-    const program = await remembered.program(config, env);
+    const program =
+      options.isCheckedHere?.(config) === false
+        ? (config.command[0] ?? '')
+        : await remembered.program(config, env);
     const retryOf = from?.runId ?? null;
     return { request, digest, known: null, config, env, diff, program, retryOf };
   };

@@ -56,8 +56,9 @@ export function addYardCommands(program: Command, running: Running): void {
     .description('supervise one attempt (started by the daemon)')
     .option('--config <path>', 'the attempt')
     .option('--warm', 'wait for attempts on standard input')
-    .action((flags: { config?: string; warm?: boolean }) =>
-      running(async () => (await import('./commands/worker.ts')).worker(flags)),
+    .option('--job <script>', 'the attempt of a job on a node, from its batch script')
+    .action((flags: { config?: string; warm?: boolean; job?: string }) =>
+      running(async (context) => (await import('./commands/worker.ts')).worker(context, flags)),
     );
   program
     .command('doctor')

@@ -70,6 +70,9 @@ export function loadSettings(
     otlp_backlog: 100_000,
     otlp_max_age_h: 24,
     notify: [],
+    executor: 'local',
+    executor_rules: [],
+    slurm: {},
   };
   const names = Object.keys(values) as (keyof Settings)[];
   const origins = Object.fromEntries(names.map((name) => [name, 'default'])) as Origins;

@@ -1,9 +1,9 @@
 /** The daemon's life by its chart, from the lock to its end. */
 import { createActor, fromCallback } from 'xstate';
+import { findRecorder } from '../executors/index.ts';
 import { type DaemonEvent, daemonMachine } from '../machines/index.ts';
 import { type Home, registryError } from '../persistence/index.ts';
 import { createLogger, systemClock } from '../telemetry/index.ts';
-import { findRecorder } from './binaries.ts';
 import { type DaemonOptions, openParts, type Parts } from './parts.ts';
 import { createNotice } from './service.ts';
 import type { ServiceVariables } from './service-variables.ts';

@@ -11,7 +11,13 @@ import {
   type Supervisor,
 } from '../actors/index.ts';
 import { headlineOf, type Settings } from '../contracts/index.ts';
-import { createLocalExecutor, type Executor } from '../executors/index.ts';
+import {
+  createLocalExecutor,
+  createRoutedExecutor,
+  type Executor,
+  type ExecutorEvents,
+  findRecorder,
+} from '../executors/index.ts';
 import { failpoint } from '../failpoints.ts';
 import { createInventory, type Gpu } from '../inventory/index.ts';
 import type { DaemonEvent } from '../machines/index.ts';
@@ -27,8 +33,8 @@ import { killScope, markerOf } from '../processes/index.ts';
 import { bootId } from '../rundir/index.ts';
 import { type Logger, otlpOptions, systemClock } from '../telemetry/index.ts';
 import { streamStates } from '../transport/nats/index.ts';
+import { attemptSpec } from './attempts.ts';
 import { createBeats } from './beats.ts';
-import { findRecorder } from './binaries.ts';
 import { createBreaker } from './breaker.ts';
 import { openBus } from './bus-parts.ts';
 import { watchWallClock } from './clock-watch.ts';
@@ -50,6 +56,7 @@ import { createRemoving } from './removing.ts';
 import { createRunChart } from './run-chart.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
+import { createSlurmParts } from './slurm/index.ts';
 import { createStrays } from './strays.ts';
 import { createSupply } from './supply.ts';
 import { createTelemetryService } from './telemetry/index.ts';
@@ -217,10 +224,48 @@ export async function openParts(
     store,
     removals,
     durablePos: durability.pos,
-    joined: (where) => telemetry.bus(where),
+    joined: (where) => {
+      telemetry.bus(where);
+      slurm.joined(where);
+    },
   });
 
-  const executor: Executor = createLocalExecutor(
+  const told: ExecutorEvents = {
+    onFact: (fact) => {
+      const applied = supervisor.applyFact(fact);
+      if (applied && supervisor.stateOf(fact.run_id) === 'running.live') beats.expect(fact.run_id);
+      return applied;
+    },
+    onBeat: (beat) => {
+      beats.heard(beat);
+      bus.heard(beat.runId, beat.busTrouble);
+    },
+    generation: (runId, attempt) => store.attempt(runId, attempt)?.generation ?? 0,
+    nextGeneration: (runId, attempt) => store.nextGeneration(runId, attempt, bootId()),
+    onGone: (runId, attempt, gone) => {
+      if (supervisor.attemptOf(runId) === attempt)
+        supervisor.send(runId, { type: 'allocation.ended', ...gone });
+    },
+    onExpiring: (runId, attempt, text) => {
+      if (supervisor.attemptOf(runId) === attempt)
+        supervisor.send(runId, { type: 'allocation.expiring', text, now: clock.now() });
+    },
+    isOver: (runId, attempt) => isOver(runId, attempt),
+  };
+  const slurm = createSlurmParts({
+    settings,
+    env,
+    command: options.command,
+    home,
+    natsUrl,
+    store,
+    runInputs,
+    spec: (input) =>
+      attemptSpec({ input, store, inputs: runInputs, settings, locks, artifacts: home.artifacts }),
+    events: told,
+    log,
+  });
+  const local = createLocalExecutor(
     {
       home,
       yard: settings.yard,
@@ -238,21 +283,13 @@ export async function openParts(
       socketPath,
       log,
     },
-    {
-      onFact: (fact) => {
-        const applied = supervisor.applyFact(fact);
-        if (applied && supervisor.stateOf(fact.run_id) === 'running.live')
-          beats.expect(fact.run_id);
-        return applied;
-      },
-      onBeat: (beat) => {
-        beats.heard(beat);
-        bus.heard(beat.runId, beat.busTrouble);
-      },
-      generation: (runId, attempt) => store.attempt(runId, attempt)?.generation ?? 0,
-      nextGeneration: (runId, attempt) => store.nextGeneration(runId, attempt, bootId()),
-    },
+    told,
   );
+  const executor: Executor = createRoutedExecutor({
+    local,
+    slurm: slurm.executor,
+    isElsewhere: slurm.isElsewhere,
+  });
 
   const supervisor: Supervisor = createSupervisor({
     store,
@@ -335,6 +372,8 @@ export async function openParts(
     hash: createHash(),
     breaker,
     usedElsewhere: supply.usedElsewhere,
+    isElsewhere: slurm.isElsewhere,
+    isCheckedHere: slurm.isCheckedHere,
     synced,
   });
 
@@ -428,6 +467,9 @@ export async function openParts(
     console: webConsole.port,
     removing: { remove: removing.remove, removedAt: removals.removedAt },
     strayed: strays.why,
+    placed: slurm.placed,
+    isCheckedHere: slurm.isCheckedHere,
+    placeWhy: (runId, attempt) => executor.why?.(runId, attempt) ?? '',
     stopAsked: memoirs.stopAsked,
   });
 
@@ -516,7 +558,7 @@ export async function openParts(
       noteEnding(home);
       await doors.close();
       supervisor.close();
-      await executor.close();
+      await Promise.all([executor.close(), slurm.close()]);
       await Promise.all([telemetry.close(), notifying.close()]);
       await registry.synced().catch(() => undefined);
       await traces.close();

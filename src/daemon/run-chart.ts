@@ -5,7 +5,7 @@ import type { Executor } from '../executors/index.ts';
 import type { AttemptInput } from '../machines/index.ts';
 import type { Home, RunStore } from '../persistence/index.ts';
 import { attemptDir, neverRan } from '../rundir/index.ts';
-import { gpuOfSlot } from '../slots.ts';
+import { gpuOfSlot, isElsewhere } from '../slots.ts';
 import type { Clock } from '../telemetry/index.ts';
 import { attemptSpec } from './attempts.ts';
 import { type Breaker, trialOf } from './breaker.ts';
@@ -15,6 +15,8 @@ import { checkpointFor, checkpointText } from './resuming.ts';
 import type { RunInputs } from './run-inputs.ts';
 import type { Temps } from './temps.ts';
 
+/** A cluster takes its time to end a job, and longer to say so. */
+const elsewhereMs = 180_000;
 /** Of a run's events that are looked through for one attempt of it. */
 const eventsMost = 10_000;
 
@@ -33,6 +35,10 @@ export type RunChartOptions = {
   /** Checksums of data sets. */
   hash: Hash;
   breaker: Breaker;
+  /** Whether its place is given out by somebody else. */
+  isElsewhere: (runId: string) => boolean;
+  /** Whether what a run needs is looked for on this machine. */
+  isCheckedHere: (config: TrainRunConfig) => boolean;
   /** Told of slots that another yard was found to hold. */
   usedElsewhere: (slots: readonly string[]) => void;
   synced: () => Promise<void>;
@@ -41,10 +47,12 @@ export type RunChartOptions = {
 export function createRunChart(options: RunChartOptions): ReturnType<typeof provideRun> {
   const { env, settings, home, recorder, clock, executor, store } = options;
   const { runInputs, temps, locks, breaker, synced } = options;
+  /** Of this machine. */
   const slotsOf = ({ runId, attempt }: AttemptInput): string[] =>
     store
       .leases()
       .filter((lease) => lease.run_id === runId && lease.attempt === attempt)
+      .filter(({ slot }) => !isElsewhere(slot))
       .map(({ slot }) => slot);
   const lockFiles = (input: AttemptInput): string[] => locks.exclusive(slotsOf(input));
 
@@ -60,7 +68,8 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
     if (trial !== null) breaker.ended(trial);
   };
 
-  const noteLeases = (): void => locks.note(store.leases());
+  const noteLeases = (): void =>
+    locks.note(store.leases().filter(({ slot }) => !isElsewhere(slot)));
   /** Which of these another yard holds; asked one by one only when something was. */
   const heldOf = async (slots: readonly string[]): Promise<readonly string[]> => {
     const held: string[] = [];
@@ -76,6 +85,7 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
     executor,
     preflight: async (runId, signal) => {
       const { config, submitted, program, gone } = await runInputs.of(runId);
+      if (!options.isCheckedHere(config)) return gone === null ? [] : [goneText(gone)];
       const about = {
         program: program ?? config.command[0] ?? '',
         config,
@@ -86,7 +96,7 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
       };
       const reasons = await preflight(about, signal);
       // A trainer without it would fail of something else, and nobody would see why.
-      return gone === null ? reasons : [`its environment ${gone} was removed`, ...reasons];
+      return gone === null ? reasons : [goneText(gone), ...reasons];
     },
     warnings: async (runId) => codeWarnings((await runInputs.of(runId)).config.code),
     resumes: async (input) => {
@@ -95,6 +105,10 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
       return from === null ? null : checkpointText(from);
     },
     lease: async ({ runId, attempt }, slots, signal) => {
+      if (options.isElsewhere(runId) && executor.allocate !== undefined) {
+        const granted = await executor.allocate(runId, attempt, signal);
+        return !signal.aborted && store.lease(runId, attempt, granted, clock.iso()) && granted;
+      }
       // Yards of other accounts know nothing of our leases: what they hold is seen by its lock alone.
       if (!(await locksFree(recorder, locks.probes(slots)))) {
         options.usedElsewhere(await heldOf(slots));
@@ -116,8 +130,11 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
       }),
     synced,
     leftoversMs: 1000 * settings.kill_patience_s,
+    leftoversMsOf: (runId) =>
+      options.isElsewhere(runId) ? elsewhereMs : 1000 * settings.kill_patience_s,
     // What never had a process holds nothing, whoever else may have its GPU.
     locksFree: async (input) =>
+      options.isElsewhere(input.runId) ||
       neverRan(attemptDir(home.root, input.runId, input.attempt)) ||
       locksFree(recorder, lockFiles(input)),
     release: async ({ runId, attempt, quarantine }) => {
@@ -131,4 +148,8 @@ export function createRunChart(options: RunChartOptions): ReturnType<typeof prov
       }
     },
   });
+}
+
+function goneText(file: string): string {
+  return `its environment ${file} was removed`;
 }

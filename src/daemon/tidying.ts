@@ -41,7 +41,7 @@ export function createTidying(options: TidyingOptions): Tidying {
       // Its slots were set aside, and the end of its run was not committed yet: they are still its own.
       if (known && !options.isOver(runId, attempt)) continue;
       // Of a run that is not known nothing is ended: only the lock is asked.
-      const gone = !known || executor.swept(runId, attempt);
+      const gone = !known || (await executor.swept(runId, attempt));
       if (!gone || !(await options.locksFree(files))) continue;
       store.releaseLease(slot);
       options.readmit([slot]);

@@ -64,6 +64,9 @@ export type Wish =
   | { kind: 'terminate'; signal: string }
   | { kind: 'kill' };
 
+/** Nothing of an attempt runs, nor will, as somebody else than its worker says. */
+export type Gone = { status: 'failed' | 'lost'; code: string; text: string };
+
 export type ExecutorEvents = {
   /** Applies a fact. True when it is durable or known already and may be acknowledged. */
   onFact(fact: Fact): boolean;
@@ -71,9 +74,22 @@ export type ExecutorEvents = {
   /** The current generation of an attempt, and a new one that fences the older out. */
   generation(runId: string, attempt: number): number;
   nextGeneration(runId: string, attempt: number): number;
+  /** What only a cluster's executor has to say. */
+  onGone?(runId: string, attempt: number, gone: Gone): void;
+  /** Who gave it its place will take it away soon. */
+  onExpiring?(runId: string, attempt: number, text: string): void;
+  /** Surely over, or never known: false. */
+  isOver?(runId: string, attempt: number): boolean;
 };
 
 export interface Executor {
+  /**
+   * Where somebody else gives out places: asks for one and resolves with its slots once the attempt has it. Idempotent.
+   * Throws what that somebody refuses. Left out: places are the yard's own.
+   */
+  allocate?(runId: string, attempt: number, signal: AbortSignal): Promise<string[]>;
+  /** What an attempt waits for outside of the yard, for people; empty: nothing. */
+  why?(runId: string, attempt: number): string;
   /**
    * Starts the attempt, or finds it started. Idempotent; resolves when a worker has it. Throws
    * `rundir_lost` when it may have been started and its directory is gone.
@@ -90,7 +106,7 @@ export interface Executor {
   /** How its trainer ended, as the recorder wrote it down; null while nothing is. */
   exitOf(runId: string, attempt: number): TrainerExit | null;
   /** Ends whatever still lives of the attempt; true when nothing does. For after its worker is done. */
-  swept(runId: string, attempt: number): boolean;
+  swept(runId: string, attempt: number): boolean | Promise<boolean>;
   /** Ends what is of this yard and of an attempt that is over. Returns how many it found. */
   sweep(isOver: (runId: string, attempt: number) => boolean): number;
   /** Forgets the attempt: its worker is done with it. */

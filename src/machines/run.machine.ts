@@ -16,7 +16,7 @@
  * R8  An attempt that failed is followed by another only where the run's policy names its cause, at most
  *     `retry.max` times, and not before its backoff is over; what is unkillable, or rejected, never is.
  */
-import { failedEffect, requestOf } from './run.outcomes.ts';
+import { allocationEnded, failedEffect, requestOf } from './run.outcomes.ts';
 import { running } from './run.running.ts';
 import { attempt, effectFailed, runSetup } from './run.setup.ts';
 import { stopping } from './run.stopping.ts';
@@ -96,6 +96,11 @@ const allocating = runSetup.createStateConfig({
     'run.stop': {
       target: 'stopping.releasing',
       actions: { type: 'recordStop', params: ({ event }) => requestOf(event) },
+    },
+    // A place that somebody else gives out was refused, or was gone before it was there.
+    'allocation.ended': {
+      target: 'stopping.releasing',
+      actions: { type: 'decide', params: ({ event }) => ({ outcome: allocationEnded(event) }) },
     },
     'effect.failed': {
       target: 'stopping.releasing',

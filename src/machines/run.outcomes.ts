@@ -50,6 +50,19 @@ export function timeLimit(limitMs: number): Outcome {
   };
 }
 
+/** What the place where it ran says of its end. */
+export function allocationEnded(event: {
+  status: 'failed' | 'lost';
+  code: string;
+  text: string;
+}): Outcome {
+  return { status: event.status, code: event.code, text: event.text };
+}
+
+export function expiring(text: string): Outcome {
+  return { status: 'failed', code: 'time_limit', text };
+}
+
 export function stalled(text: string): Outcome {
   return { status: 'failed', code: 'stalled', text };
 }

@@ -16,6 +16,12 @@ const causeOf: Readonly<Record<string, RetryCause>> = {
   launch_failed: 'launch',
   not_started: 'launch',
   voided: 'launch',
+  node_failed: 'lost',
+  job_lost: 'lost',
+  job_restarted: 'lost',
+  preempted: 'preempted',
+  out_of_memory: 'oom',
+  job_failed: 'launch',
   internal: 'internal',
 };
 

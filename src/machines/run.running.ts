@@ -1,5 +1,7 @@
 /** `running`: something of the attempt may live. It is left towards `stopping`, whatever happens. */
 import {
+  allocationEnded,
+  expiring,
   failedEffect,
   neverLaunched,
   outcomeOf,
@@ -152,7 +154,10 @@ export const running = runSetup.createStateConfig({
       target: 'stopping.collecting',
       actions: [
         { type: 'recordExit', params: ({ event }) => ({ exit: event.exit }) },
-        { type: 'decide', params: ({ event }) => ({ outcome: outcomeOf(event.exit) }) },
+        {
+          type: 'decide',
+          params: ({ event }) => ({ outcome: event.because ?? outcomeOf(event.exit) }),
+        },
       ],
     },
     // Its output and its exit can no longer be seen: end it properly rather than let it run unseen.
@@ -170,6 +175,17 @@ export const running = runSetup.createStateConfig({
     'machine.rebooted': {
       target: 'stopping.collecting',
       actions: { type: 'decide', params: { outcome: rebooted } },
+    },
+    'allocation.ended': {
+      target: 'stopping.releasing',
+      actions: { type: 'decide', params: ({ event }) => ({ outcome: allocationEnded(event) }) },
+    },
+    'allocation.expiring': {
+      target: 'stopping.terminating',
+      actions: [
+        { type: 'decide', params: ({ event }) => ({ outcome: expiring(event.text) }) },
+        { type: 'beginGrace', params: ({ event }) => ({ now: event.now, skip: false }) },
+      ],
     },
     // Nothing is left to collect from; what may still live is ended by `release`.
     'attempt.lost': {

@@ -1,5 +1,12 @@
 /** `stopping`: the attempt is ended, what it left is collected, and what it held is released. */
-import { requestOf, unkillable, unobserved, vanished, voided } from './run.outcomes.ts';
+import {
+  allocationEnded,
+  requestOf,
+  unkillable,
+  unobserved,
+  vanished,
+  voided,
+} from './run.outcomes.ts';
 import { attempt, effectFailed, runSetup } from './run.setup.ts';
 
 /** An effect that crashes must not keep a run from its end. */
@@ -54,6 +61,10 @@ const terminating = runSetup.createStateConfig({
       target: 'releasing',
       actions: { type: 'decide', params: ({ event }) => ({ outcome: vanished(event.text) }) },
     },
+    'allocation.ended': {
+      target: 'releasing',
+      actions: { type: 'decide', params: ({ event }) => ({ outcome: allocationEnded(event) }) },
+    },
     'attempt.voided': {
       target: 'releasing',
       actions: { type: 'decide', params: { outcome: voided } },
@@ -86,6 +97,10 @@ const killing = runSetup.createStateConfig({
       target: 'releasing',
       actions: { type: 'decide', params: ({ event }) => ({ outcome: vanished(event.text) }) },
     },
+    'allocation.ended': {
+      target: 'releasing',
+      actions: { type: 'decide', params: ({ event }) => ({ outcome: allocationEnded(event) }) },
+    },
     'attempt.voided': {
       target: 'releasing',
       actions: { type: 'decide', params: { outcome: voided } },
@@ -112,6 +127,10 @@ const collecting = runSetup.createStateConfig({
     },
     'effect.failed': 'releasing',
     'attempt.lost': 'releasing',
+    'allocation.ended': {
+      target: 'releasing',
+      actions: { type: 'decide', params: ({ event }) => ({ outcome: allocationEnded(event) }) },
+    },
     'leftovers.survived': { actions: { type: 'overrule', params: { outcome: unkillable } } },
     // Somebody does not want to wait for the copies.
     'run.stop': {

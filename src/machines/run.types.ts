@@ -30,6 +30,7 @@ export type RetryCause =
   | 'stall'
   | 'time_limit'
   | 'lost'
+  | 'preempted'
   | 'unobserved'
   | 'launch'
   | 'internal';
@@ -126,6 +127,10 @@ export type RunFact =
   | { type: 'slots.leased'; slots: readonly string[]; now: Instant }
   | { type: 'slots.refused'; text: string }
   | { type: 'slots.released'; now: Instant }
+  /** A place that somebody else gave out is gone, with all that was there: a job that has ended. */
+  | { type: 'allocation.ended'; status: 'failed' | 'lost'; code: string; text: string }
+  /** It will be taken away soon. */
+  | { type: 'allocation.expiring'; text: string; now: Instant }
   /** Processes of the attempt outlived SIGKILL although its trainer is gone. */
   | { type: 'leftovers.survived' }
   | { type: 'launch.failed'; code: string; text: string; now: Instant }
@@ -134,7 +139,8 @@ export type RunFact =
   /** What was written about it before the launch is gone: nothing can be said or done about it. */
   | { type: 'attempt.lost'; text: string }
   | { type: 'trainer.started'; pid: number; at: string }
-  | { type: 'trainer.exited'; exit: TrainerExit; at: string }
+  /** `because`: what somebody else, who gave it its place, says of why it was ended. */
+  | { type: 'trainer.exited'; exit: TrainerExit; at: string; because?: Outcome }
   | { type: 'trainer.vanished'; text: string }
   | { type: 'trainer.paused' }
   | { type: 'trainer.resumed' }

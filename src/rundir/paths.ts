@@ -30,6 +30,8 @@ export const attemptFiles = {
   rule: 'rule.json',
   /** How it ended, once it is clear that another attempt follows. */
   ended: 'ended.json',
+  /** Where it is executed elsewhere: as which job. */
+  job: 'job.json',
   /** How often the kernel had killed for want of memory when the attempt began. */
   oomKills: 'oom-kills',
   /** `$RUNYARD_METRICS`: what a trainer that knows of us appends to. */

@@ -15,7 +15,9 @@ import type { WorkerConfig } from './config.ts';
 import type { Subject } from './outlet.ts';
 
 export type WorkerBus = {
-  subject(runId: string, kind: 'logs' | 'metrics' | 'artifacts'): Subject;
+  subject(runId: string, kind: 'logs' | 'metrics' | 'artifacts' | 'claims'): Subject;
+  /** Asks the daemon, for a worker on a node. Throws when nobody answers within `timeoutMs`. */
+  ask(runId: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   fact(runId: string, fact: object): void;
   beat(runId: string, beat: object): void;
   close(): Promise<void>;
@@ -56,6 +58,9 @@ export function createWorkerBus(where: WorkerConfig['bus'], yard: string): Worke
     subject(runId, kind) {
       const stream = streamNames(yard)[kind];
       return createSubject(connection, names[kind](runId), stream);
+    },
+    async ask(runId, data, timeoutMs) {
+      return (await connection().request(names.talk(runId), data, { timeout: timeoutMs })).data;
     },
     fact(runId, fact) {
       if (nc !== null) nc.publish(names.facts(runId), JSON.stringify(fact));

@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Tree } from '../processes/index.ts';
 import type { Identity } from '../rundir/index.ts';
-import { problemOf } from './artifacts.ts';
+import { problemOf, type Taken } from './artifacts.ts';
 import type { WorkerBus } from './bus.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Feed, Found } from './feed.ts';
@@ -62,9 +62,14 @@ export function createCollecting(options: CollectingOptions): Collecting {
     return AbortSignal.any([signal, late.signal]);
   };
   const announce = (taken: Parameters<Machine['announce']>[2]): Promise<void> =>
-    machine.announce(bus.subject(runId, 'artifacts'), config, taken, clock);
+    machine.announce(
+      bus.subject(runId, 'artifacts'),
+      config,
+      machine.atHome?.(taken as Taken) ?? taken,
+      clock,
+    );
 
-  const take = () => {
+  const take = async (): Promise<Taken> => {
     const { cwd, artifacts, artifacts_move, disk_floor_bytes } = machine.readSpec(dir);
     if (artifacts.length === 0) return { manifest: '', artifacts: 0, bytes: 0, problems: [] };
     return machine.takeArtifacts({
@@ -83,7 +88,9 @@ export function createCollecting(options: CollectingOptions): Collecting {
     const rest = published
       ? { lines: 0, points: 0 }
       : await machine.surveyOutput(dir, feed.state(), options.onPoint);
-    const taken = await take();
+    const collected = await take();
+    await machine.deliver?.(collected);
+    const taken = machine.atHome?.(collected) ?? collected;
     const problem = problemOf(taken)?.slice(0, textMax) ?? null;
     const cause = inquest?.cause() ?? null;
     failpoint('worker.collected');

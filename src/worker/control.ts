@@ -76,7 +76,7 @@ export async function openControl(options: ControlOptions): Promise<Control | nu
  * A socket in the abstract name space: exclusive, and the kernel drops it with the process, so that it
  * is never stale. The name is derived from the the directory and its inode.
  */
-async function holdLock(config: WorkerConfig): Promise<net.Server | null> {
+export async function holdLock(config: Pick<WorkerConfig, 'dir'>): Promise<net.Server | null> {
   const seed = `${config.dir}\n${fs.statSync(config.dir).ino}`;
   const name = crypto.createHash('sha256').update(seed).digest('hex').slice(0, 40);
   const server = net.createServer((socket) => socket.destroy());

@@ -6,6 +6,8 @@ import { createWorkerBus, type WorkerBus } from './bus.ts';
 import { readWorkerConfig } from './config.ts';
 import { createRecorders } from './recorders.ts';
 
+export { runJob } from './job/index.ts';
+
 /** `--config PATH` looks after one attempt; `warm` waits for orders on standard input. */
 export async function runWorker(options: { config?: string; warm?: boolean }): Promise<void> {
   // The daemon that started us may be gone: its end of the pipes means nothing to a worker with work.

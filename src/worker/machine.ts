@@ -12,7 +12,7 @@ import {
 } from '../rundir/index.ts';
 import { systemClock } from '../telemetry/index.ts';
 import { announce } from './announce.ts';
-import { takeArtifacts } from './artifacts.ts';
+import { type Taken, takeArtifacts } from './artifacts.ts';
 import { openControl } from './control.ts';
 import { createFeed } from './feed.ts';
 import { createGathering } from './gathering.ts';
@@ -27,7 +27,16 @@ import { until } from './until.ts';
 type ThisMachine = ReturnType<typeof thisMachine>;
 /** What a simulation does without. */
 type Spared = 'removeSegments' | 'createInquest' | 'createGathering';
-export type Machine = Omit<ThisMachine, Spared> & Partial<Pick<ThisMachine, Spared>>;
+/** What only a node of a cluster does: its disk is not the yard's. */
+type OnNode = {
+  /** Brings home what was collected, before it is told. */
+  deliver(taken: Taken): Promise<void>;
+  /** The same with its places at home. */
+  atHome(taken: Taken): Taken;
+};
+export type Machine = Omit<ThisMachine, Spared> &
+  Partial<Pick<ThisMachine, Spared>> &
+  Partial<OnNode>;
 
 export function thisMachine() {
   const segments = createSegments();

@@ -38,6 +38,10 @@ export const samples: { [T in RunEvent['type']]: Extract<RunEvent, { type: T }>[
   'trainer.paused': [{ type: 'trainer.paused' }],
   'trainer.resumed': [{ type: 'trainer.resumed' }],
   'trainer.stalled': [{ type: 'trainer.stalled', text: 'silent', now }],
+  'allocation.ended': [
+    { type: 'allocation.ended', status: 'lost', code: 'node_failed', text: 'node2 failed' },
+  ],
+  'allocation.expiring': [{ type: 'allocation.expiring', text: 'its time is over', now }],
   'rule.met': [{ type: 'rule.met', text: 'return 12 below 50', now }],
   'recorder.lost': [{ type: 'recorder.lost', now }],
   'machine.rebooted': [{ type: 'machine.rebooted' }],

@@ -44,6 +44,7 @@ const bus: WorkerBus = {
   fact: () => undefined,
   beat: () => undefined,
   close: async () => undefined,
+  ask: async () => Promise.reject(new Error('no node')),
 };
 
 export function createWorkers(stage: Stage, wires: Wires): Workers {

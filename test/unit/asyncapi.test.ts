@@ -65,7 +65,7 @@ test('the page has every schema of the bus, and what a message may weigh', () =>
   assert.deepEqual(payloads.sort(), files.sort());
   for (const [kind, { payload, 'x-bytes-max': most }] of Object.entries(messages)) {
     assert.equal(payload.$ref, `./bus/${kind}.v1.schema.json`);
-    const isControl = ['event', 'fact', 'beat'].includes(kind);
+    const isControl = ['event', 'fact', 'beat', 'claim'].includes(kind);
     assert.equal(most, isControl ? controlBytesMax : 2 ** 20, kind);
     const carried = Object.values(page.channels).flatMap((channel) =>
       Object.values(channel.messages).map(({ $ref }) => $ref),

@@ -1,8 +1,12 @@
 /** `runyard worker`: started by the daemon, not by people. */
 import { exitCodes } from '../exit-codes.ts';
 
-export async function worker(flags: { config?: string; warm?: boolean }): Promise<number> {
-  const { runWorker } = await import('../../worker/index.ts');
+export async function worker(
+  context: { root: string; env: NodeJS.ProcessEnv },
+  flags: { config?: string; warm?: boolean; job?: string },
+): Promise<number> {
+  const { runJob, runWorker } = await import('../../worker/index.ts');
+  if (flags.job !== undefined) process.exit(await runJob(flags.job, context.root, context.env));
   await runWorker(flags);
   return exitCodes.ok;
 }

@@ -132,6 +132,98 @@ export interface Settings {
    */
   notify?: Notify[];
   warm_workers?: number;
+  /**
+   * Where runs go that no rule and no word of their own places.
+   */
+  executor?: 'local' | 'slurm';
+  /**
+   * Where runs go that do not say it: the first rule of which all conditions hold.
+   *
+   * @maxItems 64
+   */
+  executor_rules?: {
+    executor: 'local' | 'slurm';
+    /**
+     * At least so many GPUs.
+     */
+    gpus_min?: number;
+    /**
+     * At most so many GPUs.
+     */
+    gpus_max?: number;
+    project?: string;
+    group?: string;
+    tag?: string;
+  }[];
+  /**
+   * How runs become jobs of Slurm (docs/slurm.md).
+   */
+  slurm?: {
+    partition?: string;
+    account?: string;
+    qos?: string;
+    /**
+     * Seconds after which Slurm ends it. Default: its time_limit_s and what a stop takes, else what the partition gives.
+     */
+    time_s?: number;
+    /**
+     * What its GPUs are called there: gpu, or gpu:a100.
+     */
+    gres?: string;
+    /**
+     * Further options of sbatch, such as --constraint=a100.
+     *
+     * @maxItems 32
+     */
+    flags?: string[];
+    /**
+     * The command that runs runyard on a node. Default: this installation, at the same place there.
+     *
+     * @minItems 1
+     * @maxItems 32
+     */
+    command?: [string, ...string[]];
+    /**
+     * Directory on a local file system of each node, for what is there of an attempt while it runs.
+     */
+    node_dir?: string;
+    /**
+     * Whether a node looks if it sees the yard's store of artifacts, and then writes into it; else everything comes back by the bus.
+     */
+    shared?: boolean;
+    /**
+     * Whether program, directory and data sets are looked for on this machine too before a run is handed over: right where nodes see the same files.
+     */
+    checked_here?: boolean;
+    /**
+     * Seconds between two questions to Slurm while a job is waited for.
+     */
+    poll_s?: number;
+    /**
+     * Seconds after which a job that says nothing, and that Slurm does not know, is lost.
+     */
+    lost_after_s?: number;
+    /**
+     * Seconds before Slurm's time limit at which the run is stopped in order, so that it can save; 0: not.
+     */
+    warn_s?: number;
+    /**
+     * Tasks of one job array.
+     */
+    array_most?: number;
+    /**
+     * How nodes reach the bus. Default: as the daemon does.
+     */
+    bus_url?: string;
+    /**
+     * Seconds that a job waits for the bus; without it nothing is started.
+     */
+    bus_wait_s?: number;
+    /**
+     * Where sbatch puts what the batch script itself says.
+     */
+    log?: string;
+  };
 }
 export interface Notify {
   /**

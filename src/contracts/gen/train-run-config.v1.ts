@@ -71,6 +71,32 @@ export interface TrainRunConfig {
    */
   memory_mib?: number;
   /**
+   * Where it runs: on this machine, or as a job of Slurm. Default: what the yard's settings say.
+   */
+  executor?: 'local' | 'slurm';
+  /**
+   * What it asks Slurm for, over what the yard's settings say; only for runs on Slurm.
+   */
+  slurm?: {
+    partition?: string;
+    account?: string;
+    qos?: string;
+    /**
+     * Seconds after which Slurm ends it. Default: its time_limit_s and what a stop takes, else what the partition gives.
+     */
+    time_s?: number;
+    /**
+     * What its GPUs are called there: gpu, or gpu:a100.
+     */
+    gres?: string;
+    /**
+     * Further options of sbatch, such as --constraint=a100.
+     *
+     * @maxItems 32
+     */
+    flags?: string[];
+  };
+  /**
    * The larger, the earlier; among equals, the earlier submit.
    */
   priority?: number;
@@ -139,7 +165,7 @@ export interface TrainRunConfig {
      * @minItems 1
      * @maxItems 64
      *
-     * Items: One of exit, signal, oom, stall, time_limit, lost, unobserved, launch, internal, or an exit code from 1 to 255.
+     * Items: One of exit, signal, oom, stall, time_limit, lost, preempted, unobserved, launch, internal, or an exit code from 1 to 255.
      */
     on?: [
       (
@@ -150,6 +176,7 @@ export interface TrainRunConfig {
             | 'stall'
             | 'time_limit'
             | 'lost'
+            | 'preempted'
             | 'unobserved'
             | 'launch'
             | 'internal'
@@ -164,6 +191,7 @@ export interface TrainRunConfig {
             | 'stall'
             | 'time_limit'
             | 'lost'
+            | 'preempted'
             | 'unobserved'
             | 'launch'
             | 'internal'

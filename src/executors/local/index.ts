@@ -6,7 +6,6 @@ import { failpoint } from '../../failpoints.ts';
 import {
   attemptDir,
   attemptFiles,
-  bootId,
   judge,
   makeDirectory,
   runDir,
@@ -14,12 +13,12 @@ import {
   writeAtomic,
 } from '../../rundir/index.ts';
 import { type Logger, systemClock } from '../../telemetry/index.ts';
-import type { AttemptSpec, Executor, ExecutorEvents } from '../executor.ts';
+import type { Executor, ExecutorEvents } from '../executor.ts';
+import { prepare } from '../prepare.ts';
 import { createGroups } from './groups.ts';
 import { createLink, type Link, type Permission } from './link.ts';
 import { createPool } from './pool.ts';
 import { dialSocket, killWorker, listeningWorker } from './socket.ts';
-import { makeTemp } from './temp.ts';
 
 export type LocalExecutorOptions = {
   home: { root: string; artifacts: string };
@@ -55,10 +54,6 @@ const thisMachine = () => ({
   listening: listeningWorker,
   killWorker,
 });
-
-/** Bytes of a segment of recorded output, and the share of the limit kept from the beginning. */
-const segmentBytes = 1 << 20;
-const headShare = 1 / 8;
 
 export function createLocalExecutor(
   options: LocalExecutorOptions,
@@ -178,62 +173,6 @@ export function createLocalExecutor(
       groups.close();
     },
   };
-}
-
-/** Writes all that recorder and worker need; `launch.json` last, because it says that all is there. */
-function prepare(dir: string, spec: AttemptSpec, yard: string, cgroup: string | null): void {
-  makeDirectory(dir);
-  const cwd = spec.isolate ? path.join(dir, 'work') : spec.cwd;
-  if (spec.isolate) fs.mkdirSync(cwd, { recursive: true, mode: 0o700 });
-  const temp = spec.tempBase === undefined ? null : makeTemp(spec.tempBase, spec);
-  writeAtomic(
-    path.join(dir, attemptFiles.spec),
-    JSON.stringify({
-      cwd,
-      temp,
-      artifacts: spec.artifacts,
-      artifacts_move: spec.artifactsMove,
-      disk_floor_bytes: spec.diskFloorBytes,
-      formats: spec.formats ?? null,
-      printed: spec.printed ?? null,
-      yard,
-      stall_ms: spec.stallMs,
-      stop_when: spec.stopWhen ?? [],
-      kill_patience_ms: spec.killPatienceMs,
-    }),
-    { mode: 0o600 },
-  );
-  failpoint('launch.prepared');
-  const head = Math.max(segmentBytes, Math.floor(spec.outputLimitBytes * headShare));
-  const launch = {
-    v: 1,
-    run_id: spec.runId,
-    attempt: spec.attempt,
-    generation: 1,
-    argv: spec.argv,
-    cwd,
-    umask: spec.umask,
-    env_file: '../../env',
-    env: {
-      ...spec.env,
-      ...(temp === null ? {} : { TMPDIR: temp }),
-      RUNYARD_RUN_ID: spec.runId,
-      RUNYARD_ATTEMPT: String(spec.attempt),
-      RUNYARD_RUN_DIR: dir,
-      RUNYARD_METRICS: path.join(dir, attemptFiles.metrics),
-    },
-    env_unset: spec.envUnset,
-    segment_bytes: segmentBytes,
-    head_bytes: head,
-    tail_bytes: Math.max(segmentBytes, spec.outputLimitBytes - head),
-    drain_grace_ms: 2000,
-    cgroup,
-    gpu_locks: spec.gpuLocks,
-    gpu_locks_shared: spec.gpuLocksShared ?? [],
-    oom_score_adj: 500,
-    boot_id: bootId(),
-  };
-  writeAtomic(path.join(dir, attemptFiles.launch), JSON.stringify(launch), { mode: 0o600 });
 }
 
 function writeWorkerConfig(

@@ -23,8 +23,8 @@ export type AllCredentials = Record<'daemon' | 'worker' | 'reader' | 'system', B
 
 type Kind = keyof typeof busGate;
 const kinds = Object.keys(busGate) as Kind[];
-/** Signs of life are not stored, and go another way. */
-const stored = kinds.filter((kind): kind is StreamKind => kind !== 'beat');
+/** Signs of life and questions are not stored, and go other ways. */
+const stored = kinds.filter((kind): kind is StreamKind => kind !== 'beat' && kind !== 'talk');
 /** What workers write, and what readers read. */
 const published = stored.filter((kind) => busGate[kind].write === 'worker');
 export const readable = stored.filter((kind) => busGate[kind].read === 'viewer');
@@ -95,6 +95,7 @@ function workerServices(yard: string): Service[] {
   const streams = streamNames(yard);
   return [
     ...published.map((kind) => of[kind]('*')),
+    of.talk('*'),
     // A worker looks up the last message that it wrote.
     ...published.map((kind) => `$JS.API.DIRECT.GET.${streams[kind]}.${of[kind]('*')}`),
   ].map((subject) => ({ subject, replies: 'Singleton' }));

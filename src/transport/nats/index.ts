@@ -17,4 +17,5 @@ export { type Batch, createStoredReader, type Stored, type StoredReader } from '
 export { type StreamState, streamStates } from './stream-state.ts';
 export { ensureStreams, missingStreams } from './streams.ts';
 export { createSubject } from './subject.ts';
+export { answerTalk } from './talk.ts';
 export { createStreamWatch, type StreamWatch } from './watch.ts';

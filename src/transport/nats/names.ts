@@ -7,6 +7,8 @@ export function subjects(yard: string) {
     logs: of('logs'),
     metrics: of('metrics'),
     artifacts: of('artifacts'),
+    claims: of('claims'),
+    talk: of('talk'),
     beat: of('beat'),
   };
 }
@@ -19,6 +21,7 @@ export function streamNames(yard: string) {
     logs: `${token}_LOGS`,
     metrics: `${token}_METRICS`,
     artifacts: `${token}_ARTIFACTS`,
+    claims: `${token}_CLAIMS`,
   };
 }
 export type StreamKind = keyof ReturnType<typeof streamNames>;

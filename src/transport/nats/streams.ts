@@ -19,6 +19,7 @@ const shares: Readonly<Record<StreamKind, number>> = {
   logs: 0.3,
   metrics: 0.4,
   artifacts: 0.02,
+  claims: 0.02,
 };
 /**
  * Messages of one run, at most, so that its flood cannot evict another's history. Of logs fewer where the
@@ -30,6 +31,7 @@ const perRun: Readonly<Record<StreamKind, number>> = {
   logs: 4000,
   metrics: 100_000,
   artifacts: 10_000,
+  claims: 100,
 };
 
 /** Streams of the yard that are not there. Throws when the bus does not answer in time. */

@@ -1,0 +1,71 @@
+/** The bus as the executor of jobs needs it: a connection of its own, so that what nodes bring back stands in nobody's way. */
+import { messageOf, RunyardError } from '../../errors.ts';
+import type { JobClaim, TalkPort, TalkReply } from '../../executors/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import {
+  answerTalk,
+  type BusCredentials,
+  connectDaemon,
+  createSubject,
+  type NatsConnection,
+  streamNames,
+  subjects,
+} from '../../transport/nats/index.ts';
+
+export type JobBus = TalkPort & {
+  /** The daemon has reached the bus: there, and with its streams. */
+  joined(where: { url: string; credentials: BusCredentials | null }): void;
+  close(): Promise<void>;
+};
+
+export function createJobBus(yard: string, log: Logger): JobBus {
+  let nc: NatsConnection | null = null;
+  let answer: ((data: Uint8Array) => Promise<TalkReply | null>) | null = null;
+  let closed = false;
+
+  const connect = async (where: Parameters<JobBus['joined']>[0]): Promise<void> => {
+    const before = nc;
+    try {
+      nc = await connectDaemon(where);
+      if (answer !== null) answerTalk(nc, yard, answer, log);
+    } catch (error) {
+      log.warn({ why: messageOf(error) }, 'the bus answers no jobs');
+    }
+    await before?.close().catch(() => undefined);
+    if (closed) await nc?.close().catch(() => undefined);
+  };
+  const connection = (): NatsConnection => {
+    if (nc !== null && !nc.isClosed()) return nc;
+    throw new RunyardError('bus_unavailable', 'the bus is away');
+  };
+
+  return {
+    serve(act) {
+      answer = act;
+    },
+    joined: (where) => void connect(where),
+    async voidClaim(runId, attempt) {
+      const subject = createSubject(
+        connection,
+        subjects(yard).claims(runId),
+        streamNames(yard).claims,
+      );
+      for (;;) {
+        const last = await subject.last().catch((cause: unknown) => {
+          throw new RunyardError('bus_unavailable', messageOf(cause), { cause });
+        });
+        const stored = (last?.payload ?? null) as
+          | (JobClaim & { attempt: number; void?: boolean })
+          | null;
+        if (stored !== null && stored.attempt >= attempt)
+          return stored.attempt > attempt || stored.void === true ? null : stored;
+        const at = new Date().toISOString();
+        await subject.publish({ v: 1, run_id: runId, attempt, void: true, at }, last?.seq ?? 0);
+      }
+    },
+    async close() {
+      closed = true;
+      await nc?.close().catch(() => undefined);
+    },
+  };
+}

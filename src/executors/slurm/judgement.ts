@@ -1,0 +1,171 @@
+/**
+ * What is to be thought of a job. Pure. The truth is what our own worker on the node says; what Slurm says counts
+ * only where nothing was heard of that worker for a while, and then only when it says so for a while.
+ *
+ *   J1  Whoever was heard of lately lives, whatever Slurm says.
+ *   J2  A job that Slurm does not mention is not over by that: it is lost after `lostAfterMs` of silence.
+ *   J3  While Slurm does not answer, nothing is concluded.
+ *   J4  Nothing is ever concluded to be completed: that is said by an exit record, or by nobody.
+ */
+export type JobView = {
+  /** A start of it has the attempt. */
+  readonly claimed: boolean;
+  /** Milliseconds since its worker was heard of, or since the claim; null: never. */
+  readonly heardMs: number | null;
+  /** Its state in Slurm's last answer; null: it was not mentioned. */
+  readonly state: string | null;
+  readonly reason: string;
+  readonly nodes: string;
+  readonly job: string;
+  /** How long Slurm has said so without a break, by its answers. */
+  readonly forMs: number;
+  /** Milliseconds since Slurm's last answer; null: none so far. */
+  readonly answeredMs: number | null;
+  /** Another start of the job, or of a copy of it, was turned away: on which node. */
+  readonly again: string | null;
+};
+
+export type JobVerdict =
+  /** `text`: for people, what it waits for; empty: nothing is special. */
+  | { kind: 'wait'; text: string }
+  /** Nothing of it runs, nor will. */
+  | { kind: 'gone'; status: 'failed' | 'lost'; code: JobCode; text: string };
+
+export type JobCode =
+  | 'node_failed'
+  | 'preempted'
+  | 'time_limit'
+  | 'out_of_memory'
+  | 'cancelled_elsewhere'
+  | 'job_failed'
+  | 'job_lost'
+  | 'job_restarted';
+
+export type Patience = {
+  /** How long a worker may be silent before Slurm is asked about it. */
+  readonly silentMs: number;
+  /** How long a job may be over for Slurm, its worker silent, before it is over for us. */
+  readonly sureMs: number;
+  /** How long a job may be unknown to Slurm, its worker silent, before it is lost. */
+  readonly lostAfterMs: number;
+};
+
+/** Answers older than this say nothing about now. */
+const freshMs = 60_000;
+
+export function judgeJob(view: JobView, patience: Patience): JobVerdict {
+  const { state, job } = view;
+  const answers = view.answeredMs !== null && view.answeredMs < freshMs;
+  const silent = view.heardMs === null || view.heardMs > patience.silentMs;
+  if (view.claimed && !silent) return wait('');
+  if (!answers)
+    return wait(
+      view.answeredMs === null
+        ? `job ${job}: Slurm has not answered so far`
+        : `job ${job}: Slurm has not answered for ${Math.round(view.answeredMs / 1000)} s`,
+    );
+  if (view.claimed && view.again !== null && silent)
+    return gone(
+      'lost',
+      'job_restarted',
+      `Slurm started job ${job} a second time, on ${view.again}: it was turned away there, and the first start is gone`,
+    );
+  if (state === null) {
+    if (view.forMs < patience.lostAfterMs)
+      return wait(`job ${job}: unknown to Slurm for ${Math.round(view.forMs / 1000)} s`);
+    return gone(
+      'lost',
+      'job_lost',
+      `job ${job} has said nothing, and Slurm has not known it for ${Math.round(view.forMs / 1000)} s`,
+    );
+  }
+  const ended = endOf(state, view);
+  if (ended !== null) return view.forMs < patience.sureMs ? wait(`job ${job} is ${state}`) : ended;
+  if (view.claimed && (view.heardMs ?? 0) > patience.lostAfterMs && view.forMs > 0)
+    return wait(
+      `job ${job} on ${view.nodes} has said nothing for ${Math.round((view.heardMs ?? 0) / 1000)} s; for Slurm it is ${state}`,
+    );
+  return wait(waitText(view));
+}
+
+/** What Slurm's final state of a job means; null: it is none. */
+export function endOf(
+  state: string,
+  { job, nodes, reason }: Pick<JobView, 'job' | 'nodes' | 'reason'>,
+): Extract<JobVerdict, { kind: 'gone' }> | null {
+  const on = nodes === '' ? '' : ` on ${nodes}`;
+  switch (state) {
+    case 'NODE_FAIL':
+    case 'BOOT_FAIL':
+      return gone('lost', 'node_failed', `the node of job ${job} failed${on}`);
+    case 'PREEMPTED':
+      return gone('failed', 'preempted', `job ${job} was preempted${on}`);
+    case 'TIMEOUT':
+    case 'DEADLINE':
+      return gone('failed', 'time_limit', `Slurm ended job ${job}${on} at its time limit`);
+    case 'OUT_OF_MEMORY':
+      return gone(
+        'failed',
+        'out_of_memory',
+        `job ${job}${on} took more memory than it had asked for`,
+      );
+    case 'CANCELLED':
+    case 'REVOKED':
+      return gone(
+        'failed',
+        'cancelled_elsewhere',
+        `job ${job} was cancelled in Slurm, not by runyard`,
+      );
+    case 'FAILED':
+    case 'COMPLETED':
+      return gone(
+        'failed',
+        'job_failed',
+        `job ${job}${on} ended without a word of its worker${reason === '' || reason === 'None' ? '' : `: ${reason}`}`,
+      );
+    default:
+      return null;
+  }
+}
+
+/** Slurm's reasons that people meet most, in words; others as they are. */
+const reasons: Readonly<Record<string, string>> = {
+  Resources: 'waits for free nodes',
+  Priority: 'others come first',
+  QOSMaxJobsPerUserLimit: 'the limit of jobs of its user is reached',
+  QOSMaxGRESPerUser: 'the limit of GPUs of its user is reached',
+  AssocGrpGRES: 'the limit of GPUs of its account is reached',
+  AssocMaxJobsLimit: 'the limit of jobs of its account is reached',
+  JobArrayTaskLimit: 'the limit of its array is reached',
+  BeginTime: 'its begin is later',
+  Dependency: 'waits for another job',
+  JobHeldUser: 'held by its user in Slurm: scontrol release',
+  JobHeldAdmin: 'held by an administrator of Slurm',
+  ReqNodeNotAvail: 'the nodes that it asks for are not available',
+  PartitionDown: 'its partition is down',
+  PartitionTimeLimit: 'it asks for more time than its partition allows',
+  BadConstraints: 'no node can ever fulfil what it asks for',
+};
+
+function waitText({ job, state, reason, nodes, claimed }: JobView): string {
+  if (claimed) return '';
+  if (state === 'RUNNING' || state === 'CONFIGURING')
+    return `job ${job} begins on ${nodes === '' ? 'its node' : nodes}`;
+  const key = reason.split(',')[0]?.trim() ?? '';
+  const words = reasons[key];
+  const why =
+    key === '' || key === 'None' ? '' : `: ${key}${words === undefined ? '' : `, ${words}`}`;
+  return `job ${job} waits in Slurm${why}`;
+}
+
+function wait(text: string): JobVerdict {
+  return { kind: 'wait', text };
+}
+
+function gone(
+  status: 'failed' | 'lost',
+  code: JobCode,
+  text: string,
+): Extract<JobVerdict, { kind: 'gone' }> {
+  return { kind: 'gone', status, code, text };
+}

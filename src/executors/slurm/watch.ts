@@ -1,0 +1,106 @@
+/** Asks Slurm about all jobs at once, more often while something is waited for. */
+import { messageOf } from '../../errors.ts';
+import type { Clock } from '../../telemetry/index.ts';
+import type { JobHint, Tools } from './tools.ts';
+
+export type JobSeen = {
+  /** Null: Slurm did not mention it. */
+  readonly hint: JobHint | null;
+  /** How long its answers have said so, ms. */
+  readonly forMs: number;
+};
+
+export type JobWatch = {
+  /** What Slurm says of a job. */
+  of(job: string): JobSeen;
+  /** Milliseconds since the last answer; null: none so far. */
+  answeredMs(): number | null;
+  trouble(): string | null;
+  /** Asks now, or soon when an answer is under way. */
+  hurry(): void;
+  close(): void;
+};
+
+export function createJobWatch(options: {
+  tools: Tools;
+  clock: Clock;
+  /** Between two questions, while a job is waited for. */
+  pollMs: number;
+  /** `waited`: somebody waits for a job; `none`: there is none. */
+  need: () => 'none' | 'calm' | 'waited';
+  /** Told after each answer, and after each failure. */
+  answered: () => void;
+}): JobWatch {
+  const { tools, clock, pollMs } = options;
+  const seen = new Map<string, { hint: JobHint; since: number }>();
+  /** Jobs that were asked for and not mentioned, since when. */
+  const absent = new Map<string, number>();
+  let answeredAt: number | null = null;
+  let trouble: string | null = null;
+  let asking = false;
+  let again = false;
+  let closed = false;
+  let callOff: () => void = () => undefined;
+
+  const now = (): number => clock.now().mono_ms;
+  const ask = async (): Promise<void> => {
+    if (asking || closed) {
+      again = true;
+      return;
+    }
+    callOff();
+    asking = true;
+    again = false;
+    try {
+      const jobs = await tools.jobs();
+      const at = now();
+      answeredAt = at;
+      trouble = null;
+      const mentioned = new Set(jobs.map(({ id }) => id));
+      for (const hint of jobs) {
+        const before = seen.get(hint.id);
+        const same = before?.hint.state === hint.state;
+        seen.set(hint.id, { hint, since: same ? (before?.since ?? at) : at });
+        absent.delete(hint.id);
+      }
+      for (const id of seen.keys()) {
+        if (mentioned.has(id)) continue;
+        seen.delete(id);
+        absent.set(id, at);
+      }
+    } catch (error) {
+      trouble = messageOf(error);
+    }
+    asking = false;
+    if (closed) return;
+    options.answered();
+    wait();
+  };
+  const wait = (): void => {
+    callOff();
+    const need = options.need();
+    if (need === 'none' && !again) return;
+    callOff = clock.after(again ? 200 : need === 'waited' ? pollMs : 5 * pollMs, () => void ask());
+  };
+
+  return {
+    of(job) {
+      const found = seen.get(job);
+      if (found !== undefined) return { hint: found.hint, forMs: now() - found.since };
+      const since = absent.get(job);
+      if (since === undefined) {
+        // Counted from the first answer that could have named it.
+        absent.set(job, answeredAt ?? now());
+        return { hint: null, forMs: 0 };
+      }
+      return { hint: null, forMs: now() - since };
+    },
+    answeredMs: () => (answeredAt === null ? null : now() - answeredAt),
+    trouble: () => trouble,
+    hurry: () => void ask(),
+    close() {
+      closed = true;
+      callOff();
+    },
+  };
+}
