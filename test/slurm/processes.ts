@@ -1,0 +1,58 @@
+/** Who belongs to a cluster of a test, as /proc tells it. */
+import fs from 'node:fs';
+
+/** Processes with each of these words, as `NAME=value`, in the environment they were started with. */
+export function pidsWith(words: readonly string[]): number[] {
+  return allPids().filter((pid) => {
+    const env = `\0${read(pid, 'environ')}\0`;
+    return words.every((word) => env.includes(`\0${word}\0`)) && isAlive(pid);
+  });
+}
+
+/** The slurmstepds of a cluster, by the job they name themselves after; all of them without a job. */
+export function stepds(dir: string, job?: string): number[] {
+  return allPids().filter((pid) => {
+    const title = /^slurmstepd: \[(\d+)(?:\.[^\]]*)?\]/.exec(read(pid, 'cmdline'));
+    if (title === null || (job !== undefined && title[1] !== job)) return false;
+    return isAlive(pid) && filesOf(pid).some((file) => file.startsWith(`${dir}/`));
+  });
+}
+
+/** A zombie is not: its parent may be anybody. */
+export function isAlive(pid: number): boolean {
+  const state = /\) (\S)/.exec(read(pid, 'stat'))?.[1];
+  return state !== undefined && state !== 'Z' && state !== 'X';
+}
+
+/** A pid of 0 would mean whoever tests. */
+export function kill(pid: number, signal: NodeJS.Signals): void {
+  if (pid < 1) throw new Error(`there is no process ${pid} to get ${signal}`);
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It went by itself in the meantime.
+  }
+}
+
+function allPids(): number[] {
+  const names = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return names.map(Number).filter((pid) => pid !== process.pid);
+}
+
+function read(pid: number, name: string): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** What it has open. */
+function filesOf(pid: number): string[] {
+  try {
+    const fds = fs.readdirSync(`/proc/${pid}/fd`);
+    return fds.map((fd) => fs.readlinkSync(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return [];
+  }
+}
