@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { startSlurm } from '../slurm/cluster.ts';
+import { type Slurm, startSlurm } from '../slurm/cluster.ts';
 import { slurmTrouble } from '../slurm/packages.ts';
-import { pidsWith, stepds } from '../slurm/processes.ts';
+import { isAlive, pidsWith, stepds } from '../slurm/processes.ts';
 import { until } from './yard.ts';
 
 test('a real Slurm runs a job, an array and two GPUs on one node, and leaves nothing', async (t) => {
@@ -38,14 +38,45 @@ test('a real Slurm runs a job, an array and two GPUs on one node, and leaves not
   await until(() => slurm.jobPids(held).length >= 3, 'the processes of the job');
   assert.equal(slurm.stepdPids(held).length, 1);
 
-  const daemons = [slurm.controllerPid(), ...slurm.nodes.map(slurm.nodePid)];
-  assert.ok(daemons.every((pid) => fs.existsSync(`/proc/${pid}`)));
-  await slurm.close();
-  assert.deepEqual(
-    daemons.filter((pid) => fs.existsSync(`/proc/${pid}`)),
-    [],
-  );
-  assert.deepEqual(stepds(slurm.dir), []);
-  assert.deepEqual(pidsWith([`SLURM_CONF=${slurm.conf}`]), []);
-  assert.ok(!fs.existsSync(slurm.dir));
+  await closes(slurm);
 });
+
+test('two Slurms do not meet, and one whose daemons were killed leaves nothing either', async (t) => {
+  const trouble = await slurmTrouble();
+  if (trouble !== '') return t.skip(trouble);
+  await using one = await startSlurm({ nodes: 2, gpus: 0, cpus: 2 });
+  await using other = await startSlurm({ nodes: 1, gpus: 0, cpus: 2 });
+  const wait = '#!/bin/sh\nenv -i setsid sleep 600 &\nwait\n';
+  const ids = await Promise.all(
+    [one, other].map((slurm) => slurm.sbatch(['-w', 'node1', '-o', '/dev/null'], wait)),
+  );
+  assert.deepEqual(ids, ['1', '1'], 'each counts for itself');
+  for (const slurm of [one, other])
+    await until(() => slurm.jobPids('1').length === 2, 'the shell and what it started');
+  const kept = other.jobPids('1');
+
+  await one.crash(one.nodePid('node1'));
+  await one.startNode('node1');
+  assert.equal(await one.state('1'), 'RUNNING');
+  await one.crash(one.controllerPid());
+  const [stepd = 0] = one.stepdPids('1');
+  await one.crash(stepd);
+  await one.crash(one.nodePid('node2'));
+  assert.equal(one.jobPids('1').length, 2, 'which end by themselves as little as their node');
+  await closes(one);
+
+  assert.deepEqual(other.jobPids('1'), kept);
+  assert.equal(await other.state('1'), 'RUNNING');
+  await closes(other);
+});
+
+/** And nobody and nothing is left. */
+async function closes(slurm: Slurm): Promise<void> {
+  const mine = [`SLURM_CONF=${slurm.conf}`];
+  assert.ok(pidsWith(mine).length > 0);
+  const pids = [...pidsWith(mine), ...stepds(slurm.dir)];
+  await slurm.close();
+  assert.deepEqual(pids.filter(isAlive), []);
+  assert.deepEqual([...pidsWith(mine), ...stepds(slurm.dir)], []);
+  assert.ok(!fs.existsSync(slurm.dir));
+}

@@ -11,9 +11,9 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { until } from '../integration/yard.ts';
 import { removeTree } from '../remove-tree.ts';
-import { cgroupConf, gresConf, type SlurmOptions, slurmConf } from './config.ts';
+import { cgroupConf, freezerOf, gresConf, type SlurmOptions, slurmConf } from './config.ts';
 import { programOf } from './packages.ts';
-import { isAlive, kill, pidsWith, stepds } from './processes.ts';
+import { isAlive, kill, pidsOfCgroup, pidsWith, removeCgroup, stepds } from './processes.ts';
 
 export type Slurm = {
   dir: string;
@@ -29,7 +29,7 @@ export type Slurm = {
   scontrol(...args: string[]): Promise<string>;
   /** Slurm's word for the state of a job or of a task of an array, `12` or `12_3`; empty when squeue has no answer. */
   state(job: string): Promise<string>;
-  /** Fields of `scontrol show job`, as JobState, ExitCode, Restarts; none of a job that is not known. */
+  /** Fields of `scontrol show job`, as JobState, ExitCode, Restarts, times in Unix seconds; none of a job that is not known. */
   job(id: string): Promise<Record<string, string>>;
   /** 0 while it has none. */
   controllerPid(): number;
@@ -40,7 +40,7 @@ export type Slurm = {
   startNode(name: string): Promise<void>;
   /** `job` is a job's own number, of a task of an array too: its raw id, not `12_3`. */
   stepdPids(job: string): number[];
-  /** Processes that carry the job's number in their environment, wherever they have gone since. */
+  /** What was started with the job's number in its environment, wherever it has gone since, and its children. */
   jobPids(job: string): number[];
   /** `kill -9` of one of the pids above, and waits until it is gone. */
   crash(pid: number): Promise<void>;
@@ -62,7 +62,8 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<Slurm> {
   const env = { SLURM_CONF: conf };
   const daemons = new Map<string, Daemon>();
   const [port = 0, ...ports] = await freePorts((options.nodes ?? 3) + 1);
-  const nodes = ports.map((of, index) => ({ name: `node${index + 1}`, port: of }));
+  const stem = options.proctrack === 'cgroup' ? `${cluster}n` : 'node';
+  const nodes = ports.map((of, index) => ({ name: `${stem}${index + 1}`, port: of }));
 
   const pidOf = (name: string): number => daemons.get(name)?.pid ?? 0;
   const start = (name: string, program: string, args: readonly string[]): void => {
@@ -83,15 +84,14 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<Slurm> {
   const ask = async (program: string, args: readonly string[], input = ''): Promise<string> => {
     // Of the job that these tests themselves may run in, Slurm's clients take options.
     const own = Object.entries(process.env).filter(([name]) => !/^(SLURM|SBATCH)_/.test(name));
-    const all = { ...Object.fromEntries(own), ...env };
+    const all = { ...Object.fromEntries(own), ...env, SLURM_TIME_FORMAT: '%s' };
     return (await execa(programOf(program), args, { env: all, extendEnv: false, input })).stdout;
   };
   const quietly = (program: string, ...args: string[]): Promise<string> =>
     ask(program, args).catch(() => '');
-  const nodesAre = async (wanted: RegExp, names: readonly string[]): Promise<boolean> => {
-    const told = await quietly('sinfo', '-h', '-N', '-p', 'main', '-n', names.join(), '-o', '%T');
-    const states = told.split('\n').filter((state) => wanted.test(state));
-    return states.length === names.length;
+  const allIdle = async (): Promise<boolean> => {
+    const told = await quietly('sinfo', '-h', '-N', '-p', 'main', '-o', '%T');
+    return told.split('\n').filter((state) => state === 'idle').length === nodes.length;
   };
 
   const slurm: Slurm = {
@@ -125,9 +125,14 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<Slurm> {
     },
     nodePid: pidOf,
     async startNode(name) {
+      const since = Math.floor(Date.now() / 1000);
       start(name, 'slurmd', ['-D', '-f', conf, '-N', name]);
-      const up = () => nodesAre(/^(idle|mixed|allocated|completing)$/, [name]);
-      await until(up, `slurmd of ${name}`);
+      const up = async () => {
+        const node = await quietly('scontrol', '-o', 'show', 'node', name);
+        const started = Number(/ SlurmdStartTime=(\d+)/.exec(node)?.[1] ?? 0);
+        return started >= since && !/ State=(DOWN|UNKNOWN|\S*\*|\S*NOT_RESPONDING)/.test(node);
+      };
+      await until(up, `slurmd of ${name}\n${slurm.logs()}`);
     },
     stepdPids: (job) => stepds(dir, job),
     jobPids: (job) => pidsWith([`SLURM_CLUSTER_NAME=${cluster}`, `SLURM_JOB_ID=${job}`]),
@@ -148,14 +153,16 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<Slurm> {
       // The controller first, lest it starts jobs again whose nodes go; then who starts processes, then those.
       const order = ['slurmctld', ...slurm.nodes];
       for (const name of order) await end(daemons.get(name));
-      const left = () => [...stepds(dir), ...pidsWith([`SLURM_CLUSTER_NAME=${cluster}`])];
+      const groups = options.proctrack === 'cgroup' ? slurm.nodes.map(freezerOf) : [];
       const gone = () => {
-        const pids = left();
+        const known = [...stepds(dir), ...pidsWith([`SLURM_CLUSTER_NAME=${cluster}`])];
+        const pids = [...known, ...groups.flatMap(pidsOfCgroup)];
         for (const pid of pids) kill(pid, 'SIGKILL');
         return pids.length === 0;
       };
       await until(gone, 'the jobs of a cluster to end');
       await end(daemons.get('munged'));
+      for (const group of groups) removeCgroup(group);
       removeTree(dir);
     },
     [Symbol.asyncDispose]: () => slurm.close(),
@@ -177,7 +184,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<Slurm> {
     await until(() => fs.existsSync(file('munge', 'socket')), `munged\n${slurm.logs()}`);
     await slurm.startController({ clean: true });
     for (const { name } of nodes) start(name, 'slurmd', ['-D', '-f', conf, '-N', name]);
-    await until(() => nodesAre(/^idle$/, slurm.nodes), 'all nodes to be idle');
+    await until(allIdle, 'all nodes to be idle');
   } catch (error) {
     const said = fs.existsSync(file('log')) ? slurm.logs() : '';
     await slurm.close();

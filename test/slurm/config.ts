@@ -2,7 +2,7 @@
 import os from 'node:os';
 
 export type SlurmOptions = {
-  /** `node1`, `node2`, …; default 3. */
+  /** Default 3. Named `node1`, `node2`, …; with cgroups, which two clusters share by name, after the cluster. */
   nodes?: number;
   /** Of each node; default 2. None makes nodes without GPUs. */
   gpus?: number;
@@ -14,7 +14,7 @@ export type SlurmOptions = {
   killWait?: number;
   /** Seconds for which squeue still knows an ended job; default 3600. */
   minJobAge?: number;
-  /** How slurmd finds the processes of a job; default linuxproc. */
+  /** How slurmd finds the processes of a job; default linuxproc, which runs everywhere; clusters mostly have cgroup. */
   proctrack?: 'linuxproc' | 'pgid' | 'cgroup';
   /** Seconds without an answer after which a node is DOWN; default 300, as Slurm's own. */
   slurmdTimeout?: number;
@@ -25,6 +25,9 @@ export type SlurmOptions = {
   /** Lines for the end of slurm.conf. */
   extra?: readonly string[];
 };
+
+/** Where Slurm keeps what it knows of the jobs of a node, one directory in another (cgroup v1). */
+export const freezerOf = (node: string): string => `/sys/fs/cgroup/freezer/slurm_${node}`;
 
 export type Node = { name: string; port: number };
 

@@ -1,11 +1,15 @@
 /** Who belongs to a cluster of a test, as /proc tells it. */
 import fs from 'node:fs';
+import path from 'node:path';
 
-/** Processes with each of these words, as `NAME=value`, in the environment they were started with. */
+/**
+ * Processes with each of these words, as `NAME=value`, in the environment they were started with, and what
+ * descends from those: it may have been started with another one.
+ */
 export function pidsWith(words: readonly string[]): number[] {
-  return allPids().filter((pid) => {
+  return withDescendants((pid) => {
     const env = `\0${read(pid, 'environ')}\0`;
-    return words.every((word) => env.includes(`\0${word}\0`)) && isAlive(pid);
+    return words.every((word) => env.includes(`\0${word}\0`));
   });
 }
 
@@ -16,6 +20,41 @@ export function stepds(dir: string, job?: string): number[] {
     if (title === null || (job !== undefined && title[1] !== job)) return false;
     return isAlive(pid) && filesOf(pid).some((file) => file.startsWith(`${dir}/`));
   });
+}
+
+/** In one pass over /proc. Ourselves never, whatever we were started with. */
+function withDescendants(chosen: (pid: number) => boolean): number[] {
+  const pids = allPids().filter(isAlive);
+  const parents = new Map(pids.map((pid) => [pid, parentOf(pid)]));
+  const found = new Set(pids.filter(chosen));
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid);
+  }
+  return [...found];
+}
+
+function parentOf(pid: number): number {
+  return Number(/\) \S (\d+)/.exec(read(pid, 'stat'))?.[1] ?? 0);
+}
+
+/** Of a cgroup and those below it; none of one that is not there. */
+export function pidsOfCgroup(dir: string): number[] {
+  if (!fs.existsSync(dir)) return [];
+  const own = fs.readFileSync(path.join(dir, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+  return [...own.map(Number), ...below(dir).flatMap(pidsOfCgroup)];
+}
+
+/** With those below it; its files go with it. It must be empty. */
+export function removeCgroup(dir: string): void {
+  if (!fs.existsSync(dir)) return;
+  for (const inner of below(dir)) removeCgroup(inner);
+  fs.rmdirSync(dir);
+}
+
+function below(dir: string): string[] {
+  const entries = fs.readdirSync(dir, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => path.join(dir, name));
 }
 
 /** A zombie is not: its parent may be anybody. */
