@@ -37,6 +37,9 @@ const listenMs = 20_000;
 const deafMs = 5000;
 /** How often Slurm is asked again to end a job. */
 const cancelMs = 3000;
+/** After its end a job may go on for Slurm for so long, and is then ended there; so many times. */
+const lingerMs = 10_000;
+const lingerTries = 20;
 /** How long Slurm is asked why a trainer was killed that nobody here had wished to end. */
 const inquestMs = { poll: 700, most: 6000 };
 
@@ -91,7 +94,7 @@ export function createJobAttempt(options: JobAttemptOptions) {
   const view = () => {
     const job = file?.job ?? null;
     if (job === null) return null;
-    const { hint, forMs } = watch.of(job);
+    const { hint, forMs } = watch.of(job, file?.name ?? '');
     return {
       job,
       claimed: file?.claim != null,
@@ -251,7 +254,9 @@ export function createJobAttempt(options: JobAttemptOptions) {
     const began = now();
     const job = file?.job ?? '';
     while (now() - began < inquestMs.most) {
-      const hint = (await tools.jobs().catch(() => [])).find(({ id }) => id === job);
+      const hint = (await tools.jobs().catch(() => [])).find(
+        ({ id, name }) => id === job && name === file?.name,
+      );
       const { state = '', reason = '', nodes = '' } = hint ?? {};
       const end = endOf(state, { job, nodes, reason });
       if (end !== null && end.code !== 'job_failed')
@@ -329,6 +334,20 @@ export function createJobAttempt(options: JobAttemptOptions) {
     watch.hurry();
   };
 
+  /** Slurm does not notice the end of a job whose slurmstepd was killed: its node would stay taken. */
+  const endLinger = async (left: number): Promise<void> => {
+    if (closed || left === 0 || file?.job == null) return;
+    const { job, name } = file;
+    const jobs = await tools.jobs().catch(() => null);
+    const hint = jobs?.find((each) => each.id === job && each.name === name);
+    if (jobs !== null && (hint === undefined || isTerminal(hint.state))) return;
+    if (hint !== undefined && hint.state !== 'COMPLETING') {
+      log.warn({ runId, attempt, job, state: hint.state }, 'a job that is over is ended in Slurm');
+      await tools.cancel(job);
+    }
+    clock.after(lingerMs, () => void endLinger(left - 1));
+  };
+
   return {
     runId,
     attempt,
@@ -359,17 +378,19 @@ export function createJobAttempt(options: JobAttemptOptions) {
         if (id !== null) file = { ...file, job: file.task === null ? id : `${id}_${file.task}` };
         else if (file.claim === null) return (await talk.voidClaim(runId, attempt)) === null;
       }
-      const { hint } = watch.of(file.job ?? '');
+      const { hint, forMs } = watch.of(file.job ?? '', file.name);
       const fresh = (watch.answeredMs() ?? Number.POSITIVE_INFINITY) < 15_000;
       if (fresh && hint !== null && isTerminal(hint.state) && !hears()) return true;
-      if (fresh && hint === null && watch.of(file.job ?? '').forMs > 2000 && !hears()) return true;
+      if (fresh && hint === null && forMs > 2000 && !hears()) return true;
       await cancel(cancelledAt > 0 ? 'KILL' : undefined);
       watch.hurry();
       return false;
     },
     detach(): void {
+      if (over) return;
       over = true;
       changed();
+      clock.after(lingerMs, () => void endLinger(lingerTries));
     },
     attached: () => file !== null,
     claim: () => file?.claim ?? null,

@@ -81,6 +81,13 @@ export function judgeJob(view: JobView, patience: Patience): JobVerdict {
   }
   const ended = endOf(state, view);
   if (ended !== null) return view.forMs < patience.sureMs ? wait(`job ${job} is ${state}`) : ended;
+  // Its controller has forgotten that it ran: it is killed, and waits again, perhaps for ever.
+  if (view.claimed && state === 'PENDING' && view.forMs >= patience.lostAfterMs)
+    return gone(
+      'lost',
+      'job_restarted',
+      `job ${job} ran, and waits in Slurm again: its first start is gone`,
+    );
   if (view.claimed && (view.heardMs ?? 0) > patience.lostAfterMs && view.forMs > 0)
     return wait(
       `job ${job} on ${view.nodes} has said nothing for ${Math.round((view.heardMs ?? 0) / 1000)} s; for Slurm it is ${state}`,

@@ -11,8 +11,8 @@ export type JobSeen = {
 };
 
 export type JobWatch = {
-  /** What Slurm says of a job. */
-  of(job: string): JobSeen;
+  /** What Slurm says of a job of this name: a number that was never saved is given to somebody else's job. */
+  of(job: string, name: string): JobSeen;
   /** Milliseconds since the last answer; null: none so far. */
   answeredMs(): number | null;
   trouble(): string | null;
@@ -84,8 +84,9 @@ export function createJobWatch(options: {
   };
 
   return {
-    of(job) {
-      const found = seen.get(job);
+    of(job, name) {
+      const known = seen.get(job);
+      const found = known?.hint.name === name ? known : undefined;
       if (found !== undefined) return { hint: found.hint, forMs: now() - found.since };
       const since = absent.get(job);
       if (since === undefined) {

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { JobClaim } from '../../executors/index.ts';
 import { failpoint } from '../../failpoints.ts';
-import { makeDirectory, writeAtomic } from '../../rundir/index.ts';
+import { type Identity, makeDirectory, writeAtomic } from '../../rundir/index.ts';
 import type { Subject } from '../outlet.ts';
 
 /** A claim as it is stored, or in its place that nobody may have the attempt. */
@@ -23,14 +23,22 @@ export type Claiming =
 const retryMs = 500;
 const name = 'claimed.json';
 
-/** The claim of this start: the same for each of its workers, by a file of the node. */
-export function claimOf(dir: string, env: Readonly<Record<string, string | undefined>>): JobClaim {
+/**
+ * The claim of this start: the same for each of its workers, by a file of the node. A start is its batch shell: of one
+ * that Slurm has forgotten to have begun, neither the job's number nor a count of restarts says so.
+ */
+export function claimOf(
+  dir: string,
+  env: Readonly<Record<string, string | undefined>>,
+  shell: Identity | null,
+): JobClaim {
   makeDirectory(dir);
   const job =
     env.SLURM_ARRAY_TASK_ID && env.SLURM_ARRAY_JOB_ID
       ? `${env.SLURM_ARRAY_JOB_ID}_${env.SLURM_ARRAY_TASK_ID}`
       : (env.SLURM_JOB_ID ?? '');
-  const file = path.join(dir, `start.${job}.${env.SLURM_RESTART_COUNT || 0}.json`);
+  const which = crypto.createHash('sha256').update(JSON.stringify(shell)).digest('hex').slice(0, 16);
+  const file = path.join(dir, `start.${which}.json`);
   try {
     return JSON.parse(fs.readFileSync(file, 'utf8')) as JobClaim;
   } catch {

@@ -10,6 +10,8 @@ import {
   attemptFiles,
   decodeEnv,
   encodeEnv,
+  identityOf,
+  judge,
   makeDirectory,
   runDir,
   runFiles,
@@ -64,7 +66,7 @@ export async function runJob(
   };
   process.on('SIGUSR2', () => tellExpiring());
 
-  const claim = claimOf(dir, env);
+  const claim = claimOf(dir, env, identityOf(process.ppid));
   const ask = (data: Uint8Array): Promise<Uint8Array> => bus.ask(runId, data, askMs);
   let kill: () => void = () => undefined;
   const talk = createJobTalk({ runId, attempt, claim, ask, onOver: () => kill() });
@@ -75,6 +77,7 @@ export async function runJob(
   );
   if (claiming.kind === 'away') return jobExits.noBus;
   if (claiming.kind === 'taken') {
+    await endLeftover(config);
     await talk.send({ type: 'turned_away', node: claim.node }).catch(() => undefined);
     await bus.close();
     return jobExits.turnedAway;
@@ -124,6 +127,25 @@ export async function runJob(
   if (done.refused === null) await clean(root, config, sharesStore);
   await settle(bus);
   return jobExits.done;
+}
+
+/**
+ * Of the start that has the attempt, and that Slurm has killed, something may live on this very node: what had lost its
+ * parent. Nobody looks after it any more, unless it has a worker.
+ */
+async function endLeftover(config: WorkerConfig): Promise<void> {
+  const lock = await holdLock(config);
+  if (lock === null) return;
+  try {
+    const verdict = judge(config.dir);
+    const trainer = 'trainer' in verdict ? verdict.trainer : null;
+    if (trainer === null) return;
+    const tree = thisMachine().createTree(trainer, config.dir, null);
+    for (let left = 100; left > 0 && tree.killAll() > 0; left -= 1)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    lock.close();
+  }
 }
 
 /** What stays on a node is nobody's. */
