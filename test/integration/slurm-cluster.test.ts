@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { type Slurm, startSlurm } from '../slurm/cluster.ts';
 import { slurmTrouble } from '../slurm/packages.ts';
-import { isAlive, pidsWith, stepds } from '../slurm/processes.ts';
+import { cgroupsOf, isAlive, pidsOfCgroup, pidsWith, stepds } from '../slurm/processes.ts';
 import { until } from './yard.ts';
 
 test('a real Slurm runs a job, an array and two GPUs on one node, and leaves nothing', async (t) => {
@@ -69,6 +69,45 @@ test('two Slurms do not meet, and one whose daemons were killed leaves nothing e
   assert.equal(await other.state('1'), 'RUNNING');
   await closes(other);
 });
+
+test('a job of a Slurm with cgroups that takes too much memory is OUT_OF_MEMORY', async (t) => {
+  const trouble =
+    (await slurmTrouble()) || (hasCgroups() ? '' : 'no cgroup v1 that can be written');
+  if (trouble !== '') return t.skip(trouble);
+  await using slurm = await startSlurm({ nodes: 1, gpus: 0, limitMemory: true });
+  const [node = ''] = slurm.nodes;
+  // The shell, which ends well by itself, has its child's memory counted against it.
+  const greedy = '#!/bin/sh\nhead -c 200M /dev/zero | tail -c 150M > /dev/null\nexit 0\n';
+  const job = await slurm.sbatch(['--mem=40', '-o', '/dev/null'], greedy);
+  await until(async () => (await slurm.state(job)) === 'OUT_OF_MEMORY', 'the kernel to end it');
+  assert.equal((await slurm.job(job)).ExitCode, '0:125');
+
+  const deaf = '#!/bin/sh\n(env -i setsid sleep 600 &)\nexec sleep 600\n';
+  await slurm.sbatch(['-o', '/dev/null'], deaf);
+  const within = (): number[] => cgroupsOf(node).flatMap(pidsOfCgroup);
+  await until(() => within().filter((pid) => commandOf(pid) === 'sleep').length >= 2, 'it to run');
+  const left = within();
+  await closes(slurm);
+  assert.deepEqual(left.filter(isAlive), [], 'not even what nothing but its cgroup tells');
+  assert.deepEqual(cgroupsOf(node), []);
+});
+
+function hasCgroups(): boolean {
+  try {
+    for (const name of ['freezer', 'memory']) {
+      fs.accessSync(`/sys/fs/cgroup/${name}/cgroup.procs`, fs.constants.W_OK);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function commandOf(pid: number): string {
+  return fs.existsSync(`/proc/${pid}/comm`)
+    ? fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+    : '';
+}
 
 /** And nobody and nothing is left. */
 async function closes(slurm: Slurm): Promise<void> {

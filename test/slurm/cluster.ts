@@ -11,9 +11,17 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { until } from '../integration/yard.ts';
 import { removeTree } from '../remove-tree.ts';
-import { cgroupConf, freezerOf, gresConf, type SlurmOptions, slurmConf } from './config.ts';
+import { cgroupConf, gresConf, type SlurmOptions, slurmConf, usesCgroups } from './config.ts';
 import { programOf } from './packages.ts';
-import { isAlive, kill, pidsOfCgroup, pidsWith, removeCgroup, stepds } from './processes.ts';
+import {
+  cgroupsOf,
+  isAlive,
+  kill,
+  pidsOfCgroup,
+  pidsWith,
+  removeCgroup,
+  stepds,
+} from './processes.ts';
 
 export type Slurm = {
   dir: string;
@@ -62,7 +70,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<Slurm> {
   const env = { SLURM_CONF: conf };
   const daemons = new Map<string, Daemon>();
   const [port = 0, ...ports] = await freePorts((options.nodes ?? 3) + 1);
-  const stem = options.proctrack === 'cgroup' ? `${cluster}n` : 'node';
+  const stem = usesCgroups(options) ? `${cluster}n` : 'node';
   const nodes = ports.map((of, index) => ({ name: `${stem}${index + 1}`, port: of }));
 
   const pidOf = (name: string): number => daemons.get(name)?.pid ?? 0;
@@ -153,7 +161,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<Slurm> {
       // The controller first, lest it starts jobs again whose nodes go; then who starts processes, then those.
       const order = ['slurmctld', ...slurm.nodes];
       for (const name of order) await end(daemons.get(name));
-      const groups = options.proctrack === 'cgroup' ? slurm.nodes.map(freezerOf) : [];
+      const groups = usesCgroups(options) ? slurm.nodes.flatMap(cgroupsOf) : [];
       const gone = () => {
         const known = [...stepds(dir), ...pidsWith([`SLURM_CLUSTER_NAME=${cluster}`])];
         const pids = [...known, ...groups.flatMap(pidsOfCgroup)];
@@ -174,7 +182,7 @@ export async function startSlurm(options: SlurmOptions = {}): Promise<Slurm> {
     const gpus = options.gpus ?? 2;
     fs.writeFileSync(conf, slurmConf({ dir, cluster, port, nodes }, options));
     fs.writeFileSync(file('gres.conf'), gresConf(dir, nodes, gpus));
-    fs.writeFileSync(file('cgroup.conf'), cgroupConf);
+    fs.writeFileSync(file('cgroup.conf'), cgroupConf(options));
     // Slurm takes no regular file for a device; these are /dev/null by another name.
     for (const node of slurm.nodes)
       for (let gpu = 0; gpu < gpus; gpu += 1)

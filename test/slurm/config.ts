@@ -16,6 +16,8 @@ export type SlurmOptions = {
   minJobAge?: number;
   /** How slurmd finds the processes of a job; default linuxproc, which runs everywhere; clusters mostly have cgroup. */
   proctrack?: 'linuxproc' | 'pgid' | 'cgroup';
+  /** Whether a job that takes more than its --mem is OUT_OF_MEMORY, by the kernel's hand; needs cgroups. */
+  limitMemory?: boolean;
   /** Seconds without an answer after which a node is DOWN; default 300, as Slurm's own. */
   slurmdTimeout?: number;
   /** Whether a job whose node failed is queued again unless it says --no-requeue; default true, as Slurm's own. */
@@ -26,8 +28,9 @@ export type SlurmOptions = {
   extra?: readonly string[];
 };
 
-/** Where Slurm keeps what it knows of the jobs of a node, one directory in another (cgroup v1). */
-export const freezerOf = (node: string): string => `/sys/fs/cgroup/freezer/slurm_${node}`;
+export function usesCgroups(options: SlurmOptions): boolean {
+  return options.proctrack === 'cgroup' || options.limitMemory === true;
+}
 
 export type Node = { name: string; port: number };
 
@@ -42,15 +45,21 @@ export function slurmConf(place: Place, options: SlurmOptions): string {
   const host = os.hostname().split('.')[0];
   const gres = (options.gpus ?? 2) > 0 ? ` Gres=gpu:${options.gpus ?? 2}` : '';
   const size = `CPUs=${options.cpus ?? 8} RealMemory=${options.memory ?? 16_000}`;
+  const proctrack = usesCgroups(options) ? 'cgroup' : (options.proctrack ?? 'linuxproc');
+  const limits = options.limitMemory ?? false;
   const graceTime = `GraceTime=${options.graceTime ?? 0}`;
   return lines([
     ...[`ClusterName=${cluster}`, `SlurmctldHost=${host}(127.0.0.1)`, `SlurmctldPort=${port}`],
     ...['SlurmUser=root', 'SlurmdUser=root', 'AuthType=auth/munge', 'CredType=cred/munge'],
     ...[`AuthInfo=socket=${dir}/munge/socket`, 'MpiDefault=none', 'MailProg=/bin/true'],
-    ...[`ProctrackType=proctrack/${options.proctrack ?? 'linuxproc'}`, 'TaskPlugin=task/none'],
+    ...[`ProctrackType=proctrack/${proctrack}`, `TaskPlugin=task/${limits ? 'cgroup' : 'none'}`],
     ...['SwitchType=switch/none', 'JobAcctGatherType=jobacct_gather/none'],
     ...['AccountingStorageType=accounting_storage/none', 'JobCompType=jobcomp/none'],
-    ...['SelectType=select/cons_tres', 'SelectTypeParameters=CR_Core', 'GresTypes=gpu'],
+    ...[
+      'SelectType=select/cons_tres',
+      `SelectTypeParameters=CR_Core${limits ? '_Memory' : ''}`,
+      'GresTypes=gpu',
+    ],
     // Each job is looked at as it comes. bf_interval is left alone: at 1 the state was not saved for 18 s.
     'SchedulerType=sched/backfill',
     'SchedulerParameters=batch_sched_delay=0,sched_min_interval=1,sched_interval=1',
@@ -84,9 +93,10 @@ export function gresConf(dir: string, nodes: readonly Node[], gpus: number): str
   );
 }
 
-export const cgroupConf = lines([
-  ...['CgroupAutomount=no', 'ConstrainCores=no', 'ConstrainRAMSpace=no', 'ConstrainDevices=no'],
-]);
+export function cgroupConf(options: SlurmOptions): string {
+  const ram = `ConstrainRAMSpace=${options.limitMemory ? 'yes' : 'no'}`;
+  return lines(['CgroupAutomount=no', 'ConstrainCores=no', ram, 'ConstrainDevices=no']);
+}
 
 function lines(of: readonly string[]): string {
   return `${of.join('\n')}\n`;

@@ -38,6 +38,13 @@ function parentOf(pid: number): number {
   return Number(/\) \S (\d+)/.exec(read(pid, 'stat'))?.[1] ?? 0);
 }
 
+/** The directories of a node of Slurm's, one in each hierarchy it uses (cgroup v1). */
+export function cgroupsOf(node: string): string[] {
+  const root = '/sys/fs/cgroup';
+  const all = fs.readdirSync(root).map((name) => path.join(root, name, `slurm_${node}`));
+  return all.filter((dir) => fs.existsSync(dir));
+}
+
 /** Of a cgroup and those below it; none of one that is not there. */
 export function pidsOfCgroup(dir: string): number[] {
   if (!fs.existsSync(dir)) return [];
