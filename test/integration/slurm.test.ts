@@ -3,72 +3,31 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import type { RunSummary } from '../../src/contracts/index.ts';
-import { startSlurm, type Slurm } from '../slurm/cluster.ts';
 import { slurmTrouble } from '../slurm/packages.ts';
-import { startYard, until, type Yard } from './yard.ts';
+import { jobOf, type SlurmYard, startSlurmYard, submitted } from '../slurm/yard.ts';
+import { until } from './yard.ts';
 
-const runyard = path.resolve(import.meta.dirname, '../../bin/runyard');
 const trouble = await slurmTrouble();
 const skip = trouble === '' ? false : trouble;
-let slurm: Slurm;
-let yard: Yard;
+let yard: SlurmYard;
 
 before(async () => {
-  if (trouble !== '') return;
-  slurm = await startSlurm();
-  yard = await startYard(slurm.env, {
-    settings: {
-      executor: 'slurm',
-      slurm: { poll_s: 0.5, node_dir: slurm.dir, shared: false, lost_after_s: 8, command: [runyard], log: path.join(slurm.dir, 'job-%j.out') },
-    },
-  });
+  if (trouble === '') yard = await startSlurmYard();
 });
 after(async () => {
-  if (trouble !== '') return;
-  await yard[Symbol.asyncDispose]();
-  await slurm.close();
+  await yard?.[Symbol.asyncDispose]();
 });
-
-const env = { PATH: process.env.PATH ?? '', HOME: '/tmp', TOLD: 'two\nlines' };
-
-async function submit(script: string, more: object = {}): Promise<string> {
-  const config = { command: ['sh', '-c', script], cwd: yard.home, ...more };
-  return (await yard.client.submit(config, { env })).run_id;
-}
-
-async function ended(run: string): Promise<RunSummary> {
-  await yard.client.wait(run);
-  return yard.client.get(run);
-}
-
-async function lines(run: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const chunk of yard.client.logs(run)) for (const { text } of chunk.lines) found.push(text);
-  return found;
-}
-
-async function running(run: string): Promise<RunSummary> {
-  return until(async () => {
-    const summary = await yard.client.get(run);
-    assert.equal(summary.finished_at, '', summary.why);
-    return summary.state === 'running.live' ? summary : null;
-  }, `run ${run} to run`);
-}
-
-const jobOf = ({ gpu_slots: [slot = ''] }: RunSummary): string =>
-  /^slurm:(\d+)(_\d+)?@/.exec(slot)?.[0].slice(6, -1) ?? '';
 
 test('a job that succeeds: output, points and artifacts are at home', { skip }, async () => {
   const script = `echo "global_step=1, episodic_return=[7.]"; echo "$TOLD" >&2
     mkdir out; echo saved > out/model.pt; env > seen.env
     echo "mask [$CUDA_VISIBLE_DEVICES] job $SLURM_JOB_ID"`;
-  const run = await submit(script, { isolate: true, artifacts: ['**/*.pt', '*.env'] });
-  const summary = await ended(run);
+  const run = await yard.submit(script, { isolate: true, artifacts: ['**/*.pt', '*.env'] });
+  const summary = await yard.ended(run);
   assert.equal(summary.status, 'completed', summary.why);
   assert.match(String(summary.gpu_slots), /^slurm:\d+@node\d$/);
   assert.equal(summary.last_metric, 'return 7');
-  const seen = await lines(run);
+  const seen = await yard.lines(run);
   assert.ok(seen.includes('two') && seen.includes('lines'), seen.join());
   // A run that asked for no GPU sees none.
   assert.ok(seen.includes(`mask [] job ${jobOf(summary)}`), seen.join());
@@ -87,41 +46,41 @@ test('a job that succeeds: output, points and artifacts are at home', { skip }, 
     ],
   );
   // Nothing of it stays on the node.
-  const left = path.join(slurm.dir, `runyard-${process.getuid?.()}`, 'test', 'runs', run);
+  const left = path.join(yard.slurm.dir, `runyard-${process.getuid?.()}`, 'test', 'runs', run);
   await until(() => !fs.existsSync(left), 'the node to be left as it was');
 });
 
 test('a job that fails ends with its own code', { skip }, async () => {
-  const summary = await ended(await submit('echo no >&2; exit 7'));
+  const summary = await yard.ended(await yard.submit('echo no >&2; exit 7'));
   assert.equal(summary.status, 'failed');
   assert.equal(summary.exit_code, 7);
   assert.equal(summary.failure_reason?.code, 'exit_nonzero');
 });
 
 test('two GPUs on one node are granted, seen and told; others have the rest', { skip }, async () => {
-  const run = await submit('echo "mask [$CUDA_VISIBLE_DEVICES]"; sleep 300', { gpus: 2 });
-  const summary = await running(run);
+  const run = await yard.submit('echo "mask [$CUDA_VISIBLE_DEVICES]"; sleep 300', { gpus: 2 });
+  const summary = await yard.running(run);
   const [job] = summary.gpu_slots;
   assert.deepEqual(summary.gpu_slots, [job, `${job}/gpu0`, `${job}/gpu1`]);
-  await until(async () => (await lines(run)).includes('mask [0,1]'), 'the mask');
+  await until(async () => (await yard.lines(run)).includes('mask [0,1]'), 'the mask');
   await yard.client.stop(run, { reason: 'seen' });
-  assert.equal((await ended(run)).status, 'cancelled');
+  assert.equal((await yard.ended(run)).status, 'cancelled');
 });
 
 test('a stop reaches the whole job, and says who and why', { skip }, async () => {
-  const run = await submit(`trap 'echo saving; exit 0' TERM; echo up; while :; do sleep 0.1; done`);
-  const job = jobOf(await running(run));
-  await until(async () => (await lines(run)).includes('up'), 'its output');
+  const run = await yard.submit(`trap 'echo saving; exit 0' TERM; echo up; while :; do sleep 0.1; done`);
+  const job = jobOf(await yard.running(run));
+  await until(async () => (await yard.lines(run)).includes('up'), 'its output');
   await yard.client.stop(run, { reason: 'enough' });
-  const summary = await ended(run);
+  const summary = await yard.ended(run);
   assert.equal(summary.status, 'cancelled');
   assert.equal(summary.stop_reason, 'enough');
-  assert.ok((await lines(run)).includes('saving'));
-  await until(() => slurm.jobPids(job).length === 0, 'its processes to end');
+  assert.ok((await yard.lines(run)).includes('saving'));
+  await until(() => yard.slurm.jobPids(job).length === 0, 'its processes to end');
 });
 
 test('what waits in Slurm says why, and is taken out of it by a stop', { skip }, async () => {
-  const run = await submit('sleep 300', { slurm: { flags: ['--begin=now+1hour'] } });
+  const run = await yard.submit('sleep 300', { slurm: { flags: ['--begin=now+1hour'] } });
   const summary = await until(async () => {
     const seen = await yard.client.get(run);
     return /waits in Slurm: BeginTime/.test(seen.why) ? seen : null;
@@ -129,12 +88,12 @@ test('what waits in Slurm says why, and is taken out of it by a stop', { skip },
   assert.equal(summary.state, 'allocating.leasing');
   const job = /job (\d+) /.exec(summary.why)?.[1] ?? '';
   await yard.client.stop(run, { reason: 'not today' });
-  assert.equal((await ended(run)).status, 'cancelled');
-  assert.equal(await slurm.state(job), 'CANCELLED');
+  assert.equal((await yard.ended(run)).status, 'cancelled');
+  assert.equal(await yard.slurm.state(job), 'CANCELLED');
 });
 
 test('what sbatch refuses ends with its words', { skip }, async () => {
-  const summary = await ended(await submit('true', { slurm: { partition: 'nowhere' } }));
+  const summary = await yard.ended(await yard.submit('true', { slurm: { partition: 'nowhere' } }));
   assert.equal(summary.status, 'failed');
   assert.equal(summary.failure_reason?.code, 'job_refused');
   assert.match(summary.why, /[Ii]nvalid partition/);
@@ -142,19 +101,19 @@ test('what sbatch refuses ends with its words', { skip }, async () => {
 
 test('a job that somebody else cancels is told as that', { skip }, async () => {
   for (const script of ['sleep 300', `trap '' TERM; while :; do sleep 0.1; done`]) {
-    const run = await submit(script, { retry: { max: 1, backoff_s: 0 } });
-    await slurm.scancel(jobOf(await running(run)));
-    const summary = await ended(run);
+    const run = await yard.submit(script, { retry: { max: 1, backoff_s: 0 } });
+    await yard.slurm.scancel(jobOf(await yard.running(run)));
+    const summary = await yard.ended(run);
     assert.equal(summary.failure_reason?.code, 'cancelled_elsewhere', summary.why);
     assert.equal(summary.attempt, 1);
   }
 });
 
 test('a retry is a new job', { skip }, async () => {
-  const run = await submit('echo "attempt $RUNYARD_ATTEMPT"; test $RUNYARD_ATTEMPT = 2', {
+  const run = await yard.submit('echo "attempt $RUNYARD_ATTEMPT"; test $RUNYARD_ATTEMPT = 2', {
     retry: { max: 2, backoff_s: 0 },
   });
-  const summary = await ended(run);
+  const summary = await yard.ended(run);
   assert.equal(summary.status, 'completed', summary.why);
   assert.equal(summary.attempt, 2);
   const jobs = (await yard.events(run))
@@ -173,11 +132,11 @@ test('a sweep of 50 is one array', { skip }, async () => {
     key: '',
   }));
   const runs: string[] = [];
-  for await (const { run_id } of yard.client.submitMany(requests, { env })) runs.push(run_id);
-  const all = await Promise.all(runs.map(ended));
+  for await (const { run_id } of yard.client.submitMany(requests, { env: submitted })) runs.push(run_id);
+  const all = await Promise.all(runs.map(yard.ended));
   assert.equal(all.filter(({ status }) => status === 'completed').length, 49);
   assert.equal(all[13]?.status, 'failed');
   const arrays = new Set(all.map((summary) => jobOf(summary).split('_')[0]));
   assert.equal(arrays.size, 1, [...arrays].join());
-  for (const [seed, run] of runs.entries()) assert.deepEqual(await lines(run), [`seed ${seed}`]);
+  for (const [seed, run] of runs.entries()) assert.deepEqual(await yard.lines(run), [`seed ${seed}`]);
 });
