@@ -13,7 +13,10 @@ export function pidsWith(words: readonly string[]): number[] {
   });
 }
 
-/** The slurmstepds of a cluster, by the job they name themselves after; all of them without a job. */
+/**
+ * The slurmstepds of a cluster, by the job they name themselves after; all of them without a job.
+ * Their title overwrites their environment: what they have open tells whose they are.
+ */
 export function stepds(dir: string, job?: string): number[] {
   return allPids().filter((pid) => {
     const title = /^slurmstepd: \[(\d+)(?:\.[^\]]*)?\]/.exec(read(pid, 'cmdline'));
