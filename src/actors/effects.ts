@@ -9,13 +9,13 @@ import { failpoint } from '../failpoints.ts';
 import {
   type Alarm,
   type AttemptInput,
-  after,
   type Instant,
   msUntil,
   type RunEvent,
   runMachine,
 } from '../machines/index.ts';
 import type { Clock } from '../telemetry/index.ts';
+import { alarm } from './alarm.ts';
 
 export type EffectDeps = {
   clock: Clock;
@@ -48,10 +48,6 @@ export type EffectDeps = {
   release: (input: AttemptInput & { quarantine: boolean }) => Promise<void>;
 };
 
-/** Longest delay of one timer: longer ones would overflow and fire at once. */
-const timerMaxMs = 2 ** 30;
-/** For alarms whose cause had no clock at hand. */
-const defaultAlarmMs = 10_000;
 const releaseRetryMs = 500;
 const leftoversRetryMs = 20;
 /** Refusals of the disk or the registry, and how long until it is tried again. */
@@ -68,9 +64,6 @@ const passingRetryMs = 1000;
 const decidedMostMs = 3000;
 /** How often we kill by ourselves what a worker should have killed in a moment. */
 const ownKillMs = 5000;
-/** How long a restarted daemon has to start, or to find started, what is overdue. */
-const restartedMs = 30_000;
-
 /** The run chart with real effects. */
 export function provideRun(deps: EffectDeps): typeof runMachine {
   const { clock, executor } = deps;
@@ -263,33 +256,6 @@ function effectOn<TInput>(clock: Clock, name: string, act: Act<TInput>) {
     begin();
     return () => controller.abort(stateLeft);
   });
-}
-
-function alarm(
-  { clock, leftoversMs }: EffectDeps,
-  input: { at: Instant | null; ring: Alarm },
-  sendBack: (event: RunEvent) => void,
-): () => void {
-  const { at, ring } = input;
-  // No limit, or a snapshot of a time when there was none.
-  if (at === null && (ring === 'limit.reached' || ring === 'start.timed_out'))
-    return () => undefined;
-  const due = at ?? { ...clock.now(), mono_ms: clock.now().mono_ms + defaultAlarmMs };
-  // These two judge what we tried, and while no daemon was there nobody did: the time begins anew.
-  const again = { 'kill.timed_out': leftoversMs, 'start.timed_out': restartedMs };
-  const soonest = ring in again ? after(clock.now(), again[ring as keyof typeof again]) : due;
-  // Of another boot only the wall clock tells, and that may have been set: then it is just the new time.
-  const latest = ring in again && due.boot_id !== clock.now().boot_id ? soonest : due;
-  let callOff: () => void = () => undefined;
-  const wait = (): void => {
-    const now = clock.now();
-    const left = Math.max(msUntil(latest, now), msUntil(soonest, now));
-    if (left > 0) callOff = clock.after(Math.min(left, timerMaxMs), wait);
-    else if (ring === 'kill.timed_out') sendBack({ type: ring });
-    else sendBack({ type: ring, now: clock.now() });
-  };
-  callOff = clock.after(0, wait);
-  return () => callOff();
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

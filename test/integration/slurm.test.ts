@@ -32,11 +32,14 @@ test('a job that succeeds: output, points and artifacts are at home', { skip }, 
   // A run that asked for no GPU sees none.
   assert.ok(seen.includes(`mask [] job ${jobOf(summary)}`), seen.join());
   const manifest = JSON.parse(fs.readFileSync(summary.artifact_manifest, 'utf8'));
-  assert.equal(path.dirname(summary.artifact_manifest), path.join(yard.home, 'artifacts', run, '1'));
-  assert.deepEqual(
-    manifest.artifacts.map(({ name }: { name: string }) => name).sort(),
-    ['out/model.pt', 'seen.env'],
+  assert.equal(
+    path.dirname(summary.artifact_manifest),
+    path.join(yard.home, 'artifacts', run, '1'),
   );
+  assert.deepEqual(manifest.artifacts.map(({ name }: { name: string }) => name).sort(), [
+    'out/model.pt',
+    'seen.env',
+  ]);
   const events = await yard.events(run);
   assert.deepEqual(
     events.filter(({ to }) => /^(allocating|running|stopping)/.test(to)).map(({ event }) => event),
@@ -57,7 +60,9 @@ test('a job that fails ends with its own code', { skip }, async () => {
   assert.equal(summary.failure_reason?.code, 'exit_nonzero');
 });
 
-test('two GPUs on one node are granted, seen and told; others have the rest', { skip }, async () => {
+test('two GPUs on one node are granted, seen and told; others have the rest', {
+  skip,
+}, async () => {
   const run = await yard.submit('echo "mask [$CUDA_VISIBLE_DEVICES]"; sleep 300', { gpus: 2 });
   const summary = await yard.running(run);
   const [job] = summary.gpu_slots;
@@ -68,7 +73,9 @@ test('two GPUs on one node are granted, seen and told; others have the rest', { 
 });
 
 test('a stop reaches the whole job, and says who and why', { skip }, async () => {
-  const run = await yard.submit(`trap 'echo saving; exit 0' TERM; echo up; while :; do sleep 0.1; done`);
+  const run = await yard.submit(
+    `trap 'echo saving; exit 0' TERM; echo up; while :; do sleep 0.1; done`,
+  );
   const job = jobOf(await yard.running(run));
   await until(async () => (await yard.lines(run)).includes('up'), 'its output');
   await yard.client.stop(run, { reason: 'enough' });
@@ -132,11 +139,13 @@ test('a sweep of 50 is one array', { skip }, async () => {
     key: '',
   }));
   const runs: string[] = [];
-  for await (const { run_id } of yard.client.submitMany(requests, { env: submitted })) runs.push(run_id);
+  for await (const { run_id } of yard.client.submitMany(requests, { env: submitted }))
+    runs.push(run_id);
   const all = await Promise.all(runs.map(yard.ended));
   assert.equal(all.filter(({ status }) => status === 'completed').length, 49);
   assert.equal(all[13]?.status, 'failed');
   const arrays = new Set(all.map((summary) => jobOf(summary).split('_')[0]));
   assert.equal(arrays.size, 1, [...arrays].join());
-  for (const [seed, run] of runs.entries()) assert.deepEqual(await yard.lines(run), [`seed ${seed}`]);
+  for (const [seed, run] of runs.entries())
+    assert.deepEqual(await yard.lines(run), [`seed ${seed}`]);
 });

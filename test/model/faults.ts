@@ -5,10 +5,17 @@
 const crash = 'an effect whose own code throws';
 const moment = 'a wish or a fact within the milliseconds of a state';
 const disk = 'a disk or a registry that fails';
+const cluster = 'a place that a cluster gives out and takes away (test/integration/slurm-faults.test.ts)';
 const undying = 'a process that SIGKILL does not end';
 
 export const onlyByFaults: Readonly<Record<string, string>> = {
   'allocating run.stop stopping.releasing': moment,
+  'allocating allocation.ended stopping.releasing': cluster,
+  'running allocation.ended stopping.releasing': cluster,
+  'running allocation.expiring stopping.terminating': cluster,
+  'stopping.terminating allocation.ended stopping.releasing': cluster,
+  'stopping.killing allocation.ended stopping.releasing': cluster,
+  'stopping.collecting allocation.ended stopping.releasing': cluster,
   'allocating effect.failed stopping.releasing': disk,
   'allocating.preflight xstate.error.actor.preflight stopping.releasing': crash,
   'allocating.leasing slots.refused queued': 'a lease row that the allocator knows nothing of',

@@ -5,13 +5,15 @@
 import { messageOf, RunyardError } from '../../errors.ts';
 import type { Clock, Logger } from '../../telemetry/index.ts';
 import type { ExecutorEvents, Fact, Wish } from '../executor.ts';
-import { readJob, writeJob } from './job-file.ts';
-import { endOf, type JobVerdict, judgeJob, type Patience } from './judgement.ts';
+import { createJobEnding } from './ending.ts';
+import { createInquest, type Inquest, wasKilled } from './inquest.ts';
+import { createJobRecord } from './job-file.ts';
+import { type JobVerdict, judgeJob, type Patience } from './judgement.ts';
 import type { JobClaim } from './parcel.ts';
-import { outputSizes, takePiece } from './returned.ts';
+import { createJobSession } from './session.ts';
 import { idByName, type Order, type Submitting } from './submitting.ts';
-import type { TalkMessage, TalkPort, TalkReply, TalkRequest } from './talk.ts';
-import { isTerminal, type Tools } from './tools.ts';
+import type { TalkPort, TalkReply, TalkRequest } from './talk.ts';
+import type { Tools } from './tools.ts';
 import type { JobWatch } from './watch.ts';
 
 export type JobAttemptOptions = {
@@ -31,77 +33,49 @@ export type JobAttemptOptions = {
 
 export type JobAttempt = ReturnType<typeof createJobAttempt>;
 
-/** How long a question without news is held. */
-const listenMs = 20_000;
 /** A worker that was not heard for this long does not count on for what is wished. */
 const deafMs = 5000;
-/** How often Slurm is asked again to end a job. */
-const cancelMs = 3000;
-/** After its end a job may go on for Slurm for so long, and is then ended there; so many times. */
-const lingerMs = 10_000;
-const lingerTries = 20;
-/** How long Slurm is asked why a trainer was killed that nobody here had wished to end. */
-const inquestMs = { poll: 700, most: 6000 };
-
 export function createJobAttempt(options: JobAttemptOptions) {
   const { runId, attempt, places, tools, watch, talk, events, clock, log } = options;
-  let file = readJob(places.attempt);
-  let session: string | null = null;
-  let generation = 0;
-  let heardAt: number | null = file?.claim == null ? null : clock.now().mono_ms;
-  let wanted: Wish | null = null;
-  let version = 1;
+  const record = createJobRecord(places.attempt);
+  let heardAt: number | null = record.file()?.claim == null ? null : clock.now().mono_ms;
   let over = false;
   let closed = false;
   let collected = false;
   let again: string | null = null;
   let text = '';
-  /** An end that Slurm is asked about before it is told on. */
-  let inquest: { because: object | null; done: boolean } | null = null;
-  let cancelledAt = Number.NEGATIVE_INFINITY;
+  let inquest: Inquest | null = null;
   let told = false;
-  const listeners = new Set<() => void>();
   const claimWaiters = new Set<() => void>();
 
   const now = (): number => clock.now().mono_ms;
-  const changed = (): void => {
-    version += 1;
-    for (const listener of [...listeners]) listener();
-  };
   const heardMs = (): number | null => (heardAt === null ? null : now() - heardAt);
   const hears = (): boolean => (heardMs() ?? Number.POSITIVE_INFINITY) < deafMs;
 
+  const ending = createJobEnding({
+    ...{ runId, attempt, record, tools, watch, talk, clock, log, hears },
+  });
+
   const keepClaim = (claim: JobClaim): void => {
-    const { name = '', task = null } = file ?? {};
+    const { name = '', task = null } = record.file() ?? {};
     // A later sbatch of the same attempt may have the name by now: what has begun is the job.
-    file = { v: 1, name, task, job: claim.job, claim };
-    writeJob(places.attempt, file);
+    record.write({ v: 1, name, task, job: claim.job, claim });
     heardAt = now();
     for (const waiter of [...claimWaiters]) waiter();
-    void cancelOthers(claim.job);
-  };
-
-  /** Copies of the job, of an sbatch whose answer was never heard: only one has the attempt. */
-  const cancelOthers = async (job: string): Promise<void> => {
-    const name = file?.name;
-    if (!name || file?.task !== null) return;
-    const jobs = await tools.jobs().catch(() => []);
-    for (const each of jobs)
-      if (each.name === name && each.id !== job && !isTerminal(each.state))
-        await tools.cancel(each.id);
+    void ending.cancelOthers(claim.job);
   };
 
   const view = () => {
-    const job = file?.job ?? null;
+    const job = record.file()?.job ?? null;
     if (job === null) return null;
-    const { hint, forMs } = watch.of(job, file?.name ?? '');
+    const { hint, forMs } = watch.of(job, record.file()?.name ?? '');
     return {
       job,
-      claimed: file?.claim != null,
+      claimed: record.file()?.claim != null,
       heardMs: heardMs(),
       state: hint?.state ?? null,
       reason: hint?.reason ?? '',
-      nodes: hint?.nodes || (file?.claim?.node ?? ''),
+      nodes: hint?.nodes || (record.file()?.claim?.node ?? ''),
       forMs,
       answeredMs: watch.answeredMs(),
       again,
@@ -126,7 +100,7 @@ export function createJobAttempt(options: JobAttemptOptions) {
     if (told) return;
     told = true;
     try {
-      if (file?.claim == null) {
+      if (record.file()?.claim == null) {
         const claim = await talk.voidClaim(runId, attempt);
         if (claim !== null) {
           // It has begun after all, and its word is on its way, or was lost with it.
@@ -143,7 +117,7 @@ export function createJobAttempt(options: JobAttemptOptions) {
     }
     if (closed || over) return;
     const { status, code } = verdict;
-    log.warn({ runId, attempt, code, job: file?.job }, 'a job is gone');
+    log.warn({ runId, attempt, code, job: record.file()?.job }, 'a job is gone');
     events.onGone?.(runId, attempt, { status, code, text: verdict.text });
   };
 
@@ -158,7 +132,7 @@ export function createJobAttempt(options: JobAttemptOptions) {
     for (let looks = 0; looks < 2 && !signal.aborted; ) {
       try {
         const id = await idByName(tools, name);
-        if (id !== null) return file?.task == null ? id : `${id}_${file.task}`;
+        if (id !== null) return record.file()?.task == null ? id : `${id}_${record.file()?.task}`;
         looks += 1;
       } catch (error) {
         text = messageOf(error);
@@ -170,21 +144,17 @@ export function createJobAttempt(options: JobAttemptOptions) {
   };
 
   const handOver = async (order: Order, signal: AbortSignal): Promise<void> => {
-    if (file !== null && file.job === null) {
-      const job = await foundByName(file.name, signal);
-      if (job !== null) {
-        file = { ...file, job };
-        writeJob(places.attempt, file);
-      }
+    const before = record.file();
+    if (before !== null && before.job === null) {
+      const job = await foundByName(before.name, signal);
+      if (job !== null) record.write({ ...before, job });
     }
-    if (file?.job == null && file?.claim == null && !signal.aborted) {
+    if (record.file()?.job == null && !signal.aborted) {
       const job = await options.submitting.submit(order, signal);
-      const written = readJob(places.attempt);
-      // One that began before sbatch had answered is the job.
+      const written = record.reread();
       if (written === null) throw new RangeError('a job without its file');
-      const begun = readJob(places.attempt)?.claim ?? null;
-      file = { ...written, claim: begun, job: begun?.job ?? job };
-      writeJob(places.attempt, file);
+      // One that began before sbatch had answered is the job.
+      record.write({ ...written, job: written.claim?.job ?? job });
     }
     watch.hurry();
   };
@@ -192,7 +162,7 @@ export function createJobAttempt(options: JobAttemptOptions) {
   const claimed = (signal: AbortSignal): Promise<JobClaim> =>
     new Promise((resolve, reject) => {
       const check = (): void => {
-        const claim = file?.claim ?? null;
+        const claim = record.file()?.claim ?? null;
         if (claim === null && !signal.aborted) return;
         claimWaiters.delete(check);
         signal.removeEventListener('abort', check);
@@ -204,148 +174,45 @@ export function createJobAttempt(options: JobAttemptOptions) {
       check();
     });
 
-  const wishes = (): TalkReply['messages'] =>
-    over ? [{ type: 'over' }] : wanted === null ? [] : [{ type: 'wish', wish: wanted }];
-
-  const reply = (messages: TalkReply['messages'], more: Partial<TalkReply> = {}): TalkReply => ({
-    v: 1,
-    messages,
-    version,
-    ...more,
-  });
-
-  const listen = async (known: number): Promise<TalkReply> => {
-    if (known === version && !closed) {
-      await new Promise<void>((resolve) => {
-        const end = (): void => {
-          callOff();
-          listeners.delete(end);
-          resolve();
-        };
-        const callOff = clock.after(listenMs, end);
-        listeners.add(end);
-      });
-    }
-    return reply(known === version ? [] : wishes());
-  };
-
-  const isOurs = (claim: JobClaim): boolean => file?.claim?.start === claim.start;
+  const isOurs = (claim: JobClaim): boolean => record.file()?.claim?.start === claim.start;
 
   /** True when the fact may be acknowledged. */
   const takeFact = (fact: Fact): boolean => {
     if (fact.fact === 'output.collected') collected = true;
-    if (fact.fact !== 'trainer.exited' || wanted !== null || !wasKilled(fact))
+    if (fact.fact !== 'trainer.exited' || session.wanted() !== null || !wasKilled(fact))
       return events.onFact(fact);
     if (inquest === null) {
-      inquest = { because: null, done: false };
-      void askWhy(inquest).then(() => events.onFact(withCause(fact)));
+      const asked = createInquest(tools, clock, () => {
+        const { job, name = '' } = record.file() ?? {};
+        return { job: job ?? '', name };
+      });
+      inquest = asked;
+      // It may not live to say it again: what was heard is applied when the answer is there.
+      void asked.ask().then(() => events.onFact(asked.withCause(ofNow(fact))));
     }
-    // It may not live to say it again: what was heard is applied when the answer is there.
-    return inquest.done && events.onFact(withCause(fact));
+    return inquest.isDone() && events.onFact(inquest.withCause(ofNow(fact)));
   };
 
-  const withCause = (fact: Fact): Fact =>
-    inquest?.because == null
-      ? { ...fact, generation }
-      : { ...fact, generation, data: { ...fact.data, because: inquest.because } };
+  /** Another worker may speak for it by now. */
+  const ofNow = (fact: Fact): Fact => ({ ...fact, generation: session.generation() });
 
-  /** Slurm may have ended what nobody here wished to end: it is asked, for a moment, before the end is told on. */
-  const askWhy = async (into: { because: object | null; done: boolean }): Promise<void> => {
-    const began = now();
-    const job = file?.job ?? '';
-    while (now() - began < inquestMs.most) {
-      const hint = (await tools.jobs().catch(() => [])).find(
-        ({ id, name }) => id === job && name === file?.name,
-      );
-      const { state = '', reason = '', nodes = '' } = hint ?? {};
-      const end = endOf(state, { job, nodes, reason });
-      if (end !== null && end.code !== 'job_failed')
-        into.because = { status: end.status, code: end.code, text: end.text };
-      if (end !== null) break;
-      await new Promise<void>((resolve) => clock.after(inquestMs.poll, resolve));
-    }
-    into.done = true;
-  };
+  const session = createJobSession({
+    ...{ runId, attempt, places, events, takeFact, clock },
+    job: () => record.file()?.job ?? '',
+  });
 
   const receive = async (request: TalkRequest, data: Buffer): Promise<TalkReply> => {
-    const { message } = request;
+    const { claim, message } = request;
     if (message.type === 'turned_away') {
       again = message.node;
-      log.warn({ runId, attempt, job: request.claim.job, node: message.node }, 'a second start');
-      return reply([]);
+      log.warn({ runId, attempt, job: claim.job, node: message.node }, 'a second start');
+      return session.reply([]);
     }
-    if (!over && file?.claim == null) keepClaim(request.claim);
+    if (!over && record.file()?.claim == null) keepClaim(claim);
     // Another start cannot have stored its claim; whoever says so has read it where a stream was made anew.
-    if (!isOurs(request.claim)) return reply([{ type: 'over' }]);
+    if (!isOurs(claim)) return session.reply([{ type: 'over' }]);
     heardAt = now();
-    const first: { type: string; [key: string]: unknown }[] = [];
-    if (session !== request.session && !over) {
-      session = request.session;
-      generation = events.nextGeneration(runId, attempt);
-      first.push({ type: 'hello', generation }, ...wishes(), { type: 'go' });
-    }
-    return answered(message, first, data);
-  };
-
-  const answered = async (
-    message: TalkMessage,
-    first: { type: string; [key: string]: unknown }[],
-    data: Buffer,
-  ): Promise<TalkReply> => {
-    if (over) return reply([{ type: 'over' }]);
-    switch (message.type) {
-      case 'fact': {
-        const fact = message.fact as Fact;
-        const taken = takeFact(fact);
-        return reply([...first, ...(taken ? [{ type: 'ack', n: fact.n }] : [])]);
-      }
-      case 'beat':
-        events.onBeat({
-          runId,
-          attempt,
-          at: message.at,
-          lastMetric: message.last_metric,
-          busTrouble: message.bus_trouble,
-        });
-        return reply(first);
-      case 'listen':
-        return first.length > 0 ? reply(first) : listen(message.version);
-      case 'expiring':
-        events.onExpiring?.(runId, attempt, `Slurm ends job ${file?.job ?? ''} at its time limit`);
-        return reply(first);
-      case 'have':
-        return reply(first, { sizes: outputSizes(places.attempt) });
-      case 'file':
-        try {
-          takePiece(places, message, data);
-          return reply(first);
-        } catch (error) {
-          return reply(first, { refused: messageOf(error) });
-        }
-      default:
-        return reply(first);
-    }
-  };
-
-  const cancel = async (signal?: string): Promise<void> => {
-    if (file?.job == null || now() - cancelledAt < cancelMs) return;
-    cancelledAt = now();
-    await tools.cancel(file.job, signal);
-    watch.hurry();
-  };
-
-  /** Slurm does not notice the end of a job whose slurmstepd was killed: its node would stay taken. */
-  const endLinger = async (left: number): Promise<void> => {
-    if (closed || left === 0 || file?.job == null) return;
-    const { job, name } = file;
-    const jobs = await tools.jobs().catch(() => null);
-    const hint = jobs?.find((each) => each.id === job && each.name === name);
-    if (jobs !== null && (hint === undefined || isTerminal(hint.state))) return;
-    if (hint !== undefined && hint.state !== 'COMPLETING') {
-      log.warn({ runId, attempt, job, state: hint.state }, 'a job that is over is ended in Slurm');
-      await tools.cancel(job);
-    }
-    clock.after(lingerMs, () => void endLinger(left - 1));
+    return session.receive(request, data);
   };
 
   return {
@@ -359,56 +226,31 @@ export function createJobAttempt(options: JobAttemptOptions) {
     look,
     receive,
     wish(wish: Wish): void {
-      if (JSON.stringify(wish) !== JSON.stringify(wanted)) {
-        wanted = wish;
-        changed();
-      }
+      session.wish(wish);
       // Its worker does it; where none is heard, Slurm can.
-      if (!hears() && wish.kind === 'terminate') void cancel(wish.signal.replace(/^SIG/, ''));
-      if (!hears() && wish.kind === 'kill') void cancel('KILL');
+      if (!hears() && wish.kind === 'terminate')
+        void ending.cancel(wish.signal.replace(/^SIG/, ''));
+      if (!hears() && wish.kind === 'kill') void ending.cancel('KILL');
     },
     /** True when nothing of it lives, nor will. Ends what does. */
-    async swept(): Promise<boolean> {
-      const pending = file !== null && file.job === null;
-      if (file === null) return true;
-      if (collected && over) return true;
-      if (pending) {
-        // Handed over perhaps, and never heard of: no start of it may begin.
-        const id = await idByName(tools, file.name);
-        if (id !== null) file = { ...file, job: file.task === null ? id : `${id}_${file.task}` };
-        else if (file.claim === null) return (await talk.voidClaim(runId, attempt)) === null;
-      }
-      const { hint, forMs } = watch.of(file.job ?? '', file.name);
-      const fresh = (watch.answeredMs() ?? Number.POSITIVE_INFINITY) < 15_000;
-      if (fresh && hint !== null && isTerminal(hint.state) && !hears()) return true;
-      if (fresh && hint === null && forMs > 2000 && !hears()) return true;
-      await cancel(cancelledAt > 0 ? 'KILL' : undefined);
-      watch.hurry();
-      return false;
-    },
+    swept: async (): Promise<boolean> => (collected && over) || ending.swept(),
     detach(): void {
       if (over) return;
       over = true;
-      changed();
-      clock.after(lingerMs, () => void endLinger(lingerTries));
+      session.end();
+      ending.linger();
     },
-    attached: () => file !== null,
-    claim: () => file?.claim ?? null,
-    job: () => file?.job ?? null,
+    attached: () => record.file() !== null,
+    claim: () => record.file()?.claim ?? null,
+    job: () => record.file()?.job ?? null,
     why: () => text,
-    isWaiting: () => !over && file?.claim == null,
-    isSilent: () => !over && file?.claim != null && !hears(),
+    isWaiting: () => !over && record.file()?.claim == null,
+    isSilent: () => !over && record.file()?.claim != null && !hears(),
     isOver: () => over,
     close(): void {
       closed = true;
-      for (const listener of [...listeners]) listener();
+      ending.close();
+      session.close();
     },
   };
-}
-
-/** By a signal that a site's Slurm sends, or by what a shell makes of one. */
-function wasKilled({ data }: Fact): boolean {
-  const exit = data.exit as { kind?: string; code?: number; signal?: string } | undefined;
-  if (exit?.kind === 'signaled') return true;
-  return exit?.kind === 'exited' && [137, 143].includes(exit.code ?? 0);
 }

@@ -28,3 +28,27 @@ export function readJob(dir: string): JobFile | null {
 export function writeJob(dir: string, file: JobFile): void {
   writeAtomic(path.join(dir, attemptFiles.job), JSON.stringify(file), { mode: 0o600, sync: true });
 }
+
+export type JobRecord = {
+  /** Null: nothing was ever handed over. */
+  file(): JobFile | null;
+  /** Throws as `writeAtomic` does. */
+  write(file: JobFile): void;
+  /** What somebody else has written meanwhile counts. */
+  reread(): JobFile | null;
+};
+
+export function createJobRecord(dir: string): JobRecord {
+  let known = readJob(dir);
+  return {
+    file: () => known,
+    write(file) {
+      writeJob(dir, file);
+      known = file;
+    },
+    reread() {
+      known = readJob(dir);
+      return known;
+    },
+  };
+}

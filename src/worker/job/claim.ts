@@ -37,7 +37,11 @@ export function claimOf(
     env.SLURM_ARRAY_TASK_ID && env.SLURM_ARRAY_JOB_ID
       ? `${env.SLURM_ARRAY_JOB_ID}_${env.SLURM_ARRAY_TASK_ID}`
       : (env.SLURM_JOB_ID ?? '');
-  const which = crypto.createHash('sha256').update(JSON.stringify(shell)).digest('hex').slice(0, 16);
+  const which = crypto
+    .createHash('sha256')
+    .update(JSON.stringify(shell))
+    .digest('hex')
+    .slice(0, 16);
   const file = path.join(dir, `start.${which}.json`);
   try {
     return JSON.parse(fs.readFileSync(file, 'utf8')) as JobClaim;

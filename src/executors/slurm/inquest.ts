@@ -1,0 +1,59 @@
+/** Slurm may have ended what nobody here wished to end: it is asked, for a moment, before the end is told on. */
+import type { Clock } from '../../telemetry/index.ts';
+import type { Fact } from '../executor.ts';
+import { endOf } from './judgement.ts';
+import type { Tools } from './tools.ts';
+
+export type Inquest = {
+  /** Resolves when Slurm has said why, or nothing was to be had for too long. Asked once. */
+  ask(): Promise<void>;
+  isDone(): boolean;
+  /** The fact, with what Slurm said of it. */
+  withCause(fact: Fact): Fact;
+};
+
+const pollMs = 700;
+const patienceMs = 6000;
+
+export function createInquest(
+  tools: Tools,
+  clock: Clock,
+  job: () => { job: string; name: string },
+): Inquest {
+  let because: object | null = null;
+  let done = false;
+  let asked: Promise<void> | null = null;
+
+  const ask = async (): Promise<void> => {
+    const began = clock.now().mono_ms;
+    while (clock.now().mono_ms - began < patienceMs) {
+      const which = job();
+      const hint = (await tools.jobs().catch(() => [])).find(
+        ({ id, name }) => id === which.job && name === which.name,
+      );
+      const { state = '', reason = '', nodes = '' } = hint ?? {};
+      const end = endOf(state, { job: which.job, nodes, reason });
+      if (end !== null && end.code !== 'job_failed')
+        because = { status: end.status, code: end.code, text: end.text };
+      if (end !== null) break;
+      await new Promise<void>((resolve) => clock.after(pollMs, resolve));
+    }
+    done = true;
+  };
+
+  return {
+    ask() {
+      asked ??= ask();
+      return asked;
+    },
+    isDone: () => done,
+    withCause: (fact) => (because === null ? fact : { ...fact, data: { ...fact.data, because } }),
+  };
+}
+
+/** By a signal that a site's Slurm sends, or by what a shell makes of one. */
+export function wasKilled({ data }: Fact): boolean {
+  const exit = data.exit as { kind?: string; code?: number } | undefined;
+  if (exit?.kind === 'signaled') return true;
+  return exit?.kind === 'exited' && [137, 143].includes(exit.code ?? 0);
+}
