@@ -5,7 +5,8 @@
 const crash = 'an effect whose own code throws';
 const moment = 'a wish or a fact within the milliseconds of a state';
 const disk = 'a disk or a registry that fails';
-const cluster = 'a place that a cluster gives out and takes away (test/integration/slurm-faults.test.ts)';
+const cluster =
+  'a place that a cluster gives out and takes away (test/integration/slurm-faults.test.ts)';
 const undying = 'a process that SIGKILL does not end';
 
 export const onlyByFaults: Readonly<Record<string, string>> = {
