@@ -63,7 +63,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   notify: ['type:contracts'],
   backup: ['persistence', 'rundir'],
-  offline: ['actors', 'contracts', 'history', 'persistence', 'processes', 'rundir', 'telemetry'],
+  offline: ['actors', 'contracts', 'executors', 'history', 'persistence', 'processes', 'rundir', 'telemetry'],
   daemon: [
     ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'history', 'inventory'],
     ...['machines', 'notify'],

@@ -159,7 +159,13 @@ function live(retracing: Retracing, past: PastAttempt, around: Around): boolean 
   const leased = past.trainer === null ? now : leasedAt;
   retracing.send({ type: 'run.grant', slots: past.slots }, at);
   retracing.send({ type: 'preflight.passed' }, at);
+  if (past.kind === 'waits') {
+    if (stop !== null) sendStop(retracing, stop, now);
+    return false;
+  }
   retracing.send({ type: 'slots.leased', slots: past.slots, now: leased }, at);
+  // Its worker has said so, and does not say it again.
+  if (past.kind === 'elsewhere') retracing.send({ type: 'trainer.started', pid: 0, at }, at);
   if (past.kind === 'voided' && around.end === null) {
     retracing.send({ type: 'attempt.voided' }, at);
     return retracing.send({ type: 'slots.released', now }, at) && retracing.attempt() > 1;

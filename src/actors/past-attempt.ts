@@ -1,6 +1,7 @@
 /** One attempt as its directory shows it, in the terms of the chart. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { type JobFile, readJob, slotsOfClaim } from '../executors/index.ts';
 import type { TrainerExit } from '../machines/index.ts';
 import {
   attemptFiles,
@@ -18,9 +19,18 @@ import {
 export type PastAttempt = {
   /**
    * `pending`: launched, not started, and not given up. `unwatched`: its trainer lives without a
-   * recorder. `vanished`: both are gone and nobody saw how.
+   * recorder. `vanished`: both are gone and nobody saw how. `waits`, `elsewhere`: it is a job on a cluster, which
+   * nothing has begun so far, or which has it.
    */
-  kind: 'voided' | 'pending' | 'started' | 'unwatched' | 'vanished' | 'exited';
+  kind:
+    | 'voided'
+    | 'pending'
+    | 'started'
+    | 'unwatched'
+    | 'vanished'
+    | 'exited'
+    | 'waits'
+    | 'elsewhere';
   bootId: string;
   /** Of the worker that is to speak for it next. */
   generation: number;
@@ -53,16 +63,21 @@ export function attemptsOf(runDirectory: string): number[] {
 
 /** With `mayVoid`, one that nothing of was started is given up, so that it never can be. */
 export function pastAttempt(dir: string, options: { root: string; mayVoid: boolean }): PastAttempt {
-  const verdict = settled(dir, options.mayVoid);
+  const job = readJob(dir);
+  // What is on another machine is not given up here.
+  const verdict = settled(dir, options.mayVoid && job === null);
   const launch = readLaunch(dir);
   const trainer = 'trainer' in verdict ? verdict.trainer : null;
   const drained = readDrained(dir);
   const exited = verdict.kind === 'exited' ? verdict.record : null;
   return {
-    kind: kindOf(verdict),
+    kind: job === null || exited !== null ? kindOf(verdict) : jobKind(job),
     bootId: launch?.boot_id ?? bootId(),
     generation: lastGeneration(dir) + 1,
-    slots: (launch?.gpu_locks ?? []).map((file) => path.basename(file, '.lock')),
+    slots:
+      job?.claim != null
+        ? slotsOfClaim(job.claim)
+        : (launch?.gpu_locks ?? []).map((file) => path.basename(file, '.lock')),
     preparedMs: timeOf(dir, attemptFiles.launch) ?? fs.statSync(dir).mtimeMs,
     trainer,
     startedMs: timeOf(dir, attemptFiles.start) ?? 0,
@@ -74,6 +89,10 @@ export function pastAttempt(dir: string, options: { root: string; mayVoid: boole
     rule: readRule(dir),
     ...artifactsOf(dir, options.root),
   };
+}
+
+function jobKind({ claim }: JobFile): 'waits' | 'elsewhere' {
+  return claim === null ? 'waits' : 'elsewhere';
 }
 
 /** The verdict, once what can still be given up was. */

@@ -13,8 +13,14 @@ export { prepare } from './prepare.ts';
 export { findRecorder } from './recorder.ts';
 export { createRoutedExecutor } from './routed.ts';
 export { createSlurmExecutor, type SlurmExecutor } from './slurm/index.ts';
-export { readJob } from './slurm/job-file.ts';
-export { type JobClaim, type Parcel, parcelIn, type VoidClaim } from './slurm/parcel.ts';
+export { type JobFile, readJob } from './slurm/job-file.ts';
+export {
+  type JobClaim,
+  type Parcel,
+  parcelIn,
+  slotsOfClaim,
+  type VoidClaim,
+} from './slurm/parcel.ts';
 export type { JobRequest } from './slurm/submitting.ts';
 export {
   decodeTalk,

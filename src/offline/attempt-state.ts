@@ -1,10 +1,12 @@
 /** What has become, by its directory, of a run that no daemon looks after now. */
+import { readJob } from '../executors/index.ts';
 import type { RunRow } from '../persistence/index.ts';
 import { attemptDir, type ExitRecord, judge } from '../rundir/index.ts';
 
 /** A sentence; empty for a run of which nothing was begun. */
 export function stateOfAttempt(root: string, row: Pick<RunRow, 'run_id' | 'attempt'>): string {
   try {
+    const job = readJob(attemptDir(root, row.run_id, row.attempt));
     const verdict = judge(attemptDir(root, row.run_id, row.attempt));
     switch (verdict.kind) {
       case 'exited':
@@ -16,7 +18,9 @@ export function stateOfAttempt(root: string, row: Pick<RunRow, 'run_id' | 'attem
       case 'claimed':
         return 'was about to start when the daemon ended';
       default:
-        return 'waits for a daemon';
+        if (job === null) return 'waits for a daemon';
+        if (job.claim !== null) return `is job ${job.claim.job} on ${job.claim.node}, no daemon`;
+        return job.job === null ? 'was being handed to Slurm' : `waits in Slurm as job ${job.job}`;
     }
   } catch {
     return 'its directory cannot be read';

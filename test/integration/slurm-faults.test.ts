@@ -244,6 +244,29 @@ test('Slurm’s time is nearly over: it saves, and goes on in another job', { sk
   assert.ok(saved.includes('saved'), saved.join());
 });
 
+test('the registry is lost: jobs that wait and jobs that run are found again', {
+  skip,
+}, async () => {
+  const [running, waits] = [waiting('kept'), waiting('kept-waiting')];
+  const live = await yard.submit(running.script, { gpus: 1 });
+  const held = await yard.submit(waits.script, { slurm: { flags: ['--hold'] } });
+  const before = await yard.running(live);
+  const job = await until(async () => {
+    const { why } = await yard.client.get(held);
+    return /job (\d+) waits in Slurm/.exec(why)?.[1] ?? null;
+  }, 'its job');
+  await yard.crash();
+  for (const suffix of ['', '-wal', '-shm'])
+    fs.rmSync(path.join(yard.home, `registry.db${suffix}`), { force: true });
+  await yard.up({ RUNYARD_TEST_REBUILD: '1' });
+  assert.deepEqual((await yard.running(live)).gpu_slots, before.gpu_slots);
+  await yard.slurm.scontrol('release', job);
+  await yard.running(held);
+  for (const { go } of [running, waits]) go();
+  for (const run of [live, held]) assert.equal((await yard.ended(run)).status, 'completed');
+  for (const { journal } of [running, waits]) assert.equal(starts(journal).length, 1);
+});
+
 test('without the bus nothing is started', { skip }, async () => {
   const { script, journal, go } = waiting('bus');
   go();

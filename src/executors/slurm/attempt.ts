@@ -9,7 +9,7 @@ import { createJobEnding } from './ending.ts';
 import { createInquest, type Inquest, wasKilled } from './inquest.ts';
 import { createJobRecord } from './job-file.ts';
 import { type JobVerdict, judgeJob, type Patience } from './judgement.ts';
-import type { JobClaim } from './parcel.ts';
+import { type JobClaim, slotsOfClaim } from './parcel.ts';
 import { createJobSession } from './session.ts';
 import { idByName, type Order, type Submitting } from './submitting.ts';
 import type { TalkPort, TalkReply, TalkRequest } from './talk.ts';
@@ -121,12 +121,6 @@ export function createJobAttempt(options: JobAttemptOptions) {
     events.onGone?.(runId, attempt, { status, code, text: verdict.text });
   };
 
-  /** Slots of what was granted: the job itself, and each GPU. */
-  const granted = ({ job, node, gpus }: JobClaim): string[] => {
-    const place = `slurm:${job}@${node}`;
-    return [place, ...gpus.map((gpu) => `${place}/gpu${gpu}`)];
-  };
-
   /** The number of a job that was handed over by a daemon before us, or by a call whose answer was lost. */
   const foundByName = async (name: string, signal: AbortSignal): Promise<string | null> => {
     for (let looks = 0; looks < 2 && !signal.aborted; ) {
@@ -221,7 +215,7 @@ export function createJobAttempt(options: JobAttemptOptions) {
     /** Resolves with its slots when a start of the job has the attempt. Idempotent. */
     async allocate(order: Order, signal: AbortSignal): Promise<string[]> {
       await handOver(order, signal);
-      return granted(await claimed(signal));
+      return slotsOfClaim(await claimed(signal));
     },
     look,
     receive,

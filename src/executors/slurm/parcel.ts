@@ -26,6 +26,12 @@ export type JobClaim = {
   readonly at: string;
 };
 
+/** Slots of what was granted: the job itself, and each GPU. */
+export function slotsOfClaim({ job, node, gpus }: JobClaim): string[] {
+  const place = `slurm:${job}@${node}`;
+  return [place, ...gpus.map((gpu) => `${place}/gpu${gpu}`)];
+}
+
 /** In place of a claim: the attempt was given up, and no job may begin it any more. */
 export type VoidClaim = { readonly void: true; readonly at: string };
 
