@@ -31,6 +31,7 @@ import {
 } from '../persistence/index.ts';
 import { killScope, markerOf } from '../processes/index.ts';
 import { bootId } from '../rundir/index.ts';
+import { isElsewhere } from '../slots.ts';
 import { type Logger, otlpOptions, systemClock } from '../telemetry/index.ts';
 import { streamStates } from '../transport/nats/index.ts';
 import { attemptSpec } from './attempts.ts';
@@ -336,7 +337,10 @@ export async function openParts(
     changed: () => supervisor.reconsider(),
     others: (found) =>
       locks.others(
-        store.leases().map(({ slot }) => slot),
+        store
+          .leases()
+          .map(({ slot }) => slot)
+          .filter((slot) => !isElsewhere(slot)),
         found,
       ),
     synced,

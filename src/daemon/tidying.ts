@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Executor } from '../executors/index.ts';
 import type { RunStore } from '../persistence/index.ts';
+import { isElsewhere } from '../slots.ts';
 import { type Clock, every, type Logger } from '../telemetry/index.ts';
 
 export type TidyingOptions = {
@@ -42,7 +43,8 @@ export function createTidying(options: TidyingOptions): Tidying {
       if (known && !options.isOver(runId, attempt)) continue;
       // Of a run that is not known nothing is ended: only the lock is asked.
       const gone = !known || (await executor.swept(runId, attempt));
-      if (!gone || !(await options.locksFree(files))) continue;
+      // A place of a cluster's has no lock here.
+      if (!gone || !(isElsewhere(slot) || (await options.locksFree(files)))) continue;
       store.releaseLease(slot);
       options.readmit([slot]);
       // What did not die may have used its temporary directory until now.
