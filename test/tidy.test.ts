@@ -31,6 +31,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   inventory: ['telemetry'],
   machines: ['type:contracts'],
   chart: [],
+  testing: ['machines'],
   allocator: [],
   persistence: ['contracts', 'telemetry', 'rundir', 'type:machines'],
   processes: ['rundir'],
