@@ -165,6 +165,35 @@ test('what is left to do names its issue', () => {
   assert.deepEqual(wrong.map(relative), []);
 });
 
+test('links in the documents lead to a file, and to a heading of it', () => {
+  const pages = [...files(path.join(root, 'docs'), '.md')].concat(
+    ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'].map((name) => path.join(root, name)),
+  );
+  const wrong = pages.flatMap((page) =>
+    [...fs.readFileSync(page, 'utf8').matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, to = '']) => to)
+      .filter((to) => !/^\w+:/.test(to))
+      .filter((to) => {
+        const [file = '', heading = ''] = to.split('#');
+        const target = file === '' ? page : path.resolve(path.dirname(page), file);
+        if (!fs.existsSync(target)) return true;
+        return heading !== '' && target.endsWith('.md') && !headingsOf(target).includes(heading);
+      })
+      .map((to) => `${relative(page)}: ${to}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+/** As links name them. */
+function headingsOf(page: string): string[] {
+  return [...fs.readFileSync(page, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, text = '']) =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_\- ]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 test('exports have names', () => {
   const wrong = codeFiles().filter((file) =>
     /^export (default\b|\* )/m.test(fs.readFileSync(file, 'utf8')),
