@@ -124,6 +124,12 @@ export function dashboard(): string {
     .withPanel(series('Lag', 'short', [[of('runyard.stream.lag'), '{{stream}}']]))
     .withPanel(series('Streams', 'bytes', [[of('runyard.stream.size'), '{{stream}}']]))
     .withPanel(
+      series('Lost of what trainers gave', 'short', [
+        [rate('runyard.output.dropped'), 'bytes of output per second'],
+        [rate('runyard.points.lost'), 'points per second'],
+      ]),
+    )
+    .withPanel(
       series('Spans', 'cps', [
         [rate('runyard.trace.exported_spans'), 'handed over'],
         [rate('runyard.trace.dropped_spans'), 'dropped: {{cause}}'],

@@ -370,6 +370,7 @@ export async function openParts(
   });
 
   const measured = createFigures({
+    root: home.root,
     store,
     clock,
     log,
@@ -381,6 +382,7 @@ export async function openParts(
     workers: () => ({ idle: executor.idle(), all: executor.workers() }),
     traces: traces.figures,
     position: () => registry.metrics.position(),
+    lostPoints: telemetry.missing,
     streams: async () => {
       const connection = bus.connection();
       return connection === null ? [] : streamStates(connection, settings.yard);
