@@ -28,7 +28,7 @@ import type { Clock } from '../telemetry/index.ts';
 import { createAsking } from './asking.ts';
 import { type Breath, createBreath } from './breath.ts';
 import { createGroups } from './groups.ts';
-import { attemptOf, refOf, withDependencies } from './lookup.ts';
+import { attemptOf, refOf, refuseUnknownHooks, withDependencies } from './lookup.ts';
 import { configOfRetry, predecessorOf } from './retry-run.ts';
 import { createShowing } from './showing.ts';
 import { foundProgram, newRow, writeRunFiles } from './submission.ts';
@@ -81,6 +81,8 @@ export type OrchestratorDeps = {
   shutdown: (options: { keepBus: boolean }) => void;
   retention: RetentionPort;
   supply: SupplyPort;
+  /** Names of hooks that runs may ask for. */
+  hooks?: readonly string[];
   /** Every reason why a run could not start here; a simulation asks for none. */
   preflight?: (config: TrainRunConfig, env: Buffer | null, program: string) => Promise<string[]>;
   readers: ReadersPort;
@@ -169,6 +171,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
 
   const plan = async (request: SubmitRequest): Promise<RunPlan> => {
     const config = withDependencies(store, validateConfig(request.config));
+    refuseUnknownHooks(deps.hooks ?? [], config);
     deps.admit();
     const env = request.env_ref === null ? null : await deps.inputs.read(request.env_ref);
     const program = await disk.foundProgram(config, env);

@@ -13,7 +13,7 @@ import type { InputStore, RunStore } from '../persistence/index.ts';
 import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import type { Breath } from './breath.ts';
-import { withDependencies } from './lookup.ts';
+import { refuseUnknownHooks, withDependencies } from './lookup.ts';
 import { type Predecessor, uploadsOf } from './retry-run.ts';
 import {
   type foundProgram,
@@ -39,6 +39,8 @@ export type SubmittingOptions = {
     runId: string,
     submitted: { config: TrainRunConfig; env: Buffer | null; program: string },
   ) => void;
+  /** Names of hooks that runs may ask for. */
+  hooks?: readonly string[];
   /** Throws when new runs are refused for now. */
   admit: () => void;
   disk: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
@@ -98,6 +100,8 @@ export function createSubmitting(options: SubmittingOptions): Submitting {
     if (known !== null) return { request, digest, known };
     options.admit();
     const config = withDependencies(store, given);
+    // Settings may have changed since the run was submitted that is done again.
+    if (from === null) refuseUnknownHooks(options.hooks ?? [], config);
     const [env, diff] = await uploadsOf(remembered.input, request.env_ref, config, from);
     const program = await remembered.program(config, env);
     const retryOf = from?.runId ?? null;

@@ -5,6 +5,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** For an option that may be given several times. */
-export function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
+export function collect(value: string, before: unknown = []): string[] {
+  // Its opposite may have been given before it.
+  return [...(Array.isArray(before) ? before : []), value];
 }

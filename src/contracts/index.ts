@@ -91,6 +91,7 @@ export { validatorOf, violationsOf } from './schemas.ts';
 export {
   loadSettings,
   type Notify,
+  type NotifyMessage,
   type Origins,
   resolveHome,
   type Settings,

@@ -7,6 +7,7 @@ import { RunyardError } from '../errors.ts';
 import type { Notify, Settings as SettingsFile } from './gen/settings.v1.ts';
 import { validatorOf, violationsOf } from './schemas.ts';
 
+export type { NotifyMessage } from './gen/notify-message.v1.ts';
 export type { Notify };
 export type Settings = Required<SettingsFile>;
 export type Origins = Record<keyof Settings, string>;

@@ -416,6 +416,7 @@ export async function openParts(
     shutdown: stop,
     retention: keeping,
     supply,
+    hooks: settings.notify.flatMap(({ name }) => name ?? []),
     preflight: async (config, submitted, program) =>
       preflight({
         program,

@@ -135,6 +135,10 @@ export interface Settings {
 }
 export interface Notify {
   /**
+   * By which a run can ask for it; several hooks may share one.
+   */
+  name?: string;
+  /**
    * done: a run is over, however it ended; failed: it failed, was lost or rejected; waiting: it has not started within after_s; group: no run of a group is left.
    *
    * @minItems 1
