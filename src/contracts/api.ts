@@ -104,6 +104,8 @@ export type HealthReason = {
   severity: 'degraded' | 'failed';
   text: string;
   hint: string;
+  /** While it holds, new runs are refused and waiting ones are not started. */
+  refuses_runs: boolean;
 };
 /** What the last start found and did. */
 export type Recovery = {

@@ -57,7 +57,7 @@ export {
   toStatus,
   toStruct,
 } from './grpc.ts';
-export { headlineOf, refusesRuns } from './headline.ts';
+export { headlineOf } from './headline.ts';
 export type {
   GapReason,
   MetricBatch,

@@ -644,6 +644,10 @@ export interface HealthReason {
   severity: string;
   text: string;
   hint: string;
+  /**
+   * while it holds, new runs are refused and waiting ones not started
+   */
+  refuses_runs: boolean;
 }
 /**
  * What the daemon found and did when it started.

@@ -334,16 +334,18 @@ class GroupSummary(_message.Message):
     def __init__(self, group: _Optional[str] = ..., state: _Optional[str] = ..., runs: _Optional[int] = ..., queued: _Optional[int] = ..., held: _Optional[int] = ..., allocating: _Optional[int] = ..., running: _Optional[int] = ..., stopping: _Optional[int] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., at_once: _Optional[int] = ..., user: _Optional[str] = ..., project: _Optional[str] = ..., submitted_at: _Optional[str] = ..., started_at: _Optional[str] = ..., finished_at: _Optional[str] = ..., superseded: _Optional[int] = ...) -> None: ...
 
 class HealthReason(_message.Message):
-    __slots__: list[str] = ["hint", "part", "severity", "text"]
+    __slots__: list[str] = ["hint", "part", "refuses_runs", "severity", "text"]
     HINT_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
+    REFUSES_RUNS_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     hint: str
     part: str
+    refuses_runs: bool
     severity: str
     text: str
-    def __init__(self, part: _Optional[str] = ..., severity: _Optional[str] = ..., text: _Optional[str] = ..., hint: _Optional[str] = ...) -> None: ...
+    def __init__(self, part: _Optional[str] = ..., severity: _Optional[str] = ..., text: _Optional[str] = ..., hint: _Optional[str] = ..., refuses_runs: bool = ...) -> None: ...
 
 class HoldRunRequest(_message.Message):
     __slots__: list[str] = ["reason", "run", "user"]
