@@ -119,6 +119,8 @@ def test_artifacts_are_listed_seen_and_saved(qtbot: QtBot, yard: Yard, tmp_path:
         view._table.selectRow(0)
         assert "video/mp4" in view._words.text()
         until(qtbot, view._open.isEnabled)
+        if view.viewer.plays:
+            until(qtbot, lambda: view.viewer.player and not view.viewer.player.image.isNull())
         shoot(window, "artifacts")
         saved: list[Path] = []
         view._fetch(view.model.at(0), tmp_path / "saved.mp4", saved.append)
