@@ -84,7 +84,7 @@ async def main():
                 pass
             await asyncio.sleep(1)
 
-    await asyncio.gather(come_and_go(), *(ask(ids[one::16]) for one in range(16)))
+    await asyncio.gather(come_and_go(), *(ask(ids[one::100]) for one in range(100)))
     await client.close()
 
 asyncio.run(main())
