@@ -127,7 +127,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     throw new RunyardError('run_not_found', `there is no run "${ref}"; see: runyard ls -a`);
   };
   const rowOf = (ref: string): RunRow => {
-    const row = store.run(resolve(ref));
+    // A whole id, which is what programs give, needs no search.
+    const row = store.run(ref) ?? store.run(resolve(ref));
     if (row === undefined) throw new RunyardError('run_not_found', `there is no run "${ref}"`);
     return row;
   };
