@@ -66,6 +66,7 @@ const local = [
   'doctor',
   'config',
   'completion',
+  'audit',
   'backup',
   'restore',
   'notify',

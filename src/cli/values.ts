@@ -8,3 +8,14 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
+
+/** Who runs this command. */
+export async function userName(): Promise<string> {
+  const os = await import('node:os');
+  try {
+    return os.userInfo().username;
+  } catch {
+    // An account without a name, as in containers.
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}

@@ -1,4 +1,5 @@
 /** Where the daemon is asked: the socket and TCP of gRPC, and the HTTP of the console; written down for who looks. */
+import type { Audit } from '../audit/index.ts';
 import type { OrchestratorPort } from '../contracts/index.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Home } from '../persistence/index.ts';
@@ -14,6 +15,7 @@ export type DoorsOptions = {
   /** An address of TCP; port 0: one that is free, the same as before while it can be had. */
   listen: string;
   console: Console;
+  audit: Audit;
   log: Logger;
 };
 
@@ -26,7 +28,7 @@ export type Doors = {
 };
 
 export function createDoors(options: DoorsOptions): Doors {
-  const { home, yard, version, listen, console, log } = options;
+  const { home, yard, version, listen, console, audit, log } = options;
   let server: GrpcServer | null = null;
   let closed = false;
   return {
@@ -41,6 +43,7 @@ export function createDoors(options: DoorsOptions): Doors {
           socketPath: home.socket,
           listen: address,
           roleOf: console.roleOf,
+          audit,
           log,
         }),
       );

@@ -23,6 +23,8 @@ export type HealthDeps = {
   drained: () => string;
   /** What hooks could not be told. */
   notifyTrouble: () => string | null;
+  /** Why lines of the audit log are not in its file. */
+  auditTrouble: () => string | null;
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
@@ -49,6 +51,7 @@ export type Signs = {
   gpus?: readonly string[];
   console?: string | null;
   notify?: string | null;
+  audit?: string | null;
 };
 
 const watchMs = 1000;
@@ -89,6 +92,11 @@ export function reasonsOf(signs: Signs): HealthReason[] {
     const hint = 'runyard notify test';
     reasons.push({ part: 'notify', severity: 'degraded', text: signs.notify, hint });
   }
+  if (signs.audit) {
+    const text = `the audit log cannot be written: ${signs.audit}; calls are answered all the same`;
+    const hint = `look at ${home}/audit.jsonl`;
+    reasons.push({ part: 'audit', severity: 'degraded', text, hint });
+  }
   return reasons;
 }
 
@@ -112,6 +120,7 @@ export function createHealth(deps: HealthDeps) {
       gpus: deps.gpuTroubles(),
       console: deps.console().trouble,
       notify: deps.notifyTrouble(),
+      audit: deps.auditTrouble(),
     });
 
   /** Why nothing new is taken or started now. */

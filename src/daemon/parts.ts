@@ -27,6 +27,7 @@ import { killScope, markerOf } from '../processes/index.ts';
 import { bootId } from '../rundir/index.ts';
 import { type Logger, otlpOptions, systemClock } from '../telemetry/index.ts';
 import { streamStates } from '../transport/nats/index.ts';
+import { openAudit } from './audit.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBreaker } from './breaker.ts';
@@ -168,9 +169,11 @@ export async function openParts(
       synced().catch((error) => log.error({ err: error }, 'sync failed'));
     },
   });
+  const audit = openAudit({ root: home.root, version: options.version, clock, log });
   const webConsole = createConsole({
     ...options,
     home,
+    audit,
     figures: () => measured.text(),
     clock,
     log,
@@ -180,6 +183,7 @@ export async function openParts(
     home,
     version: options.version,
     console: webConsole,
+    audit,
     log,
   });
   let state = 'opening';
@@ -356,6 +360,7 @@ export async function openParts(
     ],
     drained: supply.drained,
     notifyTrouble: notifying.trouble,
+    auditTrouble: audit.trouble,
     bus,
     idleWorkers: () => executor.idle(),
     tcp: doors.tcp,
@@ -479,6 +484,7 @@ export async function openParts(
     },
     async serve() {
       options.onReady?.(await doors.open(orchestrator));
+      audit.started(rebuilt !== null);
       // Only now: it searches the whole machine, and nobody has to wait for it.
       setImmediate(async () => {
         if (closed) return;
@@ -515,6 +521,7 @@ export async function openParts(
       const { live } = supervisor.counts();
       noteEnding(home);
       await doors.close();
+      await audit.stopped(live);
       supervisor.close();
       await executor.close();
       await Promise.all([telemetry.close(), notifying.close()]);

@@ -3,6 +3,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { Audit } from '../../audit/index.ts';
 import type { ConsolePort, OrchestratorPort, Settings } from '../../contracts/index.ts';
 import { messageOf, RunyardError } from '../../errors.ts';
 import type { Role } from '../../gate.ts';
@@ -32,6 +33,7 @@ export type ConsoleOptions = {
   home: Home;
   checkout: string;
   figures: Door['figures'];
+  audit: Audit;
   clock: Clock;
   log: Logger;
 };
@@ -70,6 +72,7 @@ export function createConsole(options: ConsoleOptions): Console {
           sessions,
           roleOf,
           figures: options.figures,
+          audit: options.audit,
           user: userName(),
           pageDir: path.join(checkout, 'dist', 'console'),
           schemasDir: path.join(checkout, 'schemas'),

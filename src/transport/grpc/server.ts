@@ -4,6 +4,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, service as healthService } from 'grpc-health-check';
+import type { Audit } from '../../audit/index.ts';
 import {
   loadProto,
   type OrchestratorPort,
@@ -13,7 +14,7 @@ import {
 import { RunyardError } from '../../errors.ts';
 import type { Role } from '../../gate.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import { askGate } from './auth.ts';
+import { type Asking, askGate } from './auth.ts';
 import { fitting } from './fit.ts';
 import { createHandlers, limited } from './handlers.ts';
 import { inOneBlock } from './metric-bytes.ts';
@@ -28,6 +29,7 @@ export type GrpcServerOptions = {
   listen: string;
   /** Who calls over TCP, by its `authorization`; null: nobody that we know. */
   roleOf: (authorization: string) => Role | null;
+  audit: Audit;
   log: Logger;
 };
 
@@ -40,8 +42,9 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const { port, socketPath, listen, log } = options;
   const definition = loadProto();
   // Who can open the socket is the user, and could do all of it without us.
-  const local = build(definition, port, log, () => 'operator');
-  const remote = build(definition, port, log, options.roleOf);
+  const { audit, roleOf } = options;
+  const local = build(definition, port, log, { audit, roleOf: () => 'operator', local: true });
+  const remote = build(definition, port, log, { audit, roleOf, local: false });
   fs.rmSync(socketPath, { force: true });
   await bind(local, `unix:${socketPath}`);
   fs.chmodSync(socketPath, 0o600);
@@ -67,11 +70,11 @@ function build(
   definition: PackageDefinition,
   port: OrchestratorPort,
   log: Logger,
-  roleOf: GrpcServerOptions['roleOf'],
+  asking: Asking,
 ): Server {
   const server = new Server({
     'grpc.max_receive_message_length': receiveMaxBytes,
-    interceptors: [askGate(definition, roleOf)],
+    interceptors: [askGate(definition, asking)],
   });
   const service = inOneBlock(fitting(limited(orchestratorService(definition))));
   server.addService(service, createHandlers(definition, port, log));

@@ -1,4 +1,5 @@
 /** What the HTTP door stands on. It holds no state of runs, and knows no more than gRPC does. */
+import type { Audit } from '../../audit/index.ts';
 import type { OrchestratorPort } from '../../contracts/index.ts';
 import type { Role } from '../../gate.ts';
 import type { Logger } from '../../telemetry/index.ts';
@@ -28,6 +29,7 @@ export type Door = {
   sessions: Sessions;
   /** Who calls, by an `authorization`; null: nobody that we know. */
   roleOf(authorization: string): Role | null;
+  audit: Audit;
   /** The daemon's figures, for Prometheus. */
   figures(): Promise<{ contentType: string; text: string }>;
   /** In whose name runs are submitted and stopped by a page that names nobody. */

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RunyardError } from '../../errors.ts';
 import { type Role, refusalOf } from '../../gate.ts';
 import type { Door } from './door.ts';
+import { askedOf } from './seen.ts';
 
 export type Caller = {
   role: Role | null;
@@ -30,20 +31,34 @@ const headers: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-/** Throws `forbidden` and `unauthenticated`. */
+/** Method and pattern, as the gate has them. */
+export function nameOf({ method, routeOptions }: FastifyRequest): string {
+  return `${method === 'HEAD' ? 'GET' : method} ${routeOptions.url ?? '(none)'}`;
+}
+
+/** Throws `forbidden` and `unauthenticated`, which the audit log is told. */
 export function guard(door: Door, request: FastifyRequest, reply: FastifyReply): Caller {
   reply.headers(headers);
-  refuseForeign(request);
   const caller = callerOf(door, request);
-  const method = request.method === 'HEAD' ? 'GET' : request.method;
-  const name = `${method} ${request.routeOptions.url ?? '(none)'}`;
+  try {
+    admit(door, request, caller);
+    return caller;
+  } catch (error) {
+    const code = error instanceof RunyardError ? error.code : 'internal';
+    door.audit.refused(askedOf(door, request, nameOf(request), caller), code);
+    throw error;
+  }
+}
+
+function admit(door: Door, request: FastifyRequest, caller: Caller): void {
+  refuseForeign(request);
+  const name = nameOf(request);
   const refused = refusalOf('http', name, caller.role);
   if (refused !== null) throw refused;
   const isSafe = safeMethods.includes(request.method);
   // A link proves itself. A browser that is logged in may have lost its `csrf`: what it keeps is kept for each port.
   const isLogin = name === 'POST /api/session';
   if (!isSafe && !isLogin && caller.cookie !== null) refuseForged(door, request, caller.cookie);
-  return caller;
 }
 
 /** A page of somebody else that had its name lead here, or that sends its reader's browser here. */
