@@ -6,7 +6,8 @@ import type { Home } from '../persistence/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import type { Console } from './console/index.ts';
-import { firstOf, readAddress, writeAddress } from './endpoint.ts';
+import type { Encryption } from './encryption.ts';
+import { addressesFor, firstOf, readAddress, writeAddress } from './endpoint.ts';
 
 export type DoorsOptions = {
   home: Home;
@@ -16,6 +17,7 @@ export type DoorsOptions = {
   listen: string;
   console: Console;
   audit: Audit;
+  tls: Encryption;
   log: Logger;
 };
 
@@ -28,20 +30,18 @@ export type Doors = {
 };
 
 export function createDoors(options: DoorsOptions): Doors {
-  const { home, yard, version, listen, console, audit, log } = options;
+  const { home, yard, version, listen, console, audit, tls, log } = options;
   let server: GrpcServer | null = null;
   let closed = false;
   return {
     async open(port) {
       const before = readAddress(home.daemonFile);
-      const kept = before.tcp;
-      // An address that was not chosen stays the same over restarts while it can.
-      const wanted = listen.endsWith(':0') && kept !== undefined ? [kept, listen] : [listen];
-      server = await firstOf(wanted, (address) =>
+      server = await firstOf(addressesFor(listen, before.tcp), (address) =>
         startGrpcServer({
           port,
           socketPath: home.socket,
           listen: address,
+          tls: tls.of(listen),
           roleOf: console.roleOf,
           audit,
           log,

@@ -6,6 +6,7 @@ import type { DaemonEvent } from '../machines/index.ts';
 import { type Fault, freeBytes, fullPercent, type Home } from '../persistence/index.ts';
 import type { KillScope } from '../processes/index.ts';
 import type { BusLink } from './bus-link.ts';
+import type { Encryption } from './encryption.ts';
 import type { Registry } from './registry.ts';
 
 export type HealthDeps = {
@@ -25,6 +26,7 @@ export type HealthDeps = {
   notifyTrouble: () => string | null;
   /** Why lines of the audit log are not in its file. */
   auditTrouble: () => string | null;
+  tls: Pick<Encryption, 'trouble' | 'doors'>;
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
@@ -52,6 +54,7 @@ export type Signs = {
   console?: string | null;
   notify?: string | null;
   audit?: string | null;
+  tls?: string | null;
 };
 
 const watchMs = 1000;
@@ -92,6 +95,10 @@ export function reasonsOf(signs: Signs): HealthReason[] {
     const hint = 'runyard notify test';
     reasons.push({ part: 'notify', severity: 'degraded', text: signs.notify, hint });
   }
+  if (signs.tls) {
+    const hint = 'renew the files of tls_cert and tls_key; they are read again by themselves';
+    reasons.push({ part: 'tls', severity: 'degraded', text: signs.tls, hint });
+  }
   if (signs.audit) {
     const text = `the audit log cannot be written: ${signs.audit}; calls are answered all the same`;
     const hint = `look at ${home}/audit.jsonl`;
@@ -121,6 +128,7 @@ export function createHealth(deps: HealthDeps) {
       console: deps.console().trouble,
       notify: deps.notifyTrouble(),
       audit: deps.auditTrouble(),
+      tls: deps.tls.trouble(),
     });
 
   /** Why nothing new is taken or started now. */
@@ -184,6 +192,7 @@ export function createHealth(deps: HealthDeps) {
         kill_scope: deps.killScope.scope,
         kill_scope_why: deps.killScope.why,
         drained: deps.drained(),
+        tls: deps.tls.doors(),
       };
     },
     /** Tells the daemon's chart when something fails or has healed. */

@@ -35,6 +35,7 @@ import { openBus } from './bus-parts.ts';
 import { watchWallClock } from './clock-watch.ts';
 import { createConsole } from './console/index.ts';
 import { createDoors } from './doors.ts';
+import { openEncryption } from './encryption.ts';
 import { noteEnding } from './endpoint.ts';
 import { createFigures, type Figures } from './figures/index.ts';
 import { openGpuLocks } from './gpu-locks.ts';
@@ -170,10 +171,12 @@ export async function openParts(
     },
   });
   const audit = openAudit({ root: home.root, version: options.version, clock, log });
+  const tls = openEncryption(settings, clock, log);
   const webConsole = createConsole({
     ...options,
     home,
     audit,
+    tls,
     figures: () => measured.text(),
     clock,
     log,
@@ -184,6 +187,7 @@ export async function openParts(
     version: options.version,
     console: webConsole,
     audit,
+    tls,
     log,
   });
   let state = 'opening';
@@ -361,6 +365,7 @@ export async function openParts(
     drained: supply.drained,
     notifyTrouble: notifying.trouble,
     auditTrouble: audit.trouble,
+    tls,
     bus,
     idleWorkers: () => executor.idle(),
     tcp: doors.tcp,
@@ -518,6 +523,7 @@ export async function openParts(
       purging.close();
       stopFigures();
       forgetClock();
+      tls.close();
       const { live } = supervisor.counts();
       noteEnding(home);
       await doors.close();

@@ -32,6 +32,7 @@ async function serveGrpc(t: TestContext, audit = createFakeAudit()): Promise<Cli
     port: createFakeOrchestrator(),
     socketPath: path.join(dir, 'daemon.sock'),
     listen: '127.0.0.1:0',
+    tls: null,
     roleOf,
     audit,
     log,
@@ -164,6 +165,8 @@ const door: Door = {
   pageDir: path.join(os.tmpdir(), 'runyard-no-page'),
   schemasDir: path.resolve(import.meta.dirname, '../../schemas'),
   audit: createFakeAudit(),
+  secure: false,
+  isCalled: () => false,
   log,
 };
 

@@ -88,6 +88,8 @@ const door = {
   pageDir: os.tmpdir(),
   schemasDir: os.tmpdir(),
   audit: createFakeAudit(),
+  tls: null,
+  isCalled: () => false,
   log: pino({ level: 'silent' }),
 };
 

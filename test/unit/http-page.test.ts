@@ -34,6 +34,8 @@ test('the built page is served with right caching, compressed where it was, and 
     pageDir,
     schemasDir: dir,
     audit: createFakeAudit(),
+    secure: false,
+    isCalled: () => false,
     log: pino({ level: 'silent' }),
   });
   t.after(() => app.close());

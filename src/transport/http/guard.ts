@@ -1,5 +1,6 @@
 /** Before any handler: is it this page that asks, who is it, and may they? */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { hostOf } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
 import { type Role, refusalOf } from '../../gate.ts';
 import type { Door } from './door.ts';
@@ -51,7 +52,7 @@ export function guard(door: Door, request: FastifyRequest, reply: FastifyReply):
 }
 
 function admit(door: Door, request: FastifyRequest, caller: Caller): void {
-  refuseForeign(request);
+  refuseForeign(door, request);
   const name = nameOf(request);
   const refused = refusalOf('http', name, caller.role);
   if (refused !== null) throw refused;
@@ -62,16 +63,22 @@ function admit(door: Door, request: FastifyRequest, caller: Caller): void {
 }
 
 /** A page of somebody else that had its name lead here, or that sends its reader's browser here. */
-function refuseForeign({ headers, url }: FastifyRequest): void {
+function refuseForeign({ secure, isCalled }: Door, { headers, url }: FastifyRequest): void {
   const { host = '', origin } = headers;
-  if (!hosts.test(host)) {
+  if (!hosts.test(host) && !isCalled(hostOf(/:\d+$/.test(host) ? host : `${host}:`))) {
+    const way = secure
+      ? 'use a name that its certificate has'
+      : 'use localhost, 127.0.0.1 or [::1]';
     throw new RunyardError(
       'forbidden',
-      `this machine is not called ${JSON.stringify(host.slice(0, 100))} here; use localhost, 127.0.0.1 or [::1]`,
+      `this machine is not called ${JSON.stringify(host.slice(0, 100))} here; ${way}`,
     );
   }
   // Another port is another program: sites are told apart without it, origins are not.
-  if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
+  if (
+    origin !== undefined &&
+    origin.toLowerCase() !== `http${secure ? 's' : ''}://${host.toLowerCase()}`
+  ) {
     throw new RunyardError('forbidden', 'pages of other origins may not call the console');
   }
   const site = headers['sec-fetch-site'];
