@@ -27,7 +27,7 @@ const whyMost = 1000;
 export function gather(): Gathering {
   const refs: string[] = [];
   const ids: string[] = [];
-  let [refCount, idCount, groupCount] = [0, 0, 0];
+  let [refCount, idCount, groupCount, submits] = [0, 0, 0, 0];
   let [user, why] = ['', ''];
   const about: Record<string, string | number | boolean> = {};
   const addRef = (ref: unknown): void => {
@@ -51,6 +51,7 @@ export function gather(): Gathering {
         const value = request[name];
         if (typeof value === 'boolean') about[name] = value;
       }
+      if (isObject(request.config) || isObject(request.config_ref)) submits += 1;
       const program = programOf(request.config);
       if (program !== '') about.program ??= program;
     },
@@ -68,7 +69,8 @@ export function gather(): Gathering {
     facts: () => ({
       user,
       runs: ids.length > 0 ? ids : refs,
-      count: idCount || groupCount || refCount,
+      // What was to be submitted, when nothing came of it.
+      count: idCount || groupCount || refCount || submits,
       about,
       why,
     }),

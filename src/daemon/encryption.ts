@@ -15,11 +15,15 @@ export type Encryption = {
 };
 
 /** Throws settings_invalid for files that are no certificate and its key. */
-export function openEncryption(settings: Settings, clock: Clock, log: Logger): Encryption {
+export async function openEncryption(
+  settings: Settings,
+  clock: Clock,
+  log: Logger,
+): Promise<Encryption> {
   const { tls_cert: cert, tls_key: key, listen, console_listen } = settings;
   const leaves = (address: string): boolean => address !== 'off' && !isLoopback(address);
   const isWanted = cert !== '' && (leaves(listen) || leaves(console_listen));
-  const tls = isWanted ? openTls({ cert, key, clock, log }) : null;
+  const tls = isWanted ? await openTls({ cert, key, clock, log }) : null;
   return {
     of: (address) => (leaves(address) ? tls : null),
     trouble: () => tls?.trouble() ?? null,

@@ -171,7 +171,7 @@ export async function openParts(
     },
   });
   const audit = openAudit({ root: home.root, version: options.version, clock, log });
-  const tls = openEncryption(settings, clock, log);
+  const tls = await openEncryption(settings, clock, log);
   const webConsole = createConsole({
     ...options,
     home,

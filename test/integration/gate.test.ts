@@ -6,7 +6,12 @@ import { type TestContext, test } from 'node:test';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
-import { loadProto, orchestratorService } from '../../src/contracts/index.ts';
+import {
+  loadProto,
+  type OrchestratorPort,
+  orchestratorService,
+} from '../../src/contracts/index.ts';
+import { RunyardError } from '../../src/errors.ts';
 import { busGate, gatedNames, isRecorded, needOf, type Role, refusalOf } from '../../src/gate.ts';
 import { startGrpcServer } from '../../src/transport/grpc/index.ts';
 import { buildApp } from '../../src/transport/http/app.ts';
@@ -14,8 +19,9 @@ import type { Door } from '../../src/transport/http/index.ts';
 import { type Route, route } from '../../src/transport/http/route.ts';
 import { ensureStreams } from '../../src/transport/nats/index.ts';
 import { createFakeAudit } from '../fixtures/audit.ts';
-import { createFakeOrchestrator } from '../fixtures/orchestrator.ts';
+import { createFakeOrchestrator, runId } from '../fixtures/orchestrator.ts';
 import { names, startBus, streams, yard } from './bus-fixture.ts';
+import { until } from './yard.ts';
 
 const log = pino({ level: 'silent' });
 const right = 'Bearer operator';
@@ -26,10 +32,14 @@ const roleOf = (authorization: string): Role | null =>
 /** Without, wrong, and right but of another kind. */
 const strangers = [undefined, '', 'Bearer wrong', 'operator', 'Basic operator', 'Bearer operator2'];
 
-async function serveGrpc(t: TestContext, audit = createFakeAudit()): Promise<Client> {
+async function serveGrpc(
+  t: TestContext,
+  audit = createFakeAudit(),
+  port: OrchestratorPort = createFakeOrchestrator(),
+): Promise<Client> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-gate-'));
   const server = await startGrpcServer({
-    port: createFakeOrchestrator(),
+    port,
     socketPath: path.join(dir, 'daemon.sock'),
     listen: '127.0.0.1:0',
     tls: null,
@@ -281,6 +291,53 @@ test('every gRPC method that changes something leaves a line with its outcome, a
       ['refused', what, null, 'unauthenticated'],
     );
   }
+});
+
+test('a call whose caller has gone is told with what came of it, and a stream as it was left', async (t) => {
+  const audit = createFakeAudit();
+  const [pinning, submitting, over] = [
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+  ];
+  const client = await serveGrpc(t, audit, {
+    ...createFakeOrchestrator(),
+    async pin() {
+      pinning.resolve();
+      await over.promise;
+      throw new RunyardError('run_pinned', 'it is');
+    },
+    async *submitMany() {
+      submitting.resolve();
+      await over.promise;
+      yield { run_id: runId, created: true };
+    },
+  });
+  const metadata = new Metadata();
+  metadata.set('authorization', right);
+  const raw = (bytes: Buffer): Buffer => bytes;
+  const path = (method: string): string => `/runyard.v1.Orchestrator/${method}`;
+  // A RunRef of `x`, and configurations without fields.
+  const request = Buffer.from([0x0a, 0x03, 0x0a, 0x01, 0x78]);
+  const pin = client.makeUnaryRequest(path('PinRun'), raw, raw, request, metadata, () => undefined);
+  await pinning.promise;
+  pin.cancel();
+  const many = client.makeBidiStreamRequest(path('SubmitRuns'), raw, raw, metadata);
+  many.on('error', () => undefined);
+  for (let n = 0; n < 3; n += 1) many.write(Buffer.from([0x0a, 0x00]));
+  many.end();
+  await submitting.promise;
+  many.cancel();
+  await until(() => audit.told.length === 1, 'the stream to be told');
+  over.resolve();
+  await until(() => audit.told.length === 2, 'the call to be told');
+  assert.deepEqual(
+    audit.told.map(({ what, outcome, count }) => [what, outcome, count]),
+    [
+      ['SubmitRuns', 'cancelled', 3],
+      ['PinRun', 'run_pinned', 1],
+    ],
+  );
 });
 
 test('every HTTP route that changes something leaves a line with its outcome, and every refusal one', async () => {

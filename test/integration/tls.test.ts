@@ -15,6 +15,7 @@ import { RunyardError } from '../../src/errors.ts';
 import { systemClock } from '../../src/telemetry/index.ts';
 import { openTls } from '../../src/transport/tls/index.ts';
 import { type Authority, makeAuthority } from '../fixtures/certificates.ts';
+import { startChromium } from '../fixtures/chromium.ts';
 import { removeTree } from '../remove-tree.ts';
 import {
   type Answer,
@@ -200,6 +201,41 @@ test('the console comes by https, under the names of its certificate alone, with
   await assert.rejects(fetch(`http://127.0.0.1:${port}/healthz`));
 });
 
+test('the console in a browser of another machine: logged in by https, and live', async (t) => {
+  const browser = await startChromium([`--host-resolver-rules=MAP ws1.test ${own}`]);
+  if ('missing' in browser) {
+    t.skip(browser.missing);
+    return;
+  }
+  try {
+    const { ours } = await authorities(t);
+    const { cert, key } = await ours.issue('good', { dns: ['ws1.test'] });
+    await using yard = await onTheNetwork({ tls_cert: cert, tls_key: key });
+    await consoleOf(yard);
+    const { url } = await yard.client.openConsole();
+    assert.equal(new URL(url).hostname, 'ws1.test');
+    // Its own authorities are the browser's; that the certificate is checked is for other tests.
+    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    context.setDefaultTimeout(60_000);
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    await page.goto(url);
+    await page.getByRole('navigation', { name: 'pages' }).waitFor();
+    const [cookie] = await context.cookies();
+    assert.deepEqual([cookie?.secure, cookie?.httpOnly, cookie?.sameSite], [true, true, 'Strict']);
+    // It comes by the stream of events.
+    await yard.client.submit({ name: 'over-the-wire', command: ['true'], cwd: yard.home });
+    await page.getByText('over-the-wire').first().waitFor();
+    assert.deepEqual(complaints, []);
+  } finally {
+    await browser.close();
+  }
+});
+
 test('a renewed certificate is used without a restart; one that is no good is told, and the old one stays', async (t) => {
   const { dir, ours, other } = await authorities(t);
   const [first, second] = [
@@ -325,7 +361,7 @@ test('the end of a certificate is told before it comes', async (t) => {
   const { ours } = await authorities(t);
   const log = pino({ level: 'silent' });
   const troubleOf = async (name: string, days: number) => {
-    const tls = openTls({
+    const tls = await openTls({
       ...(await ours.issue(name, { dns: ['ws1.test'], days })),
       clock: systemClock(),
       log,

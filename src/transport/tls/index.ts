@@ -3,7 +3,7 @@
  * renewal needs no restart. Connections that stand keep theirs.
  */
 import crypto from 'node:crypto';
-import fs from 'node:fs';
+import fs from 'node:fs/promises';
 import net from 'node:net';
 import tls from 'node:tls';
 import { messageOf, RunyardError } from '../../errors.ts';
@@ -32,18 +32,23 @@ const nearMs = 7 * dayMs;
 type Loaded = Pair & { about: crypto.X509Certificate; seen: string };
 
 /** Throws settings_invalid. */
-export function openTls(options: { cert: string; key: string; clock: Clock; log: Logger }): Tls {
+export async function openTls(options: {
+  cert: string;
+  key: string;
+  clock: Clock;
+  log: Logger;
+}): Promise<Tls> {
   const { cert, key, clock, log } = options;
-  let loaded = load(cert, key);
+  let loaded = await load(cert, key);
   let failure: string | null = null;
   let failed = '';
   const listeners = new Set<(pair: Pair) => void>();
-  const look = (): void => {
-    const seen = stamp([cert, key]);
+  const look = async (): Promise<void> => {
+    const seen = await stamp([cert, key]);
     // One file is there before the other: what does not go together yet is looked at again when that changes.
     if (seen === loaded.seen || seen === failed) return;
     try {
-      loaded = load(cert, key);
+      loaded = await load(cert, key);
       failure = null;
       failed = '';
       log.info({ until: loaded.about.validTo }, 'the certificate was read again');
@@ -54,7 +59,15 @@ export function openTls(options: { cert: string; key: string; clock: Clock; log:
       log.warn({ err: error }, 'the new certificate cannot be used; the one before stays');
     }
   };
-  const callOff = every(clock, lookMs, look);
+  let looks = false;
+  const callOff = every(clock, lookMs, () => {
+    // Files that are far away may not answer: Node has few threads for such questions.
+    if (looks) return;
+    looks = true;
+    void look().finally(() => {
+      looks = false;
+    });
+  });
   return {
     pair: () => loaded,
     covers: (host) =>
@@ -77,9 +90,9 @@ export function openTls(options: { cert: string; key: string; clock: Clock; log:
   };
 }
 
-function load(certFile: string, keyFile: string): Loaded {
-  const seen = stamp([certFile, keyFile]);
-  const [cert, key] = [read('/tls_cert', certFile), read('/tls_key', keyFile)];
+async function load(certFile: string, keyFile: string): Promise<Loaded> {
+  const seen = await stamp([certFile, keyFile]);
+  const [cert, key] = [await read('/tls_cert', certFile), await read('/tls_key', keyFile)];
   try {
     // Whether they belong together.
     tls.createSecureContext({ cert, key });
@@ -90,9 +103,9 @@ function load(certFile: string, keyFile: string): Loaded {
   }
 }
 
-function read(field: string, file: string): Buffer {
+async function read(field: string, file: string): Promise<Buffer> {
   try {
-    return fs.readFileSync(file);
+    return await fs.readFile(file);
   } catch (cause) {
     throw new RunyardError('settings_invalid', `${file} cannot be read`, {
       cause,
@@ -101,12 +114,11 @@ function read(field: string, file: string): Buffer {
   }
 }
 
-/** Another one when a file was replaced or written anew. */
-function stamp(files: readonly string[]): string {
-  return files
-    .map((file) => {
-      const stat = fs.statSync(file, { throwIfNoEntry: false });
-      return stat === undefined ? 'none' : [stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join();
-    })
-    .join(' ');
+/** Another one when a file was replaced or written anew. Never rejects, nor holds up anybody: it may be far away. */
+async function stamp(files: readonly string[]): Promise<string> {
+  const seen = files.map(async (file) => {
+    const stat = await fs.stat(file).catch(() => null);
+    return stat === null ? 'none' : [stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join();
+  });
+  return (await Promise.all(seen)).join(' ');
 }
