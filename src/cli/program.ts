@@ -27,7 +27,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('runyard');
   const running: Running = async (act, { passing = false } = {}) => {
     const { host = null } = program.opts<{ host?: string }>();
-    const context = createContext({ env, cwd: process.cwd(), terminal, json, host });
+    // One option of the moment goes before what the shell has for all.
+    const isElsewhere = host === null && !local.includes(command);
+    const address = (isElsewhere && env.RUNYARD_ADDRESS) || null;
+    const context = createContext({ env, cwd: process.cwd(), terminal, json, host, address });
     try {
       refuseElsewhere(host, command);
       code = await act(context);
@@ -66,6 +69,7 @@ const local = [
   'doctor',
   'config',
   'completion',
+  'audit',
   'backup',
   'restore',
   'notify',
@@ -110,6 +114,8 @@ Examples:
   $ runyard ls
   $ runyard logs -f @last
   $ runyard -H ws1 ls                             on another machine, by ssh
+
+$RUNYARD_ADDRESS, $RUNYARD_TOKEN and $RUNYARD_CA: a daemon that listens on the network, by TLS.
 
 Exit codes: 0 ok, 1 error, 2 usage, 3 no daemon, 4 rejected. run, wait and --follow end with the
 trainer's own code, 128+n for a signal; there our own errors are 125.`;

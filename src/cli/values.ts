@@ -9,3 +9,14 @@ export function collect(value: string, before: unknown = []): string[] {
   // Its opposite may have been given before it.
   return [...(Array.isArray(before) ? before : []), value];
 }
+
+/** Who runs this command. */
+export async function userName(): Promise<string> {
+  const os = await import('node:os');
+  try {
+    return os.userInfo().username;
+  } catch {
+    // An account without a name, as in containers.
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}

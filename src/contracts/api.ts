@@ -159,6 +159,8 @@ export type DaemonStatus = {
   kill_scope_why: string;
   /** Who drained the yard, and why; empty when it gives out. */
   drained: string;
+  /** Doors that encrypt: `tcp`, `console`. */
+  tls: readonly string[];
 };
 
 export type LogLine = { seq: number; stream: string; at: string; text: string; offset: number };

@@ -1,3 +1,4 @@
+export { hostOf, isLoopback } from './addresses.ts';
 export {
   type DaemonStatus,
   type ErrorDetail,

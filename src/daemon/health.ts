@@ -6,6 +6,7 @@ import type { DaemonEvent } from '../machines/index.ts';
 import { type Fault, freeBytes, fullPercent, type Home } from '../persistence/index.ts';
 import type { KillScope } from '../processes/index.ts';
 import type { BusLink } from './bus-link.ts';
+import type { Encryption } from './encryption.ts';
 import type { Registry } from './registry.ts';
 
 export type HealthDeps = {
@@ -23,6 +24,9 @@ export type HealthDeps = {
   drained: () => string;
   /** What hooks could not be told. */
   notifyTrouble: () => string | null;
+  /** Why lines of the audit log are not in its file. */
+  auditTrouble: () => string | null;
+  tls: Pick<Encryption, 'trouble' | 'doors'>;
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
@@ -49,6 +53,8 @@ export type Signs = {
   gpus?: readonly string[];
   console?: string | null;
   notify?: string | null;
+  audit?: string | null;
+  tls?: string | null;
 };
 
 const watchMs = 1000;
@@ -87,6 +93,18 @@ export function reasonsOf(signs: Signs): HealthReason[] {
   if (signs.console)
     add('console', signs.console, 'set console_listen to another address, or to off');
   if (signs.notify) add('notify', signs.notify, 'runyard notify test');
+  if (signs.tls)
+    add(
+      'tls',
+      signs.tls,
+      'renew the files of tls_cert and tls_key; they are read again by themselves',
+    );
+  if (signs.audit)
+    add(
+      'audit',
+      `the audit log cannot be written: ${signs.audit}; calls are answered all the same`,
+      `look at ${home}/audit.jsonl`,
+    );
   return reasons;
 }
 
@@ -110,6 +128,8 @@ export function createHealth(deps: HealthDeps) {
       gpus: deps.gpuTroubles(),
       console: deps.console().trouble,
       notify: deps.notifyTrouble(),
+      audit: deps.auditTrouble(),
+      tls: deps.tls.trouble(),
     });
 
   /** Why nothing new is taken or started now. */
@@ -173,6 +193,7 @@ export function createHealth(deps: HealthDeps) {
         kill_scope: deps.killScope.scope,
         kill_scope_why: deps.killScope.why,
         drained: deps.drained(),
+        tls: deps.tls.doors(),
       };
     },
     /** Tells the daemon's chart when something fails or has healed. */

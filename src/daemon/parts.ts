@@ -27,6 +27,7 @@ import { killScope, markerOf } from '../processes/index.ts';
 import { bootId } from '../rundir/index.ts';
 import { type Logger, otlpOptions, systemClock } from '../telemetry/index.ts';
 import { streamStates } from '../transport/nats/index.ts';
+import { openAudit } from './audit.ts';
 import { createBeats } from './beats.ts';
 import { findRecorder } from './binaries.ts';
 import { createBreaker } from './breaker.ts';
@@ -34,6 +35,7 @@ import { openBus } from './bus-parts.ts';
 import { watchWallClock } from './clock-watch.ts';
 import { createConsole } from './console/index.ts';
 import { createDoors } from './doors.ts';
+import { openEncryption } from './encryption.ts';
 import { noteEnding } from './endpoint.ts';
 import { createFigures, type Figures } from './figures/index.ts';
 import { openGpuLocks } from './gpu-locks.ts';
@@ -168,9 +170,13 @@ export async function openParts(
       synced().catch((error) => log.error({ err: error }, 'sync failed'));
     },
   });
+  const audit = openAudit({ root: home.root, version: options.version, clock, log });
+  const tls = await openEncryption(settings, clock, log);
   const webConsole = createConsole({
     ...options,
     home,
+    audit,
+    tls,
     figures: () => measured.text(),
     clock,
     log,
@@ -180,6 +186,8 @@ export async function openParts(
     home,
     version: options.version,
     console: webConsole,
+    audit,
+    tls,
     log,
   });
   let state = 'opening';
@@ -356,6 +364,8 @@ export async function openParts(
     ],
     drained: supply.drained,
     notifyTrouble: notifying.trouble,
+    auditTrouble: audit.trouble,
+    tls,
     bus,
     idleWorkers: () => executor.idle(),
     tcp: doors.tcp,
@@ -482,6 +492,7 @@ export async function openParts(
     },
     async serve() {
       options.onReady?.(await doors.open(orchestrator));
+      audit.started(rebuilt !== null);
       // Only now: it searches the whole machine, and nobody has to wait for it.
       setImmediate(async () => {
         if (closed) return;
@@ -515,9 +526,11 @@ export async function openParts(
       purging.close();
       stopFigures();
       forgetClock();
+      tls.close();
       const { live } = supervisor.counts();
       noteEnding(home);
       await doors.close();
+      await audit.stopped(live);
       supervisor.close();
       await executor.close();
       await Promise.all([telemetry.close(), notifying.close()]);

@@ -628,6 +628,10 @@ export interface DaemonStatus {
    * who drained the yard, and why; empty when it gives out
    */
   drained: string;
+  /**
+   * doors that encrypt: tcp, console
+   */
+  tls: string[];
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema

@@ -13,13 +13,25 @@ export interface Settings {
    */
   yard?: string;
   /**
-   * Loopback address of the control API; port 0 lets the system choose.
+   * Address of the control API; port 0 lets the system choose. Beyond loopback it needs tls_cert and tls_key (docs/security.md).
    */
   listen?: string;
   /**
-   * Loopback address of the web console and its HTTP API; port 0 lets the system choose, off: none.
+   * Address of the web console and its HTTP API; port 0 lets the system choose, off: none. Beyond loopback it needs tls_cert and tls_key.
    */
   console_listen?: string;
+  /**
+   * PEM file of the certificate, with those between it and its authority, for what listens beyond loopback; read again when it changes.
+   */
+  tls_cert?: string;
+  /**
+   * PEM file of its key, without a passphrase.
+   */
+  tls_key?: string;
+  /**
+   * Listen beyond loopback also without a certificate: the token and all that is said can be read on the way.
+   */
+  listen_insecure?: boolean;
   /**
    * CPU slots. A run without GPUs takes one, or as many as its cpus say; GPUs limit the others.
    */
