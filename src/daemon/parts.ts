@@ -1,6 +1,5 @@
 /** Builds the parts of the daemon and wires them, in the order of a start. */
 import crypto from 'node:crypto';
-import path from 'node:path';
 import {
   createHash,
   createOrchestrator,
@@ -209,7 +208,7 @@ export async function openParts(
     clock,
     log,
   });
-  const { bus, natsUrl, purging, readers, metricBus, busSeen } = openBus({
+  const { bus, workers, purging, readers, metricBus, busSeen } = openBus({
     ...options,
     home,
     clock,
@@ -226,11 +225,7 @@ export async function openParts(
       yard: settings.yard,
       command: options.command,
       recorder,
-      bus: {
-        addressFile: path.join(home.bus, 'address.json'),
-        credentialsFile: path.join(home.bus, 'credentials.json'),
-        url: natsUrl,
-      },
+      bus: workers,
       warm: warmWorkers,
       cgroup: settings.cgroup,
       most: Math.max(warmWorkers, settings.parallel),

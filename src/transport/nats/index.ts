@@ -1,6 +1,8 @@
+export { type AccessFiles, type BusAccess, readAccess } from './access.ts';
 export type { AllCredentials, BusCredentials } from './accounts.ts';
 export { findBinary, findNatsServer, natsModule } from './binary.ts';
-export { connectDaemon, connectWorker, type NatsConnection } from './connection.ts';
+export { type BusFile, readBusFile, writeBusFile } from './bus-file.ts';
+export { type BusPlace, connectDaemon, connectWorker, type NatsConnection } from './connection.ts';
 export { type StreamOwner, shownUrl } from './external.ts';
 export { streamNames, subjects } from './names.ts';
 export { purgeRun } from './purge.ts';
@@ -15,6 +17,6 @@ export {
 export { reservedUsers } from './server-config.ts';
 export { type Batch, createStoredReader, type Stored, type StoredReader } from './stored.ts';
 export { type StreamState, streamStates } from './stream-state.ts';
-export { ensureStreams, missingStreams } from './streams.ts';
+export { ensureStreams, missingStreams, type StreamShape, type StreamsOptions } from './streams.ts';
 export { createSubject } from './subject.ts';
 export { createStreamWatch, type StreamWatch } from './watch.ts';
