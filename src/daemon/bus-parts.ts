@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { BusPort, Settings } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import { freeBytes, type Home, type Removals, type RunStore } from '../persistence/index.ts';
+import { runFiles } from '../rundir/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
 import {
   type BusAccess,
@@ -11,6 +12,7 @@ import {
   findNatsServer,
   type NatsConnection,
   readAccess,
+  readSigner,
   seenStreams,
   seenSubscribers,
   writeBusFile,
@@ -18,6 +20,7 @@ import {
 import { type BusLinkOptions, createBusLink } from './bus-link.ts';
 import { streamOwner } from './endpoint.ts';
 import { createMetricBus } from './metrics/bus.ts';
+import { createMinting } from './minting/index.ts';
 import { createPurging } from './purging.ts';
 import { createReaders } from './readers.ts';
 
@@ -65,8 +68,11 @@ export function openBus(options: BusPartsOptions) {
   const existingFile = path.join(home.bus, 'existing.json');
   const access = (): BusAccess => {
     const found = readAccess(settings);
+    // Without credentials: where each run has its own, nobody else's are needed.
+    const [given, run_file] =
+      readSigner(settings) === null ? [found, null] : [{ ...found, creds: null }, runFiles.bus];
     if (natsUrl !== null)
-      writeBusFile(existingFile, { v: 1, url: natsUrl, access: found, run_file: null });
+      writeBusFile(existingFile, { v: 1, url: natsUrl, access: given, run_file });
     return found;
   };
   try {
@@ -94,6 +100,16 @@ export function openBus(options: BusPartsOptions) {
     relayed: () => purging.wake(),
     joined: options.joined,
   });
+
+  const minting = createMinting({
+    root: home.root,
+    yard: settings.yard,
+    url: natsUrl,
+    access,
+    signer: () => readSigner(settings),
+    log,
+  });
+  for (const run of store.unfinished()) if (run.state !== 'queued') minting.want(run.run_id);
 
   const purging = createPurging({
     store,
@@ -132,7 +148,7 @@ export function openBus(options: BusPartsOptions) {
     credentialsFile: path.join(home.bus, 'credentials.json'),
     url: null,
   };
-  return { bus, workers, purging, readers, metricBus, busSeen };
+  return { bus, workers, minting, purging, readers, metricBus, busSeen };
 }
 
 /** Below the free disk: a stream on a full disk stays dead until its server restarts. */

@@ -208,7 +208,7 @@ export async function openParts(
     clock,
     log,
   });
-  const { bus, workers, purging, readers, metricBus, busSeen } = openBus({
+  const { bus, workers, minting, purging, readers, metricBus, busSeen } = openBus({
     ...options,
     home,
     clock,
@@ -259,6 +259,7 @@ export async function openParts(
     committed: ({ runId, pos, done, retried, ...step }) => {
       figures?.step({ runId, ...step });
       durability.committed(pos);
+      if (step.to.startsWith('allocating')) minting.want(runId);
       orchestrator.committed(runId, pos);
       if (retried !== null) memoirs.retried(runId, retried);
       if (done) {
@@ -517,6 +518,7 @@ export async function openParts(
       await traces.close();
       await registry.synced().catch(() => undefined);
       // Workers of live runs publish on.
+      await minting.close();
       await bus.close(!keepBus && live === 0);
       registry.close();
       log.info({ live }, 'daemon stopped');

@@ -49,6 +49,8 @@ function hasRunFile({ bus }: BusConfig): boolean {
 }
 
 const retryMs = 500;
+/** Credentials of a run are made while its trainer is started. */
+const absentMs = 50;
 /** Facts that wait for the bus, at most: the daemon has them by its socket anyway. */
 const factsMax = 1000;
 
@@ -73,8 +75,9 @@ export function createWorkerBus(config: BusConfig): WorkerBus {
         });
         for (const { runId, fact } of facts.splice(0))
           nc.publish(names.facts(runId), JSON.stringify(fact));
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, retryMs).unref());
+      } catch (error) {
+        const waitMs = error instanceof Absent ? absentMs : retryMs;
+        await new Promise((resolve) => setTimeout(resolve, waitMs).unref());
       }
     }
   };
@@ -120,9 +123,12 @@ function placeOf({ bus, run_dir: runDir }: BusConfig): BusPlace {
   if (runFile === null) return { url, credentials: null, access };
   const file = path.join(runDir, runFile);
   const own = readBusFile(file) ?? absent(file);
-  return { url: own.url, credentials: null, access: own.access ?? access };
+  const { creds = null, inbox = null } = own.access ?? {};
+  return { url, credentials: null, access: { ...access, creds, inbox } };
 }
 
+class Absent extends Error {}
+
 function absent(file: string): never {
-  throw new Error(`${file} is not there yet`);
+  throw new Absent(`${file} is not there yet`);
 }
