@@ -14,6 +14,7 @@ import {
   type StoredMessage,
   startCluster,
 } from '../fixtures/nats-cluster.ts';
+import { makeOperator } from '../fixtures/operator.ts';
 import { startYard, until, type Yard } from './yard.ts';
 
 const why = noCluster();
@@ -58,11 +59,16 @@ const faults: Fault[] = [
 test('a leader is killed, cut off, stopped and retired under 20 runs: nothing is lost, nothing doubled', {
   skip,
 }, async (t) => {
-  await using cluster = await startCluster();
-  await using eye = await cluster.eye(cluster.servers);
+  using operator = await makeOperator(['test']);
+  await using cluster = await startCluster((node) => operator.config(`claims${node}`));
+  const { bus_creds: creds, ...signing } = operator.settings('test');
+  await using eye = await cluster.eye(cluster.servers, creds);
   await using yard = await startYard(
     { RUNYARD_NATS_URL: cluster.servers },
-    { within: cluster.within, settings: { bus_replicas: 3, parallel: runs } },
+    {
+      within: cluster.within,
+      settings: { ...signing, bus_creds: creds, bus_replicas: 3, parallel: runs },
+    },
   );
   await until(async () => (await yard.client.health()).bus_connected, 'the bus', deadlineMs);
   await whole(eye);

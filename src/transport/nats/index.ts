@@ -2,6 +2,14 @@ export { type AccessFiles, type BusAccess, readAccess } from './access.ts';
 export type { AllCredentials, BusCredentials } from './accounts.ts';
 export { findBinary, findNatsServer, natsModule } from './binary.ts';
 export { type AnyBusFile, type BusFile, readBusFile, writeBusFile } from './bus-file.ts';
+export {
+  type BusToCheck,
+  changeReplicas,
+  checkBus,
+  type Look,
+  lookAtStreams,
+  type StreamLook,
+} from './checking.ts';
 export { type BusPlace, connectDaemon, connectWorker, type NatsConnection } from './connection.ts';
 export { type StreamOwner, shownUrl } from './external.ts';
 export { isCurrent, mintWorker, readSigner, type Signer } from './minting.ts';
