@@ -64,6 +64,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'dynamic:backup',
     'dynamic:notify',
     'type:notify',
+    'dynamic:transport',
+    'type:transport',
   ],
   notify: ['type:contracts'],
   backup: ['audit', 'persistence', 'rundir'],

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { type Context, createContext, usage, versionOf } from './context.ts';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
 import { errorJson, errorLines } from './failure.ts';
+import { addBusCommands } from './program-bus.ts';
 import { addCredsCommands } from './program-creds.ts';
 import { addOperatingCommands } from './program-operating.ts';
 import { addRunCommands } from './program-runs.ts';
@@ -74,6 +75,7 @@ const local = [
   'restore',
   'notify',
   'service',
+  'bus',
 ];
 
 function refuseElsewhere(host: string | null, command: string): void {
@@ -96,6 +98,7 @@ function build(program: Command, running: Running): void {
   addOperatingCommands(program, running);
   addRunCommands(program, running);
   addCredsCommands(program, running);
+  addBusCommands(program, running);
   for (const command of program.commands) {
     command.exitOverride().addOption(new Option('--json', 'for programs: JSON, one object a line'));
     for (const inner of command.commands) {

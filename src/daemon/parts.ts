@@ -1,6 +1,5 @@
 /** Builds the parts of the daemon and wires them, in the order of a start. */
 import crypto from 'node:crypto';
-import path from 'node:path';
 import {
   createHash,
   createOrchestrator,
@@ -217,7 +216,7 @@ export async function openParts(
     clock,
     log,
   });
-  const { bus, natsUrl, purging, readers, metricBus, busSeen } = openBus({
+  const { bus, workers, minting, purging, readers, metricBus, busSeen } = openBus({
     ...options,
     home,
     clock,
@@ -234,11 +233,7 @@ export async function openParts(
       yard: settings.yard,
       command: options.command,
       recorder,
-      bus: {
-        addressFile: path.join(home.bus, 'address.json'),
-        credentialsFile: path.join(home.bus, 'credentials.json'),
-        url: natsUrl,
-      },
+      bus: workers,
       warm: warmWorkers,
       cgroup: settings.cgroup,
       most: Math.max(warmWorkers, settings.parallel),
@@ -272,6 +267,7 @@ export async function openParts(
     committed: ({ runId, pos, done, retried, ...step }) => {
       figures?.step({ runId, ...step });
       durability.committed(pos);
+      if (step.to.startsWith('allocating')) minting.want(runId);
       orchestrator.committed(runId, pos);
       if (retried !== null) memoirs.retried(runId, retried);
       if (done) {
@@ -538,6 +534,7 @@ export async function openParts(
       await traces.close();
       await registry.synced().catch(() => undefined);
       // Workers of live runs publish on.
+      await minting.close();
       await bus.close(!keepBus && live === 0);
       registry.close();
       log.info({ live }, 'daemon stopped');

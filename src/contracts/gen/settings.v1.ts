@@ -102,6 +102,44 @@ export interface Settings {
    */
   bus_limit_mib?: number;
   /**
+   * Servers that have a copy of each stream, on a cluster that RUNYARD_NATS_URL names.
+   */
+  bus_replicas?: 1 | 3 | 5;
+  /**
+   * Cluster in which streams are placed, where several are joined; empty: that of the server.
+   */
+  bus_cluster?: string;
+  /**
+   * Tags (server_tags) that a server must have to hold the streams.
+   *
+   * @maxItems 16
+   */
+  bus_tags?: string[];
+  /**
+   * File of credentials (JWT and seed) with which the daemon uses an existing bus.
+   */
+  bus_creds?: string;
+  /**
+   * Certificates, PEM, that vouch for the servers of an existing bus; with it, TLS is insisted on.
+   */
+  bus_ca?: string;
+  /**
+   * Our certificate, PEM, where an existing bus asks for one; goes with bus_key.
+   */
+  bus_cert?: string;
+  /**
+   * Key of bus_cert, PEM.
+   */
+  bus_key?: string;
+  /**
+   * Seed of a signing key of bus_publishers: each run's worker gets credentials of its own, for that run's subjects alone.
+   */
+  bus_signing_key?: string;
+  /**
+   * Public key of the account in which workers live; goes with bus_signing_key.
+   */
+  bus_publishers?: string;
+  /**
    * Control groups: they end every process of a run; auto uses them where they can be made.
    */
   cgroup?: 'auto' | 'none';
