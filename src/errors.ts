@@ -46,6 +46,7 @@ export const errorCodes = {
   history_gone: { grpc: 'OUT_OF_RANGE', retryable: false, who: 'user' },
   daemon_not_running: { grpc: 'UNAVAILABLE', retryable: true, who: 'user' },
   host_unreachable: { grpc: 'UNAVAILABLE', retryable: true, who: 'user' },
+  tls_failed: { grpc: 'UNAVAILABLE', retryable: false, who: 'user' },
   daemon_unresponsive: { grpc: 'DEADLINE_EXCEEDED', retryable: true, who: 'operator' },
   daemon_already_running: { grpc: 'FAILED_PRECONDITION', retryable: false, who: 'operator' },
   daemon_stopping: { grpc: 'UNAVAILABLE', retryable: true, who: 'user' },

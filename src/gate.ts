@@ -109,6 +109,22 @@ export const busGate = {
 export type Gated = 'grpc' | 'http';
 const table = { grpc, http };
 
+/** An operator's, and no change: it looks, or it makes ready what the call after it says and is recorded for. */
+const unrecorded: readonly string[] = [
+  '/runyard.v1.Orchestrator/ListReaders',
+  '/runyard.v1.Orchestrator/PutInput',
+  'GET /api/bus/readers',
+  'POST /api/inputs',
+];
+/** No operator's, and yet a change: who is logged in. */
+const recordedToo: readonly string[] = ['POST /api/session', 'DELETE /api/session'];
+
+/** Whether the audit log has a line for each of these calls (decision 89); it has one for refusals of any call. */
+export function isRecorded(transport: Gated, name: string): boolean {
+  if (recordedToo.includes(name)) return true;
+  return needOf(transport, name) === 'operator' && !unrecorded.includes(name);
+}
+
 /** What a method or a route needs; null: nobody may. */
 export function needOf(transport: Gated, name: string): Need | null {
   return Object.hasOwn(table[transport], name) ? (table[transport][name] ?? null) : null;

@@ -27,15 +27,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   contracts: [],
   rundir: [],
   artifacts: ['rundir'],
+  audit: ['type:telemetry'],
   telemetry: ['type:machines'],
   inventory: ['telemetry'],
   machines: ['type:contracts'],
   chart: [],
+  testing: ['machines'],
   allocator: [],
   persistence: ['contracts', 'telemetry', 'rundir', 'type:machines'],
   processes: ['rundir'],
   executors: ['contracts', 'telemetry', 'rundir', 'processes', 'machines'],
-  transport: ['contracts', 'telemetry', 'rundir'],
+  transport: ['audit', 'contracts', 'telemetry', 'rundir'],
   capture: [],
   history: ['rundir'],
   worker: [
@@ -56,17 +58,24 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'dynamic:daemon',
     'dynamic:worker',
     'dynamic:offline',
+    'dynamic:audit',
+    'type:audit',
     'type:offline',
     'dynamic:backup',
     'dynamic:notify',
     'type:notify',
+    'dynamic:transport',
+    'type:transport',
   ],
   notify: ['type:contracts'],
-  backup: ['persistence', 'rundir'],
-  offline: ['actors', 'contracts', 'executors', 'history', 'persistence', 'processes', 'rundir', 'telemetry'],
+  backup: ['audit', 'persistence', 'rundir'],
+  offline: [
+    ...['actors', 'contracts', 'executors', 'history', 'persistence', 'processes', 'rundir'],
+    'telemetry',
+  ],
   daemon: [
-    ...['actors', 'allocator', 'artifacts', 'contracts', 'executors', 'history', 'inventory'],
-    ...['machines', 'notify'],
+    ...['actors', 'allocator', 'artifacts', 'audit', 'contracts', 'executors', 'history'],
+    ...['inventory', 'machines', 'notify'],
     ...['persistence', 'processes', 'rundir', 'telemetry', 'transport'],
   ],
 };
@@ -163,6 +172,35 @@ test('what is left to do names its issue', () => {
   });
   assert.deepEqual(wrong.map(relative), []);
 });
+
+test('links in the documents lead to a file, and to a heading of it', () => {
+  const pages = [...files(path.join(root, 'docs'), '.md')].concat(
+    ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'].map((name) => path.join(root, name)),
+  );
+  const wrong = pages.flatMap((page) =>
+    [...fs.readFileSync(page, 'utf8').matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, to = '']) => to)
+      .filter((to) => !/^\w+:/.test(to))
+      .filter((to) => {
+        const [file = '', heading = ''] = to.split('#');
+        const target = file === '' ? page : path.resolve(path.dirname(page), file);
+        if (!fs.existsSync(target)) return true;
+        return heading !== '' && target.endsWith('.md') && !headingsOf(target).includes(heading);
+      })
+      .map((to) => `${relative(page)}: ${to}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+/** As links name them. */
+function headingsOf(page: string): string[] {
+  return [...fs.readFileSync(page, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, text = '']) =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_\- ]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
 
 test('exports have names', () => {
   const wrong = codeFiles().filter((file) =>

@@ -28,7 +28,7 @@ function stat(title: string, query: string, unit = 'short'): StatBuilder {
     .unit(unit)
     .height(4)
     .span(4)
-    .withTarget(new DataqueryBuilder().expr(query).instant().refId('A'));
+    .withTarget(new DataqueryBuilder().datasource(source).expr(query).instant().refId('A'));
 }
 
 function series(title: string, unit: string, queries: readonly Query[]): SeriesBuilder {
@@ -41,7 +41,8 @@ function series(title: string, unit: string, queries: readonly Query[]): SeriesB
     .min(0);
   for (const [index, [expr, legend]] of queries.entries()) {
     const refId = String.fromCharCode(65 + index);
-    panel.withTarget(new DataqueryBuilder().expr(expr).legendFormat(legend).refId(refId));
+    const target = new DataqueryBuilder().datasource(source).expr(expr);
+    panel.withTarget(target.legendFormat(legend).refId(refId));
   }
   return panel;
 }
@@ -123,6 +124,12 @@ export function dashboard(): string {
     )
     .withPanel(series('Lag', 'short', [[of('runyard.stream.lag'), '{{stream}}']]))
     .withPanel(series('Streams', 'bytes', [[of('runyard.stream.size'), '{{stream}}']]))
+    .withPanel(
+      series('Lost of what trainers gave', 'short', [
+        [rate('runyard.output.dropped'), 'bytes of output per second'],
+        [rate('runyard.points.lost'), 'points per second'],
+      ]),
+    )
     .withPanel(
       series('Spans', 'cps', [
         [rate('runyard.trace.exported_spans'), 'handed over'],

@@ -200,16 +200,15 @@ async function release(
   const { clock, executor } = deps;
   const { runId, attempt, quarantine } = input;
   const began = clock.now();
+  const isFree = async (): Promise<boolean> =>
+    (await executor.swept(runId, attempt)) && (await deps.locksFree(input));
   for (;;) {
     try {
       // Another took over meanwhile: what it releases is no longer ours to release.
       signal.throwIfAborted();
       executor.detach(runId, attempt);
       failpoint('release.begun');
-      if (
-        !quarantine &&
-        !((await executor.swept(runId, attempt)) && (await deps.locksFree(input)))
-      ) {
+      if (!quarantine && !(await isFree())) {
         if (msUntil(began, clock.now()) < -(deps.leftoversMsOf?.(runId) ?? deps.leftoversMs))
           return { type: 'leftovers.survived' };
         await pause(clock, leftoversRetryMs);

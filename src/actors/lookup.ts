@@ -51,6 +51,24 @@ export function withDependencies(store: RunStore, config: TrainRunConfig): Train
   return { ...config, after };
 }
 
+/** Throws `config_invalid`: nobody would be told, and nobody would know why. */
+export function refuseUnknownHooks(
+  hooks: readonly string[],
+  { notify = [] }: TrainRunConfig,
+): void {
+  const unknown = notify.flatMap((name, index) => (hooks.includes(name) ? [] : [{ name, index }]));
+  const [first] = unknown;
+  if (first === undefined) return;
+  const known = hooks.length === 0 ? 'no hook there has a name' : `there are ${hooks.join(', ')}`;
+  throw new RunyardError('config_invalid', `the settings have no hook "${first.name}"`, {
+    violations: unknown.map(({ name, index }) => ({
+      field: `/notify/${index}`,
+      rule: `"${name}" must be the name of a hook in the settings of the yard`,
+      hint: `${known}; see: docs/notify.md`,
+    })),
+  });
+}
+
 /** The attempt asked for; 0 means the newest. Throws `run_not_found`. */
 export function attemptOf(row: RunRow, asked: number): { runId: string; attempt: number } {
   if (asked > row.attempt) {

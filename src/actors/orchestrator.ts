@@ -28,7 +28,7 @@ import type { Clock } from '../telemetry/index.ts';
 import { createAsking } from './asking.ts';
 import { type Breath, createBreath } from './breath.ts';
 import { createGroups } from './groups.ts';
-import { attemptOf, refOf, withDependencies } from './lookup.ts';
+import { attemptOf, refOf, refuseUnknownHooks, withDependencies } from './lookup.ts';
 import { configOfRetry, predecessorOf } from './retry-run.ts';
 import { createShowing } from './showing.ts';
 import { foundProgram, newRow, writeRunFiles } from './submission.ts';
@@ -81,6 +81,8 @@ export type OrchestratorDeps = {
   shutdown: (options: { keepBus: boolean }) => void;
   retention: RetentionPort;
   supply: SupplyPort;
+  /** Names of hooks that runs may ask for. */
+  hooks?: readonly string[];
   /** Every reason why a run could not start here; a simulation asks for none. */
   preflight?: (config: TrainRunConfig, env: Buffer | null, program: string) => Promise<string[]>;
   readers: ReadersPort;
@@ -131,7 +133,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     throw new RunyardError('run_not_found', `there is no run "${ref}"; see: runyard ls -a`);
   };
   const rowOf = (ref: string): RunRow => {
-    const row = store.run(resolve(ref));
+    // A whole id, which is what programs give, needs no search.
+    const row = store.run(ref) ?? store.run(resolve(ref));
     if (row === undefined) throw new RunyardError('run_not_found', `there is no run "${ref}"`);
     return row;
   };
@@ -178,6 +181,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const plan = async (request: SubmitRequest): Promise<RunPlan> => {
     const given = validateConfig(request.config);
     const config = withDependencies(store, deps.placed?.(given) ?? given);
+    refuseUnknownHooks(deps.hooks ?? [], config);
     deps.admit();
     const env = request.env_ref === null ? null : await deps.inputs.read(request.env_ref);
     const isChecked = deps.isCheckedHere?.(config) ?? true;

@@ -13,7 +13,7 @@ import type { InputStore, RunStore } from '../persistence/index.ts';
 import { runDir } from '../rundir/index.ts';
 import type { Clock } from '../telemetry/index.ts';
 import type { Breath } from './breath.ts';
-import { withDependencies } from './lookup.ts';
+import { refuseUnknownHooks, withDependencies } from './lookup.ts';
 import { type Predecessor, uploadsOf } from './retry-run.ts';
 import {
   type foundProgram,
@@ -43,6 +43,8 @@ export type SubmittingOptions = {
   placed?: (config: TrainRunConfig) => TrainRunConfig;
   /** Whether its program is looked for here; left out: it is. */
   isCheckedHere?: (config: TrainRunConfig) => boolean;
+  /** Names of hooks that runs may ask for. */
+  hooks?: readonly string[];
   /** Throws when new runs are refused for now. */
   admit: () => void;
   disk: { foundProgram: typeof foundProgram; writeRunFiles: typeof writeRunFiles };
@@ -102,6 +104,8 @@ export function createSubmitting(options: SubmittingOptions): Submitting {
     if (known !== null) return { request, digest, known };
     options.admit();
     const config = withDependencies(store, options.placed?.(given) ?? given);
+    // Settings may have changed since the run was submitted that is done again.
+    if (from === null) refuseUnknownHooks(options.hooks ?? [], config);
     const [env, diff] = await uploadsOf(remembered.input, request.env_ref, config, from);
     const program =
       options.isCheckedHere?.(config) === false

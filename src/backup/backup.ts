@@ -140,7 +140,8 @@ function isWanted(row: Row, name: string): boolean {
   const over = row.finished_at !== null;
   if (name === runFiles.outcome) return over;
   if (name === runFiles.stop) return row.stop !== null;
-  if (name.endsWith('.tmp')) return false;
+  // Credentials are made anew when it goes on.
+  if (name === runFiles.bus || name.endsWith('.tmp')) return false;
   const [top, number, inner, deeper] = name.split(path.sep);
   if (top !== 'attempts' || number === undefined) return true;
   if (Number(number) > row.attempt) return false;

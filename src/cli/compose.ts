@@ -16,6 +16,7 @@ export type SubmitFlags = {
   atOnce?: string;
   tag?: string[];
   note?: string;
+  notify?: string[] | false;
   gpus?: string;
   gpuMemory?: string;
   cpus?: string;
@@ -103,6 +104,7 @@ export function optionsOf(flags: SubmitFlags, cwd: string): Record<string, unkno
     group,
     at_once: flags.atOnce === undefined ? undefined : wholeNumber(flags.atOnce, '--at-once'),
     note,
+    notify: flags.notify === false ? [] : flags.notify,
     tags: tag,
     artifacts: artifact,
     artifacts_move: flags.moveArtifacts,

@@ -20,6 +20,8 @@ export type Context = {
   readonly json: boolean;
   /** Another machine whose daemon is asked (`-H`), or null. */
   readonly host: string | null;
+  /** An address that is asked instead of the state directory's daemon (RUNYARD_ADDRESS), or null. */
+  readonly address: string | null;
   /** The checkout or package that runs, and its version. */
   readonly root: string;
   readonly version: string;
@@ -40,8 +42,9 @@ export function createContext(io: {
   terminal: Terminal;
   json: boolean;
   host: string | null;
+  address: string | null;
 }): Context {
-  const { host, terminal } = io;
+  const { host, address, terminal } = io;
   const clients: { close(): void }[] = [];
   let offline: Offline | null = null;
   let remote: Promise<Remote> | null = null;
@@ -71,13 +74,19 @@ export function createContext(io: {
       if (host !== null) remote ??= tunnel(host);
       const far = await remote;
       const target =
-        far === null ? { home: await home() } : { socket: far.socket, where: far.where };
+        far !== null
+          ? { socket: far.socket, where: far.where }
+          : address !== null
+            ? { address }
+            : { home: await home() };
       const client = await connect({ ...target, env: io.env, ...options });
       clients.push(client);
       return client;
     },
     async offline() {
       if (host !== null) throw usage('--offline', 'looks at this machine alone, not at --host');
+      if (address !== null)
+        throw usage('--offline', 'looks at this machine alone, not at RUNYARD_ADDRESS');
       const { openOffline } = await import('../offline/index.ts');
       if (offline === null) {
         offline = openOffline(await home());

@@ -18,7 +18,7 @@ const denied: readonly RegExp[] = [
   /^(COLUMNS|LINES)$/,
   // Different in every call: with them no two submits under one key would ever be the same.
   /^(_|SHLVL|OLDPWD)$/,
-  /^RUNYARD_(RUN_ID|ATTEMPT|RUN_DIR|METRICS|AUTOSTART|TOKEN|FAILPOINTS|NATS_URL)$/,
+  /^RUNYARD_(RUN_ID|ATTEMPT|RUN_DIR|METRICS|AUTOSTART|TOKEN|ADDRESS|CA|INSECURE|FAILPOINTS|NATS_URL)$/,
   /^TRACEPARENT$/,
 ];
 

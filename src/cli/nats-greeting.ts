@@ -7,9 +7,18 @@ export type Greeting = { version: string; jetstream: boolean; tls: boolean };
 const greetMs = 3000;
 const defaultPort = 4222;
 
-/** The greeting of the first server of `url`, or in words why there is none. */
-export function greetingOf(url: string): Promise<Greeting | string> {
-  const [first = ''] = url.split(',');
+/** The greeting of the first server of `url` that gives one, or in words why none does. */
+export async function greetingOf(url: string): Promise<Greeting | string> {
+  let why = '';
+  for (const server of url.split(',')) {
+    const found = await greetingFrom(server);
+    if (typeof found !== 'string') return found;
+    why ||= found;
+  }
+  return why;
+}
+
+function greetingFrom(first: string): Promise<Greeting | string> {
   let at: URL;
   try {
     at = new URL(first.includes('://') ? first.trim() : `nats://${first.trim()}`);

@@ -1,5 +1,6 @@
 /** The commands of those who run a yard for others, or for long. */
 import type { Command } from 'commander';
+import type { AuditFlags } from './commands/audit.ts';
 import type { ServiceFlags } from './commands/service.ts';
 import type { Running } from './program.ts';
 import { examples } from './program-yard.ts';
@@ -36,6 +37,25 @@ export function addOperatingCommands(program: Command, running: Running): void {
       running(async (context) =>
         (await import('./commands/backup.ts')).restore(context, from, flags),
       ),
+    );
+  program
+    .command('audit')
+    .description('who asked for what, from where, why, and what came of it; works without a daemon')
+    .option('--since <time>', 'only from then on: 2h ago, or a time')
+    .option('--run <run>', 'only what named this run: its id, or the beginning of it')
+    .option('--who <user>', 'only of this user')
+    .option('-f, --follow', 'go on with what comes, until ^C')
+    .addHelpText(
+      'after',
+      examples(
+        'runyard audit --since 1d',
+        'runyard audit --run k3f9',
+        'runyard audit --who ana --json',
+        'runyard audit -f',
+      ),
+    )
+    .action((flags: AuditFlags) =>
+      running(async (context) => (await import('./commands/audit.ts')).audit(context, flags)),
     );
   const notify = program
     .command('notify')

@@ -194,6 +194,8 @@ function withRunOptions(command: Command): Command {
     .option('--at-once <n>', 'at most so many runs of its group are live')
     .option('--tag <tag>', 'may be given several times', collect)
     .option('--note <text>')
+    .option('--notify <hook>', 'tell these hooks of the settings alone of it', collect)
+    .option('--no-notify', 'tell none')
     .option('--cwd <dir>', 'working directory; default: this one')
     .option('--env <NAME=VALUE>', 'set a variable; may be given several times', collect)
     .option('--env-file <path>', 'set variables from a file', collect)

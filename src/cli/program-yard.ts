@@ -136,7 +136,7 @@ function withSettings(command: Command): Command {
   return command
     .option('--parallel <n>', 'CPU slots: how many runs without GPUs may go on at once')
     .option('--gpus <which>', 'auto, none, or fake:4x24GiB')
-    .option('--listen <address>', 'host:port of the API on loopback')
+    .option('--listen <address>', 'host:port of the API')
     .addOption(new Option('--yard <name>', 'name of this yard'))
     .option(
       '--rebuild-registry',

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { type Context, createContext, usage, versionOf } from './context.ts';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
 import { errorJson, errorLines } from './failure.ts';
+import { addBusCommands } from './program-bus.ts';
 import { addCredsCommands } from './program-creds.ts';
 import { addOperatingCommands } from './program-operating.ts';
 import { addRunCommands } from './program-runs.ts';
@@ -27,7 +28,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('runyard');
   const running: Running = async (act, { passing = false } = {}) => {
     const { host = null } = program.opts<{ host?: string }>();
-    const context = createContext({ env, cwd: process.cwd(), terminal, json, host });
+    // One option of the moment goes before what the shell has for all.
+    const isElsewhere = host === null && !local.includes(command);
+    const address = (isElsewhere && env.RUNYARD_ADDRESS) || null;
+    const context = createContext({ env, cwd: process.cwd(), terminal, json, host, address });
     try {
       refuseElsewhere(host, command);
       code = await act(context);
@@ -66,10 +70,12 @@ const local = [
   'doctor',
   'config',
   'completion',
+  'audit',
   'backup',
   'restore',
   'notify',
   'service',
+  'bus',
 ];
 
 function refuseElsewhere(host: string | null, command: string): void {
@@ -92,6 +98,7 @@ function build(program: Command, running: Running): void {
   addOperatingCommands(program, running);
   addRunCommands(program, running);
   addCredsCommands(program, running);
+  addBusCommands(program, running);
   for (const command of program.commands) {
     command.exitOverride().addOption(new Option('--json', 'for programs: JSON, one object a line'));
     for (const inner of command.commands) {
@@ -110,6 +117,8 @@ Examples:
   $ runyard ls
   $ runyard logs -f @last
   $ runyard -H ws1 ls                             on another machine, by ssh
+
+$RUNYARD_ADDRESS, $RUNYARD_TOKEN and $RUNYARD_CA: a daemon that listens on the network, by TLS.
 
 Exit codes: 0 ok, 1 error, 2 usage, 3 no daemon, 4 rejected. run, wait and --follow end with the
 trainer's own code, 128+n for a signal; there our own errors are 125.`;

@@ -16,6 +16,15 @@ export function parseSeconds(text: string, option: string): number {
   return seconds;
 }
 
+/** The time that `--since` means: `10m` ago, or a time. Throws usage. */
+export function parseSince(text: string, nowMs: number): Date {
+  if (/^[\d.]+[smhd]/.test(text)) return new Date(nowMs - 1000 * parseSeconds(text, '--since'));
+  const ms = Date.parse(text);
+  if (!Number.isNaN(ms) && /^\d{4}-/.test(text)) return new Date(ms);
+  const hint = 'such as 10m, 1h30m, 2026-01-31 or 2026-01-31T08:00:00Z';
+  throw usage('--since', `must be a length of time or a time, not "${text}"`, hint);
+}
+
 const sizes = 'KMGT';
 
 /** Bytes, of a size as people write it: `500M`, `1.5GiB`, `2TB`; K is 1,024. Throws usage. */

@@ -80,7 +80,7 @@ export async function connectOrStart(context: Context): Promise<TrainerClient> {
   } catch (error) {
     if (!(error instanceof RunyardError) || error.code !== 'daemon_not_running') throw error;
     // A daemon here would be no answer to a question for another machine.
-    if (context.host !== null) throw error;
+    if (context.host !== null || context.address !== null) throw error;
     const wanted =
       env.RUNYARD_AUTOSTART === '1' || (await terminal.ask('No daemon is running. Start one?'));
     if (!wanted) throw error;

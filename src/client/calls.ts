@@ -4,15 +4,17 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
-  credentials,
   Metadata,
   type MethodDefinition,
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
-import { fromStatus, loadProto, orchestratorService } from '../contracts/index.ts';
+import { fromStatus, hostOf, loadProto, orchestratorService } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
-import { notRunning } from './discover.ts';
+import { nobodyThere, notRunning } from './discover.ts';
+import type { Target } from './target.ts';
+import { credentialsFor, nameOptions, tlsFailure } from './tls.ts';
+import { userName } from './user.ts';
 
 export type Calls = {
   unary<A>(method: string, request: object): Promise<A>;
@@ -33,18 +35,17 @@ const channelOptions: ChannelOptions = {
   'grpc-node.flow_control_window': 1 << 20,
 };
 
-export function openCalls(options: {
-  address: string;
-  token?: string | undefined;
-  deadlineMs: number;
-  /** How people know this daemon: its home or its address. */
-  where: string;
-}): Calls {
-  const { address, token, deadlineMs, where } = options;
+export function openCalls(options: Target & { deadlineMs: number }): Calls {
+  const { address, token, ca, deadlineMs, where } = options;
   const definition = loadProto();
   const service = orchestratorService(definition);
-  const client = new Client(address, credentials.createInsecure(), channelOptions);
+  const client = new Client(address, credentialsFor(ca, hostOf(address)), {
+    ...channelOptions,
+    ...nameOptions(ca, hostOf(address)),
+  });
   const metadata = new Metadata();
+  // For the audit log: requests have a place for it only where runs are asked for. Names need not be ASCII.
+  metadata.set('runyard-user', encodeURIComponent(userName()));
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
   const methodOf = (name: string): MethodDefinition<unknown, unknown> => {
     const method = service[name];
@@ -57,7 +58,11 @@ export function openCalls(options: {
     // Without a detail nobody answered; say so in our words, not in gRPC's.
     const { code, metadata: sent } = error as ServiceError;
     const typed = sent?.get('grpc-status-details-bin').length;
-    if (code === status.UNAVAILABLE && !typed) return notRunning(where, error);
+    if (code === status.UNAVAILABLE && !typed)
+      return (
+        tlsFailure(where, ca, error as ServiceError) ??
+        (address.startsWith('unix:') ? notRunning : nobodyThere)(where, error)
+      );
     if (code === status.DEADLINE_EXCEEDED && !typed) {
       return new RunyardError(
         'daemon_unresponsive',

@@ -39,3 +39,12 @@ export function notRunning(where: string, cause?: unknown): RunyardError {
     { cause },
   );
 }
+
+/** The same for an address, which may be another machine's. */
+export function nobodyThere(where: string, cause?: unknown): RunyardError {
+  return new RunyardError(
+    'daemon_not_running',
+    `no daemon answers at ${where}; is one up there, and is that its \`listen\`? One that encrypts wants \`ca\` (RUNYARD_CA)`,
+    { cause },
+  );
+}

@@ -46,6 +46,7 @@ const lossCodes: readonly unknown[] = [1, 2, 13, 14];
 
 function isConnectionLoss(failure: RunyardError, error: unknown): boolean {
   if (failure.retryable) return true;
+  if (failure.code === 'tls_failed') return false;
   const { code, metadata } = (error ?? {}) as {
     code?: unknown;
     metadata?: { get(key: string): unknown[] };

@@ -1,5 +1,4 @@
 /** The client of the control API: what programs and the command line ask a daemon through. */
-import os from 'node:os';
 import {
   type ArtifactItem,
   type BusStream,
@@ -40,6 +39,7 @@ import {
   type StreamOptions,
 } from './streams.ts';
 import { type ConnectOptions, target } from './target.ts';
+import { userName } from './user.ts';
 import { waitForEnd } from './wait.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -272,12 +272,4 @@ export async function connect(options: ConnectOptions = {}): Promise<TrainerClie
     shutdown: ({ keepBus = false } = {}) => calls.unary('Shutdown', { keep_bus: keepBus }),
     close: () => calls.close(),
   };
-}
-
-function userName(): string {
-  try {
-    return os.userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? 'unknown');
-  }
 }

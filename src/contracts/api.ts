@@ -104,6 +104,8 @@ export type HealthReason = {
   severity: 'degraded' | 'failed';
   text: string;
   hint: string;
+  /** While it holds, new runs are refused and waiting ones are not started. */
+  refuses_runs: boolean;
 };
 /** What the last start found and did. */
 export type Recovery = {
@@ -157,6 +159,8 @@ export type DaemonStatus = {
   kill_scope_why: string;
   /** Who drained the yard, and why; empty when it gives out. */
   drained: string;
+  /** Doors that encrypt: `tcp`, `console`. */
+  tls: readonly string[];
 };
 
 export type LogLine = { seq: number; stream: string; at: string; text: string; offset: number };

@@ -1,11 +1,6 @@
 /** The state of a yard in one line, made of the same reasons as everything else that tells of it. */
 import type { DaemonStatus, HealthReason } from './api.ts';
 
-/** Whether new runs are refused for this reason. */
-export function refusesRuns({ text }: Pick<HealthReason, 'text'>): boolean {
-  return text.includes('new runs are refused');
-}
-
 /** `ok`, or `degraded: disk 97 % full, new runs refused, 3 runs unaffected`. */
 export function headlineOf({
   status,
@@ -14,7 +9,7 @@ export function headlineOf({
 }: Pick<DaemonStatus, 'status' | 'reasons' | 'runs_live'>): string {
   if (reasons.length === 0) return status;
   const parts = [...new Set(reasons.map(shortOf))];
-  if (reasons.some(refusesRuns)) parts.push('new runs refused');
+  if (reasons.some(({ refuses_runs: refuses }) => refuses)) parts.push('new runs refused');
   if (live > 0) parts.push(`${live} run${live === 1 ? '' : 's'} unaffected`);
   return `${status}: ${parts.join(', ')}`;
 }

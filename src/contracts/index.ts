@@ -1,3 +1,4 @@
+export { hostOf, isLoopback } from './addresses.ts';
 export {
   type DaemonStatus,
   type ErrorDetail,
@@ -57,7 +58,7 @@ export {
   toStatus,
   toStruct,
 } from './grpc.ts';
-export { headlineOf, refusesRuns } from './headline.ts';
+export { headlineOf } from './headline.ts';
 export type {
   GapReason,
   MetricBatch,
@@ -91,6 +92,7 @@ export { validatorOf, violationsOf } from './schemas.ts';
 export {
   loadSettings,
   type Notify,
+  type NotifyMessage,
   type Origins,
   resolveHome,
   type Settings,

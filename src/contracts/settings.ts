@@ -3,10 +3,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { RunyardError } from '../errors.ts';
+import { RunyardError, type Violation } from '../errors.ts';
+import { isLoopback } from './addresses.ts';
 import type { Notify, Settings as SettingsFile } from './gen/settings.v1.ts';
 import { validatorOf, violationsOf } from './schemas.ts';
 
+export type { NotifyMessage } from './gen/notify-message.v1.ts';
 export type { Notify };
 export type Settings = Required<SettingsFile>;
 export type Origins = Record<keyof Settings, string>;
@@ -41,6 +43,9 @@ export function loadSettings(
         .slice(0, 32) || 'yard',
     listen: '127.0.0.1:0',
     console_listen: '127.0.0.1:0',
+    tls_cert: '',
+    tls_key: '',
+    listen_insecure: false,
     parallel: os.availableParallelism(),
     gpus: 'auto',
     memory_mib: 0,
@@ -59,6 +64,15 @@ export function loadSettings(
     output_limit_mib: 64,
     disk_floor_mib: 256,
     bus_limit_mib: 1024,
+    bus_replicas: 1,
+    bus_cluster: '',
+    bus_tags: [],
+    bus_creds: '',
+    bus_ca: '',
+    bus_cert: '',
+    bus_key: '',
+    bus_signing_key: '',
+    bus_publishers: '',
     warm_workers: 1,
     artifacts_max_age_days: 0,
     artifacts_max_gib: 0,
@@ -92,7 +106,29 @@ export function loadSettings(
   if (fs.existsSync(file)) take(readYaml(file), file);
   take(fromEnv(env), 'environment');
   take(overrides, 'option');
+  refuseOpen(values);
   return { values, origins };
+}
+
+/** Whoever may submit is a shell of this account: no token goes over a network as it is, unless somebody says so. */
+function refuseOpen(values: Settings): void {
+  const { tls_cert: cert, tls_key: key, listen_insecure: insecure } = values;
+  const violations: Violation[] = [];
+  const [one, other] = cert === '' ? ['tls_key', 'tls_cert'] : ['tls_cert', 'tls_key'];
+  if ((cert === '') !== (key === ''))
+    violations.push({ field: `/${one}`, rule: `needs ${other} beside it`, hint: '' });
+  for (const field of ['listen', 'console_listen'] as const) {
+    if (values[field] === 'off' || isLoopback(values[field])) continue;
+    if (insecure || (cert !== '' && key !== '')) continue;
+    violations.push({
+      field: `/${field}`,
+      rule: 'leads beyond this machine, where nothing is encrypted without a certificate',
+      hint: 'say tls_cert and tls_key, or keep to 127.0.0.1 and come by ssh (runyard -H); listen_insecure: true for a network that you trust',
+    });
+  }
+  if (violations.length === 0) return;
+  const text = 'the settings would open the daemon to the network';
+  throw new RunyardError('settings_invalid', text, { violations });
 }
 
 function readYaml(file: string): SettingsFile {

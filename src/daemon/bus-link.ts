@@ -4,7 +4,8 @@ import { messageOf } from '../errors.ts';
 import type { RunStore } from '../persistence/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
 import {
-  type BusCredentials,
+  type BusAccess,
+  type BusPlace,
   type BusServer,
   connectDaemon,
   createRelay,
@@ -13,6 +14,7 @@ import {
   type NatsConnection,
   type Relay,
   type StreamOwner,
+  type StreamShape,
   shownUrl,
   streamNames,
   subjects,
@@ -38,8 +40,12 @@ export type BusLinkOptions = {
   /** Null when an existing server is used. */
   server: () => Promise<BusServer | null>;
   url: string | null;
+  /** How an existing server is entered; asked for each connection. */
+  access?: () => BusAccess;
   /** Marks the streams on an existing server. */
   owner?: StreamOwner;
+  /** How streams are made there. */
+  shape?: StreamShape;
   yard: string;
   store: RunStore;
   maxFileBytes: number;
@@ -52,7 +58,7 @@ export type BusLinkOptions = {
   clock: Clock;
   log: Logger;
   /** Told how it was reached, each time that it is. */
-  joined?: (where: { url: string; credentials: BusCredentials | null }) => void;
+  joined?: (where: BusPlace) => void;
   /** How the bus is reached; a simulation has other ways. */
   reach?: {
     connect: typeof connectDaemon;
@@ -62,6 +68,8 @@ export type BusLinkOptions = {
 };
 
 const retryMs = 500;
+/** A cluster elects for some 5 to 8 s, and answers nothing meanwhile. */
+const electionLooks = 4;
 const epochKey = 'bus.events.epoch';
 
 export function createBusLink(options: BusLinkOptions): BusLink {
@@ -101,6 +109,7 @@ export function createBusLink(options: BusLinkOptions): BusLink {
     missing: async () => (nc === null ? [] : ((await reach.missingStreams?.(nc, yard)) ?? [])),
     freeBytes: options.url === null ? (options.freeBytes ?? null) : null,
     rejoin: async () => nc?.close(),
+    ...(options.url === null ? {} : { patience: electionLooks }),
     restart: options.url === null ? async () => server?.stop() : null,
     clock,
     log,
@@ -111,17 +120,18 @@ export function createBusLink(options: BusLinkOptions): BusLink {
     const address = server === null ? null : await server.ensure();
     url = address?.url ?? url;
     const credentials = server === null ? null : server.credentials.daemon;
-    const joined = await reach.connect({ url, credentials });
+    const access = server === null ? (options.access?.() ?? null) : null;
+    const place: BusPlace = { url, credentials, access };
+    const joined = await reach.connect(place);
     try {
       const newEpoch = (): string => crypto.randomUUID();
       const owner = server === null ? (options.owner ?? null) : null;
-      const { epoch } = await reach.ensureStreams(
-        joined,
-        yard,
-        options.maxFileBytes,
-        newEpoch,
+      const { maxFileBytes, shape } = options;
+      const { epoch } = await reach.ensureStreams(joined, yard, maxFileBytes, newEpoch, {
         owner,
-      );
+        ...(owner === null || shape === undefined ? {} : { shape }),
+        differs: (text) => log.warn({ text }, 'bus: a stream is not as it is wanted'),
+      });
       if (epoch !== store.meta(epochKey)) {
         // A stream that was made anew holds nothing of what an older one had acknowledged.
         store.outboxRebuild(0);
@@ -137,7 +147,7 @@ export function createBusLink(options: BusLinkOptions): BusLink {
         onTrouble: (text) => watch.heard('relay', text),
       });
       relay.wake();
-      options.joined?.({ url, credentials });
+      options.joined?.(place);
     } catch (error) {
       await joined.close();
       throw error;

@@ -1,19 +1,26 @@
 /** The bus, and all that hangs on it: the link to it, who may read it, what is purged, the points in it. */
+import path from 'node:path';
 import type { BusPort, Settings } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import { freeBytes, type Home, type Removals, type RunStore } from '../persistence/index.ts';
+import { runFiles } from '../rundir/index.ts';
 import type { Clock, Logger } from '../telemetry/index.ts';
 import {
+  type BusAccess,
   type BusServer,
   createBusServer,
   findNatsServer,
   type NatsConnection,
+  readAccess,
+  readSigner,
   seenStreams,
   seenSubscribers,
+  writeBusFile,
 } from '../transport/nats/index.ts';
 import { type BusLinkOptions, createBusLink } from './bus-link.ts';
 import { streamOwner } from './endpoint.ts';
 import { createMetricBus } from './metrics/bus.ts';
+import { createMinting } from './minting/index.ts';
 import { createPurging } from './purging.ts';
 import { createReaders } from './readers.ts';
 
@@ -57,9 +64,31 @@ export function openBus(options: BusPartsOptions) {
     });
     return busServer;
   };
+  /** Workers read it anew for each connection, and so do those of an earlier daemon. */
+  const existingFile = path.join(home.bus, 'existing.json');
+  const access = (): BusAccess => {
+    const found = readAccess(settings);
+    // Without credentials: where each run has its own, nobody else's are needed.
+    const [given, run_file] =
+      readSigner(settings) === null ? [found, null] : [{ ...found, creds: null }, runFiles.bus];
+    if (natsUrl !== null)
+      writeBusFile(existingFile, { v: 1, url: natsUrl, access: given, run_file });
+    return found;
+  };
+  try {
+    access();
+  } catch {
+    // Said, and tried again, with each connection.
+  }
   const bus = createBusLink({
     url: natsUrl,
     owner: streamOwner(home),
+    access,
+    shape: {
+      replicas: settings.bus_replicas,
+      cluster: settings.bus_cluster,
+      tags: settings.bus_tags,
+    },
     yard: settings.yard,
     store,
     maxFileBytes,
@@ -71,6 +100,16 @@ export function openBus(options: BusPartsOptions) {
     relayed: () => purging.wake(),
     joined: options.joined,
   });
+
+  const minting = createMinting({
+    root: home.root,
+    yard: settings.yard,
+    url: natsUrl,
+    access,
+    signer: () => readSigner(settings),
+    log,
+  });
+  for (const run of store.unfinished()) if (run.state !== 'queued') minting.want(run.run_id);
 
   const purging = createPurging({
     store,
@@ -104,7 +143,12 @@ export function openBus(options: BusPartsOptions) {
       yield* seenSubscribers(connected(), settings.yard);
     },
   };
-  return { bus, natsUrl, purging, readers, metricBus, busSeen };
+  const workers = {
+    addressFile: natsUrl === null ? path.join(home.bus, 'address.json') : existingFile,
+    credentialsFile: path.join(home.bus, 'credentials.json'),
+    url: null,
+  };
+  return { bus, workers, minting, purging, readers, metricBus, busSeen };
 }
 
 /** Below the free disk: a stream on a full disk stays dead until its server restarts. */

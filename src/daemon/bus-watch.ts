@@ -23,6 +23,8 @@ export type BusWatchOptions = {
   freeBytes: (() => number) | null;
   /** Gives the connection up: the next one makes what is missing. */
   rejoin: () => Promise<void>;
+  /** Questions without an answer before the connection is given up; default 2. */
+  patience?: number;
   /** Ends the server, so that the next connection starts it; null when it is not ours. */
   restart: (() => Promise<void>) | null;
   clock: Clock;
@@ -53,7 +55,7 @@ const forgottenMs = 10_000;
 type Failing = { sinceMs: number; heardMs: number; text: string };
 
 export function createBusWatch(options: BusWatchOptions): BusWatch {
-  const { clock, log, restart } = options;
+  const { clock, log, restart, patience = unanswered } = options;
   const nowMs = (): number => clock.now().mono_ms;
   const failing = new Map<string, Failing>();
   /** The disk was full: streams may be dead. */
@@ -91,7 +93,7 @@ export function createBusWatch(options: BusWatchOptions): BusWatch {
       await options.rejoin();
     } catch {
       silent += 1;
-      if (silent < unanswered) return;
+      if (silent < patience) return;
       log.warn({}, 'bus: no answer, the connection is given up');
       await options.rejoin();
     }

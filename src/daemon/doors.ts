@@ -1,11 +1,13 @@
 /** Where the daemon is asked: the socket and TCP of gRPC, and the HTTP of the console; written down for who looks. */
+import type { Audit } from '../audit/index.ts';
 import type { OrchestratorPort } from '../contracts/index.ts';
 import { failpoint } from '../failpoints.ts';
 import type { Home } from '../persistence/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc/index.ts';
 import type { Console } from './console/index.ts';
-import { firstOf, readAddress, writeAddress } from './endpoint.ts';
+import type { Encryption } from './encryption.ts';
+import { addressesFor, firstOf, readAddress, writeAddress } from './endpoint.ts';
 
 export type DoorsOptions = {
   home: Home;
@@ -14,6 +16,8 @@ export type DoorsOptions = {
   /** An address of TCP; port 0: one that is free, the same as before while it can be had. */
   listen: string;
   console: Console;
+  audit: Audit;
+  tls: Encryption;
   log: Logger;
 };
 
@@ -26,21 +30,20 @@ export type Doors = {
 };
 
 export function createDoors(options: DoorsOptions): Doors {
-  const { home, yard, version, listen, console, log } = options;
+  const { home, yard, version, listen, console, audit, tls, log } = options;
   let server: GrpcServer | null = null;
   let closed = false;
   return {
     async open(port) {
       const before = readAddress(home.daemonFile);
-      const kept = before.tcp;
-      // An address that was not chosen stays the same over restarts while it can.
-      const wanted = listen.endsWith(':0') && kept !== undefined ? [kept, listen] : [listen];
-      server = await firstOf(wanted, (address) =>
+      server = await firstOf(addressesFor(listen, before.tcp), (address) =>
         startGrpcServer({
           port,
           socketPath: home.socket,
           listen: address,
+          tls: tls.of(listen),
           roleOf: console.roleOf,
+          audit,
           log,
         }),
       );

@@ -114,6 +114,13 @@ export function readAddress(file: string): { tcp?: string; console?: string } {
   }
 }
 
+/** What to try, in turn: an address that was not chosen stays the same over restarts while it can. */
+export function addressesFor(listen: string, before: string | undefined): string[] {
+  const isSame =
+    before !== undefined && listen.endsWith(':0') && before.startsWith(listen.slice(0, -1));
+  return isSame ? [before, listen] : [listen];
+}
+
 /** The first address that works. Throws what the last one threw. */
 export async function firstOf<T>(
   wanted: readonly string[],

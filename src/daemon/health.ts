@@ -6,6 +6,7 @@ import type { DaemonEvent } from '../machines/index.ts';
 import { type Fault, freeBytes, fullPercent, type Home } from '../persistence/index.ts';
 import type { KillScope } from '../processes/index.ts';
 import type { BusLink } from './bus-link.ts';
+import type { Encryption } from './encryption.ts';
 import type { Registry } from './registry.ts';
 
 export type HealthDeps = {
@@ -23,6 +24,9 @@ export type HealthDeps = {
   drained: () => string;
   /** What hooks could not be told. */
   notifyTrouble: () => string | null;
+  /** Why lines of the audit log are not in its file. */
+  auditTrouble: () => string | null;
+  tls: Pick<Encryption, 'trouble' | 'doors'>;
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
@@ -49,6 +53,8 @@ export type Signs = {
   gpus?: readonly string[];
   console?: string | null;
   notify?: string | null;
+  audit?: string | null;
+  tls?: string | null;
 };
 
 const watchMs = 1000;
@@ -57,38 +63,48 @@ const watchMs = 1000;
 export function reasonsOf(signs: Signs): HealthReason[] {
   const { home, registry, wal, bus } = signs;
   const reasons: HealthReason[] = [];
+  const add = (
+    part: string,
+    text: string,
+    hint: string,
+    more: Partial<Pick<HealthReason, 'severity' | 'refuses_runs'>> = {},
+  ): void =>
+    void reasons.push({ part, severity: 'degraded', text, hint, refuses_runs: false, ...more });
   if (registry !== null && registry.code !== 'disk_full') {
     const text = `${registry.text}; new runs are refused, live ones go on`;
     const severity = registry.lasting ? 'failed' : 'degraded';
-    reasons.push({ part: 'registry', severity, text, hint: 'look at the disk: dmesg' });
+    add('registry', text, 'look at the disk: dmesg', { severity, refuses_runs: true });
   }
   if (signs.freeBytes < signs.floorBytes || registry?.code === 'disk_full') {
     const mib = Math.floor(signs.freeBytes / 2 ** 20);
     const full = signs.fullPercent === undefined ? '' : ` (${signs.fullPercent} % full)`;
     const text = `only ${mib} MiB are free below ${home}${full}; new runs are refused, live ones go on`;
-    reasons.push({ part: 'disk', severity: 'degraded', text, hint: 'free some space' });
+    add('disk', text, 'free some space', { refuses_runs: true });
   }
-  if (wal !== null) {
-    reasons.push({ part: 'registry', severity: 'degraded', text: wal, hint: 'end that program' });
-  }
+  if (wal !== null) add('registry', wal, 'end that program');
   if (bus !== null) {
     const theirs = signs.externalBus ?? null;
     const which = theirs === null ? 'the bus' : `the bus at ${theirs}`;
     const text = `${which} does not work (${bus.slice(0, 300)}); runs go on, events wait`;
     const hint = theirs === null ? 'runyard doctor' : 'see RUNYARD_NATS_URL and that server';
-    reasons.push({ part: 'bus', severity: 'degraded', text, hint });
+    add('bus', text, hint);
   }
-  for (const trouble of signs.gpus ?? []) {
-    reasons.push({ part: 'gpus', severity: 'degraded', text: trouble, hint: 'runyard gpus' });
-  }
-  if (signs.console) {
-    const hint = 'set console_listen to another address, or to off';
-    reasons.push({ part: 'console', severity: 'degraded', text: signs.console, hint });
-  }
-  if (signs.notify) {
-    const hint = 'runyard notify test';
-    reasons.push({ part: 'notify', severity: 'degraded', text: signs.notify, hint });
-  }
+  for (const trouble of signs.gpus ?? []) add('gpus', trouble, 'runyard gpus');
+  if (signs.console)
+    add('console', signs.console, 'set console_listen to another address, or to off');
+  if (signs.notify) add('notify', signs.notify, 'runyard notify test');
+  if (signs.tls)
+    add(
+      'tls',
+      signs.tls,
+      'renew the files of tls_cert and tls_key; they are read again by themselves',
+    );
+  if (signs.audit)
+    add(
+      'audit',
+      `the audit log cannot be written: ${signs.audit}; calls are answered all the same`,
+      `look at ${home}/audit.jsonl`,
+    );
   return reasons;
 }
 
@@ -112,6 +128,8 @@ export function createHealth(deps: HealthDeps) {
       gpus: deps.gpuTroubles(),
       console: deps.console().trouble,
       notify: deps.notifyTrouble(),
+      audit: deps.auditTrouble(),
+      tls: deps.tls.trouble(),
     });
 
   /** Why nothing new is taken or started now. */
@@ -175,6 +193,7 @@ export function createHealth(deps: HealthDeps) {
         kill_scope: deps.killScope.scope,
         kill_scope_why: deps.killScope.why,
         drained: deps.drained(),
+        tls: deps.tls.doors(),
       };
     },
     /** Tells the daemon's chart when something fails or has healed. */

@@ -1,6 +1,5 @@
 /** Builds the parts of the daemon and wires them, in the order of a start. */
 import crypto from 'node:crypto';
-import path from 'node:path';
 import {
   createHash,
   createOrchestrator,
@@ -35,12 +34,14 @@ import { isElsewhere } from '../slots.ts';
 import { type Logger, otlpOptions, systemClock } from '../telemetry/index.ts';
 import { streamStates } from '../transport/nats/index.ts';
 import { attemptSpec } from './attempts.ts';
+import { openAudit } from './audit.ts';
 import { createBeats } from './beats.ts';
 import { createBreaker } from './breaker.ts';
 import { openBus } from './bus-parts.ts';
 import { watchWallClock } from './clock-watch.ts';
 import { createConsole } from './console/index.ts';
 import { createDoors } from './doors.ts';
+import { openEncryption } from './encryption.ts';
 import { noteEnding } from './endpoint.ts';
 import { createFigures, type Figures } from './figures/index.ts';
 import { openGpuLocks } from './gpu-locks.ts';
@@ -176,9 +177,13 @@ export async function openParts(
       synced().catch((error) => log.error({ err: error }, 'sync failed'));
     },
   });
+  const audit = openAudit({ root: home.root, version: options.version, clock, log });
+  const tls = await openEncryption(settings, clock, log);
   const webConsole = createConsole({
     ...options,
     home,
+    audit,
+    tls,
     figures: () => measured.text(),
     clock,
     log,
@@ -188,6 +193,8 @@ export async function openParts(
     home,
     version: options.version,
     console: webConsole,
+    audit,
+    tls,
     log,
   });
   let state = 'opening';
@@ -217,7 +224,7 @@ export async function openParts(
     clock,
     log,
   });
-  const { bus, natsUrl, purging, readers, metricBus, busSeen } = openBus({
+  const { bus, workers, minting, purging, readers, metricBus, busSeen } = openBus({
     ...options,
     home,
     clock,
@@ -258,7 +265,7 @@ export async function openParts(
     env,
     command: options.command,
     home,
-    natsUrl,
+    bus: { external: bus.external, fileOf: minting.fileOf },
     store,
     runInputs,
     spec: (input) =>
@@ -272,11 +279,7 @@ export async function openParts(
       yard: settings.yard,
       command: options.command,
       recorder,
-      bus: {
-        addressFile: path.join(home.bus, 'address.json'),
-        credentialsFile: path.join(home.bus, 'credentials.json'),
-        url: natsUrl,
-      },
+      bus: workers,
       warm: warmWorkers,
       cgroup: settings.cgroup,
       most: Math.max(warmWorkers, settings.parallel),
@@ -302,6 +305,7 @@ export async function openParts(
     committed: ({ runId, pos, done, retried, ...step }) => {
       figures?.step({ runId, ...step });
       durability.committed(pos);
+      if (step.to.startsWith('allocating')) minting.want(runId);
       orchestrator.committed(runId, pos);
       if (retried !== null) memoirs.retried(runId, retried);
       if (done) {
@@ -399,6 +403,8 @@ export async function openParts(
     ],
     drained: supply.drained,
     notifyTrouble: notifying.trouble,
+    auditTrouble: audit.trouble,
+    tls,
     bus,
     idleWorkers: () => executor.idle(),
     tcp: doors.tcp,
@@ -413,6 +419,7 @@ export async function openParts(
   });
 
   const measured = createFigures({
+    root: home.root,
     store,
     clock,
     log,
@@ -424,6 +431,7 @@ export async function openParts(
     workers: () => ({ idle: executor.idle(), all: executor.workers() }),
     traces: traces.figures,
     position: () => registry.metrics.position(),
+    lostPoints: telemetry.missing,
     streams: async () => {
       const connection = bus.connection();
       return connection === null ? [] : streamStates(connection, settings.yard);
@@ -457,6 +465,7 @@ export async function openParts(
     shutdown: stop,
     retention: keeping,
     supply,
+    hooks: settings.notify.flatMap(({ name }) => name ?? []),
     preflight: async (config, submitted, program) =>
       preflight({
         program,
@@ -525,6 +534,7 @@ export async function openParts(
     },
     async serve() {
       options.onReady?.(await doors.open(orchestrator));
+      audit.started(rebuilt !== null);
       // Only now: it searches the whole machine, and nobody has to wait for it.
       setImmediate(async () => {
         if (closed) return;
@@ -558,9 +568,11 @@ export async function openParts(
       purging.close();
       stopFigures();
       forgetClock();
+      tls.close();
       const { live } = supervisor.counts();
       noteEnding(home);
       await doors.close();
+      await audit.stopped(live);
       supervisor.close();
       await Promise.all([executor.close(), slurm.close()]);
       await Promise.all([telemetry.close(), notifying.close()]);
@@ -568,6 +580,7 @@ export async function openParts(
       await traces.close();
       await registry.synced().catch(() => undefined);
       // Workers of live runs publish on.
+      await minting.close();
       await bus.close(!keepBus && live === 0);
       registry.close();
       log.info({ live }, 'daemon stopped');

@@ -12,6 +12,8 @@ import { linesFrom, type PointLine } from './lines.ts';
 /** A message of the bus, as far as it is kept. */
 export type PointsMessage = {
   attempt: number;
+  /** The number of its first point, or of the one that would come next. */
+  first_seq?: number;
   points: Omit<PointLine, 'attempt'>[];
   /** No more points of the attempt come. */
   end?: boolean | undefined;
@@ -25,6 +27,8 @@ export type PointHistory = {
   add(message: PointsMessage, text?: string): void;
   /** What changed since this was last asked, or was found when it was opened, of each attempt. */
   changed(): Known[];
+  /** How many numbers were passed over, since this was last asked: points that nobody has. */
+  missing(): number;
   sync(): Promise<void>;
   close(): void;
 };
@@ -50,6 +54,7 @@ export function openPoints(dir: string, sizes = limits): PointHistory {
   const file = path.join(dir, runFiles.metricKeys);
   let { attempt, upto, ended, keys, past } = restored(dir);
   let isFresh = upto > 0 || ended;
+  let missing = 0;
   keys.touch();
 
   const turn = (next: number): void => {
@@ -76,6 +81,7 @@ export function openPoints(dir: string, sizes = limits): PointHistory {
         if (journal.turns(lines)) remember({ segment: journal.end().segment + 1, offset: 0 });
         journal.append(lines);
         for (const point of points) keys.add(point);
+        missing += (points[0]?.seq ?? 0) - upto - 1;
         upto = points.at(-1)?.seq ?? upto;
         ended = false;
         isFresh = true;
@@ -83,6 +89,7 @@ export function openPoints(dir: string, sizes = limits): PointHistory {
       if (message.end === true && !ended) {
         ended = true;
         isFresh = true;
+        missing += Math.max(0, (message.first_seq ?? 0) - upto - 1);
         // The lines do not say it.
         remember(journal.end());
       }
@@ -93,6 +100,11 @@ export function openPoints(dir: string, sizes = limits): PointHistory {
       if (!isFresh) return before;
       isFresh = false;
       return [...before, { attempt, upto, ended, keys: keys.changed() }];
+    },
+    missing() {
+      const found = missing;
+      missing = 0;
+      return found;
     },
     sync: journal.sync,
     close: journal.close,

@@ -1,5 +1,6 @@
 export { type DaemonEvent, daemonMachine } from './daemon.machine.ts';
 export { after, type Instant, msUntil } from './instant.ts';
+export { quiet } from './quiet.ts';
 export {
   type Divergence,
   type RecordedEvent,

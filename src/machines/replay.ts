@@ -2,8 +2,9 @@
  * Feeds the recorded events of a run to today's chart, with all effects disabled, and compares each step.
  * What a record does not keep (instants, texts beyond their limit) is supplied; no guard looks at it.
  */
-import { fromCallback, initialTransition, type SnapshotFrom, transition } from 'xstate';
+import { initialTransition, type SnapshotFrom, transition } from 'xstate';
 import type { Instant } from './instant.ts';
+import { quiet } from './quiet.ts';
 import { runMachine } from './run.machine.ts';
 import { stateOf } from './run.state.ts';
 import type { RetryPolicy, RunEvent, RunInput } from './run.types.ts';
@@ -54,15 +55,7 @@ const input: RunInput = {
   timeLimitMs: null,
 };
 
-/** The chart with effects that do nothing. */
-const chart = runMachine.provide({
-  actors: Object.fromEntries(
-    Object.keys(runMachine.implementations.actors).map((name) => [
-      name,
-      fromCallback(() => undefined),
-    ]),
-  ) as never,
-});
+const chart = quiet(runMachine);
 
 /** Replays a whole history, from the submit on. */
 export function replay(history: readonly RecordedEvent[]): Replay {

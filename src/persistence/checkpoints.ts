@@ -63,7 +63,7 @@ export function createCheckpointer(options: CheckpointOptions): Checkpointer {
   let commits = 0;
   /** Frames that a reader kept the last checkpoint from moving. */
   let left = 0;
-  let readers = '';
+  let readers: string[] = [];
 
   const walBytes = (): number => {
     try {
@@ -83,7 +83,7 @@ export function createCheckpointer(options: CheckpointOptions): Checkpointer {
       failpoint('checkpoint.after');
       options.done?.(cause, performance.now() - from);
       left = Math.max(0, (row?.log ?? 0) - (row?.checkpointed ?? 0));
-      readers = left > 0 && size > capBytes ? readersOf(file) : '';
+      readers = left > 0 && size > capBytes ? readersOf(file) : [];
       lastAt = clock.iso();
       const { lastInsertRowid } = insert.run(
         lastAt,
@@ -120,7 +120,9 @@ export function createCheckpointer(options: CheckpointOptions): Checkpointer {
       const size = walBytes();
       if (left === 0 || size <= capBytes) return null;
       const mib = Math.round(size / 2 ** 20);
-      return `its log has grown to ${mib} MiB, because ${readers || 'a program'} reads the registry without an end`;
+      const who = readers.length === 0 ? 'a program' : together.format(readers);
+      const reads = readers.length > 1 ? 'read' : 'reads';
+      return `its log has grown to ${mib} MiB, because ${who} ${reads} the registry without an end`;
     },
     close() {
       stop();
@@ -129,8 +131,11 @@ export function createCheckpointer(options: CheckpointOptions): Checkpointer {
   };
 }
 
-/** Which other processes have the registry open: `sqlite3 (pid 4711)`. */
-function readersOf(file: string): string {
+/** `a, b and c`. */
+const together = new Intl.ListFormat('en-GB');
+
+/** Which other processes have the registry open: `sqlite3 (pid 4711)` each. */
+function readersOf(file: string): string[] {
   const found: string[] = [];
   for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     if (Number(pid) === process.pid) continue;
@@ -143,5 +148,5 @@ function readersOf(file: string): string {
       // It ended, or belongs to somebody else.
     }
   }
-  return found.join(' and ');
+  return found;
 }

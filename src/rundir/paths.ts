@@ -12,6 +12,8 @@ export const runFiles = {
   pinned: 'pinned',
   /** Its row and events, once it is done. */
   outcome: 'outcome.json',
+  /** Where its workers find an existing bus, and their credentials there. */
+  bus: 'bus.json',
   /** What was known of its metrics when the newest of its files of points was begun. */
   metricKeys: 'metrics.keys.json',
 } as const;

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import readline from 'node:readline';
 import { type AttemptDone, runAttempt } from './attempt.ts';
-import { createWorkerBus, type WorkerBus } from './bus.ts';
+import { createWorkerBuses } from './bus.ts';
 import { readWorkerConfig } from './config.ts';
 import { createRecorders } from './recorders.ts';
 
@@ -46,20 +46,19 @@ export async function runWorker(options: { config?: string; warm?: boolean }): P
 /** What the daemon writes on our standard input, a line each. */
 type Order = { recorder: string } | { config: string } | { go: true };
 
-const buses = new Map<string, WorkerBus>();
+const buses = createWorkerBuses();
 const recorders = createRecorders();
 
 async function lookAfter(file: string, told: Promise<void>): Promise<void> {
   const config = readWorkerConfig(file);
-  const key = JSON.stringify([config.yard, config.bus]);
-  const bus = buses.get(key) ?? createWorkerBus(config.bus, config.yard);
-  buses.set(key, bus);
+  const { bus, release } = buses.of(config);
   const onAttached = (): void => say({ type: 'attached', socket: config.socket });
   const done = await runAttempt(config, { bus, recorders, told, onAttached });
   const { refused } = done;
   if (refused !== null) say({ type: 'refused', text: refused });
   recorders.prepare(config.recorder);
   publishOn(done);
+  void done.feedDone.then(release);
   say({ type: 'idle' });
 }
 

@@ -12,6 +12,8 @@ export type Subject = {
    * the other arrive in that order. Bytes are stored as they are.
    */
   publish(payload: object, after: number | string, id?: string): Promise<number | null>;
+  /** Whether several may be on their way at once; not said: yes. */
+  several?(): boolean;
 };
 
 export type Sendable<TCursor> = { payload: object; last_seq: number; cursor: TCursor };
@@ -87,7 +89,7 @@ export function createOutlet<TCursor>(subject: Subject, attempt: number): Outlet
       const flying: Flying<TCursor>[] = [];
       try {
         for (;;) {
-          const most = alone > 0 ? 1 : flyingMost;
+          const most = alone > 0 || subject.several?.() === false ? 1 : flyingMost;
           while (flying.length < most) {
             const message = at(flying.length);
             if (message === null) break;

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { readDrained } from '../../src/rundir/index.ts';
 import { catalogue, prometheusLabel, prometheusName } from '../../src/telemetry/metrics/index.ts';
 import { startCollector } from '../fixtures/collector.ts';
+import { connectAs } from './bus-reader.ts';
 import { startYard, until, type Yard } from './yard.ts';
 
 const env = { PATH: process.env.PATH ?? '', HOME: '/nonexistent' };
@@ -93,6 +95,39 @@ test('what is counted of runs is right again after the daemon was killed', async
   fs.writeFileSync(go, '');
   await yard.client.wait(run);
   assert.equal(await live(), 0);
+});
+
+test('what is not kept of output, and points that the bus lost, are counted over all runs', async () => {
+  await using yard = await startYard();
+  await until(async () => (await yard.client.health()).console !== '', 'the console', 60_000);
+  const figure = async (name: string) => seriesIn(await (await scrape(yard)).text()).get(name);
+  const dropped = 'runyard_output_dropped_bytes_total';
+  const lost = 'runyard_points_lost_total';
+  assert.deepEqual([await figure(dropped), await figure(lost)], [0, 0]);
+  let known = 0;
+  let run = '';
+  for (const mib of [3, 4]) {
+    const command = ['sh', '-c', `yes 0123456789 | head -c ${mib * 2 ** 20}; exit 1`];
+    const limit = { output_limit_mib: 1, retry: { max: 1, on: ['exit'], backoff_s: 0 } };
+    ({ run_id: run } = await yard.client.submit({ command, cwd: '/', ...limit }, { env }));
+    await yard.client.wait(run);
+    for (const attempt of [1, 2]) {
+      const totals = readDrained(path.join(yard.home, 'runs', run, 'attempts', String(attempt)));
+      assert.ok((totals?.stdout.dropped ?? 0) > 2 ** 20);
+      known += totals?.stdout.dropped ?? 0;
+    }
+  }
+  assert.equal(await figure(dropped), known);
+
+  // As if a bus without its store had begun anew at the eleventh point.
+  const nc = await connectAs(yard, 'daemon');
+  const point = { seq: 11, key: 'loss', step: 1, wall: new Date().toISOString(), value: 1 };
+  const points = [{ ...point, source: 'stdout', id: '2:stdout:1' }];
+  const message = { v: 1, run_id: run, attempt: 2, first_seq: 11, last_seq: 11, points, notes: [] };
+  nc.publish(`test.runs.${run}.metrics`, JSON.stringify(message));
+  await nc.flush();
+  await nc.close();
+  await until(async () => (await figure(lost)) === 10, 'ten points to be missed', 60_000);
 });
 
 test('the token of the scraper opens the figures and nothing else', async () => {

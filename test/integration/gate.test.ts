@@ -6,15 +6,22 @@ import { type TestContext, test } from 'node:test';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
-import { loadProto, orchestratorService } from '../../src/contracts/index.ts';
-import { busGate, gatedNames, needOf, type Role, refusalOf } from '../../src/gate.ts';
+import {
+  loadProto,
+  type OrchestratorPort,
+  orchestratorService,
+} from '../../src/contracts/index.ts';
+import { RunyardError } from '../../src/errors.ts';
+import { busGate, gatedNames, isRecorded, needOf, type Role, refusalOf } from '../../src/gate.ts';
 import { startGrpcServer } from '../../src/transport/grpc/index.ts';
 import { buildApp } from '../../src/transport/http/app.ts';
 import type { Door } from '../../src/transport/http/index.ts';
 import { type Route, route } from '../../src/transport/http/route.ts';
 import { ensureStreams } from '../../src/transport/nats/index.ts';
-import { createFakeOrchestrator } from '../fixtures/orchestrator.ts';
+import { createFakeAudit } from '../fixtures/audit.ts';
+import { createFakeOrchestrator, runId } from '../fixtures/orchestrator.ts';
 import { names, startBus, streams, yard } from './bus-fixture.ts';
+import { until } from './yard.ts';
 
 const log = pino({ level: 'silent' });
 const right = 'Bearer operator';
@@ -25,13 +32,19 @@ const roleOf = (authorization: string): Role | null =>
 /** Without, wrong, and right but of another kind. */
 const strangers = [undefined, '', 'Bearer wrong', 'operator', 'Basic operator', 'Bearer operator2'];
 
-async function serveGrpc(t: TestContext): Promise<Client> {
+async function serveGrpc(
+  t: TestContext,
+  audit = createFakeAudit(),
+  port: OrchestratorPort = createFakeOrchestrator(),
+): Promise<Client> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-gate-'));
   const server = await startGrpcServer({
-    port: createFakeOrchestrator(),
+    port,
     socketPath: path.join(dir, 'daemon.sock'),
     listen: '127.0.0.1:0',
+    tls: null,
     roleOf,
+    audit,
     log,
   });
   const client = new Client(server.tcp, credentials.createInsecure());
@@ -161,13 +174,18 @@ const door: Door = {
   figures: async () => ({ contentType: 'text/plain', text: '' }),
   pageDir: path.join(os.tmpdir(), 'runyard-no-page'),
   schemasDir: path.resolve(import.meta.dirname, '../../schemas'),
+  audit: createFakeAudit(),
+  secure: false,
+  isCalled: () => false,
   log,
 };
 
 /** Every route that fastify has, by its own list. */
-async function served(extra: readonly Route[] = []) {
+async function served(extra: readonly Route[] = [], audit = createFakeAudit()) {
   const found: string[] = [];
-  const app = await buildApp(door, extra, (method, url) => found.push(`${method} ${url}`));
+  const app = await buildApp({ ...door, audit }, extra, (method, url) =>
+    found.push(`${method} ${url}`),
+  );
   return { app, found };
 }
 
@@ -234,6 +252,128 @@ test('an HTTP route that is not in the gate is open to nobody', async () => {
     const answer = await app.inject({ url: '/api/forgotten', headers });
     assert.equal(answer.statusCode, authorization === 'Bearer wrong' ? 401 : 403);
     assert.doesNotMatch(answer.body, /secret/);
+  }
+  await app.close();
+});
+
+/** An operator's, of which the audit log has no line but for refusals: each with its reason. */
+const unrecorded: Readonly<Record<string, string>> = {
+  '/runyard.v1.Orchestrator/ListReaders': 'looks',
+  'GET /api/bus/readers': 'looks',
+  '/runyard.v1.Orchestrator/PutInput': 'what uses the input is recorded',
+  'POST /api/inputs': 'what uses the input is recorded',
+};
+
+test('every gRPC method that changes something leaves a line with its outcome, and every refusal one', async (t) => {
+  const audit = createFakeAudit();
+  const client = await serveGrpc(t, audit);
+  for (const method of gatedNames('grpc')) {
+    const what = method.slice(method.lastIndexOf('/') + 1);
+    const isChange = needOf('grpc', method) === 'operator' && unrecorded[method] === undefined;
+    assert.equal(isRecorded('grpc', method), isChange, method);
+    await call(client, method, right);
+    const told = audit.told.splice(0);
+    assert.equal(told.length, isChange ? 1 : 0, `${method} as an operator`);
+    const [line] = told;
+    if (line !== undefined) {
+      assert.deepEqual(
+        [line.kind, line.what, line.via, line.by, line.role],
+        ['done', what, 'grpc', 'header', 'operator'],
+      );
+      assert.match(line.from, /^127\.0\.0\.1:\d+$/);
+    }
+    if (needOf('grpc', method) === 'anyone') continue;
+    await call(client, method, 'Bearer wrong');
+    const [refused, ...more] = audit.told.splice(0);
+    assert.deepEqual(more, []);
+    assert.deepEqual(
+      [refused?.kind, refused?.what, refused?.role, refused?.outcome],
+      ['refused', what, null, 'unauthenticated'],
+    );
+  }
+});
+
+test('a call whose caller has gone is told with what came of it, and a stream as it was left', async (t) => {
+  const audit = createFakeAudit();
+  const [pinning, submitting, over] = [
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+  ];
+  const client = await serveGrpc(t, audit, {
+    ...createFakeOrchestrator(),
+    async pin() {
+      pinning.resolve();
+      await over.promise;
+      throw new RunyardError('run_pinned', 'it is');
+    },
+    async *submitMany() {
+      submitting.resolve();
+      await over.promise;
+      yield { run_id: runId, created: true };
+    },
+  });
+  const metadata = new Metadata();
+  metadata.set('authorization', right);
+  const raw = (bytes: Buffer): Buffer => bytes;
+  const path = (method: string): string => `/runyard.v1.Orchestrator/${method}`;
+  // A RunRef of `x`, and configurations without fields.
+  const request = Buffer.from([0x0a, 0x03, 0x0a, 0x01, 0x78]);
+  const pin = client.makeUnaryRequest(path('PinRun'), raw, raw, request, metadata, () => undefined);
+  await pinning.promise;
+  pin.cancel();
+  const many = client.makeBidiStreamRequest(path('SubmitRuns'), raw, raw, metadata);
+  many.on('error', () => undefined);
+  for (let n = 0; n < 3; n += 1) many.write(Buffer.from([0x0a, 0x00]));
+  many.end();
+  await submitting.promise;
+  many.cancel();
+  await until(() => audit.told.length === 1, 'the stream to be told');
+  over.resolve();
+  await until(() => audit.told.length === 2, 'the call to be told');
+  assert.deepEqual(
+    audit.told.map(({ what, outcome, count }) => [what, outcome, count]),
+    [
+      ['SubmitRuns', 'cancelled', 3],
+      ['PinRun', 'run_pinned', 1],
+    ],
+  );
+});
+
+test('every HTTP route that changes something leaves a line with its outcome, and every refusal one', async () => {
+  const audit = createFakeAudit();
+  const { app, found } = await served([], audit);
+  for (const name of found) {
+    const own = name === 'POST /api/session' || name === 'DELETE /api/session';
+    const isChange = own || (needOf('http', name) === 'operator' && unrecorded[name] === undefined);
+    assert.equal(isRecorded('http', name), isChange, name);
+    if (name === 'GET /api/stream') continue;
+    const [method = '', pattern = ''] = name.split(' ');
+    const url = pattern.replaceAll(/:\w+|\*/g, '1');
+    const send = (authorization: string) =>
+      app.inject({
+        method: method as Method,
+        url,
+        headers: { host: 'localhost:1', authorization },
+      });
+    const { statusCode } = await send(right);
+    const told = audit.told.splice(0);
+    assert.equal(told.length, isChange ? 1 : 0, `${name} as an operator`);
+    const [line] = told;
+    if (line !== undefined) {
+      assert.deepEqual(
+        [line.kind, line.via, line.by, line.role],
+        ['done', 'http', 'header', 'operator'],
+      );
+      // Called as over gRPC.
+      assert.match(line.what, /^[A-Z][A-Za-z]+$/, name);
+      assert.equal(line.outcome === 'ok', statusCode < 300, name);
+    }
+    if (needOf('http', name) === 'anyone') continue;
+    await send('Bearer wrong');
+    const [refused, ...more] = audit.told.splice(0);
+    assert.deepEqual(more, []);
+    assert.deepEqual([refused?.kind, refused?.outcome], ['refused', 'unauthenticated'], name);
   }
   await app.close();
 });

@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { connect } from '../../src/client/index.ts';
 import { fromStatus, loadProto, orchestratorService } from '../../src/contracts/index.ts';
 import { startGrpcServer } from '../../src/transport/grpc/index.ts';
+import { createFakeAudit } from '../fixtures/audit.ts';
 import { createFakeOrchestrator, type FakeOrchestrator, runId } from '../fixtures/orchestrator.ts';
 
 const definition = loadProto();
@@ -17,10 +18,12 @@ const service = orchestratorService(definition);
 const log = pino({ level: 'silent' });
 const roleOf = (authorization: string) => (authorization === 'Bearer secret' ? 'operator' : null);
 
+const audit = createFakeAudit();
+
 async function serve(t: TestContext, port: FakeOrchestrator = createFakeOrchestrator()) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'runyard-grpc-'));
   const socketPath = path.join(dir, 'daemon.sock');
-  const options = { port, socketPath, listen: '127.0.0.1:0', roleOf, log };
+  const options = { port, socketPath, listen: '127.0.0.1:0', tls: null, roleOf, audit, log };
   let server = await startGrpcServer(options);
   const client = await connect({ socket: socketPath });
   t.after(async () => {

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import type { DaemonStatus, RunEvent, RunSummary } from '../../src/contracts/index.ts';
 import { RunyardError } from '../../src/errors.ts';
 import { startHttpServer } from '../../src/transport/http/index.ts';
+import { createFakeAudit } from '../fixtures/audit.ts';
 import { createFakeOrchestrator } from '../fixtures/orchestrator.ts';
 import { ask, consoleOf, json, readEvents, type SentEvent, tokenOf } from './http-fixture.ts';
 import { startYard, until, type Yard } from './yard.ts';
@@ -86,6 +87,9 @@ const door = {
   figures: async () => ({ contentType: 'text/plain', text: '' }),
   pageDir: os.tmpdir(),
   schemasDir: os.tmpdir(),
+  audit: createFakeAudit(),
+  tls: null,
+  isCalled: () => false,
   log: pino({ level: 'silent' }),
 };
 

@@ -5,8 +5,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
+import { type NotifyMessage, validatorOf } from '../../src/contracts/index.ts';
+import type { RunyardError } from '../../src/errors.ts';
 import { arm } from '../../src/failpoints.ts';
-import { type NotifyMessage, runHook } from '../../src/notify/index.ts';
+import { runHook } from '../../src/notify/index.ts';
 import { removeTree } from '../remove-tree.ts';
 import { startYard, until, type Yard } from './yard.ts';
 
@@ -23,10 +25,16 @@ function appending(file: string): [string, ...string[]] {
   return ['sh', '-c', 'cat >> "$0"', file];
 }
 
+/** Each as the schema says. */
 function told(file: string): NotifyMessage[] {
   if (!fs.existsSync(file)) return [];
   const lines = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1);
-  return lines.map((line) => JSON.parse(line) as NotifyMessage);
+  const validate = validatorOf('notify-message.v1');
+  return lines.map((line) => {
+    const message = JSON.parse(line) as NotifyMessage;
+    assert.ok(validate(message), `${line}: ${JSON.stringify(validate.errors)}`);
+    return message;
+  });
 }
 
 async function submit(yard: Yard, command: string[], more: object = {}): Promise<string> {
@@ -91,6 +99,52 @@ test('each end of a run is told, also over crashes of the daemon: never not, twi
   );
   fs.writeFileSync(gate, '');
   await yard.client.wait(waiting);
+});
+
+test('a run is told by the hooks that it names alone, and by none when it names none', async (t) => {
+  const dir = scratch(t);
+  const [chat, mail, nameless, groups] = ['chat', 'mail', 'nameless', 'groups'].map((name) =>
+    path.join(dir, name),
+  ) as [string, string, string, string];
+  const notify = [
+    { name: 'chat', on: ['done'], command: appending(chat) },
+    { name: 'mail', on: ['done'], command: appending(mail), users: ['nobody-at-all'] },
+    { name: 'chat', on: ['group'], command: appending(groups) },
+    { on: ['done'], command: appending(nameless) },
+  ];
+  await using yard = await startYard({}, { settings: { notify } });
+  const refused = (names: string[]) =>
+    assert.rejects(submit(yard, ['true'], { notify: names }), (error: RunyardError) => {
+      assert.equal(error.code, 'config_invalid');
+      assert.deepEqual(
+        error.violations.map(({ field }) => field),
+        ['/notify/1'],
+      );
+      assert.match(error.violations[0]?.hint ?? '', /there are chat, mail/);
+      return true;
+    });
+  await refused(['chat', 'caht']);
+  const quiet = await submit(yard, ['true'], { notify: [], group: 'quiet' });
+  const named = await submit(yard, ['true'], { notify: ['chat', 'mail'], group: 'loud' });
+  for (const run of [quiet, named]) await yard.client.wait(run);
+  const all = await submit(yard, ['true']);
+  const runsIn = (file: string) => told(file).map(({ run }) => run?.run_id);
+  await until(() => runsIn(nameless).includes(all), 'the last to be told');
+  await until(() => runsIn(chat).length === 2 && told(groups).length === 1, 'the others too');
+  assert.deepEqual(runsIn(chat).sort(), [named, all].sort());
+  assert.deepEqual(runsIn(nameless), [all]);
+  assert.deepEqual(told(mail), [], 'a name does not lift what a hook is for');
+  assert.deepEqual(
+    told(groups).map(({ group }) => group?.name),
+    ['loud'],
+  );
+  const bin = path.resolve(import.meta.dirname, '../../bin/runyard');
+  const submitted = await execa(bin, ['submit', '--no-notify', '--', 'true'], {
+    env: { RUNYARD_HOME: yard.home },
+  });
+  const last = await submit(yard, ['true']);
+  await until(() => runsIn(nameless).includes(last), 'a later one to be told');
+  assert.ok(![...runsIn(chat), ...runsIn(nameless)].includes(submitted.stdout.trim()));
 });
 
 test('a hook that fails is seen in health and tried again; one that hangs is killed with what it left; no run waits for either', async (t) => {

@@ -55,6 +55,10 @@ test('the package installs elsewhere, has types, and runs a training from its ow
   fs.writeFileSync(path.join(app, 'package.json'), '{"type":"module","private":true}');
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--registry', registry];
   await execa('npm', ['install', ...quiet, path.join(dir, filename)], options);
+  const machines = fs
+    .globSync('node_modules/**/xstate/package.json', { cwd: app })
+    .map((file) => path.dirname(file));
+  assert.deepEqual(machines, ['node_modules/xstate'], 'the charts and their user have one XState');
 
   fs.writeFileSync(
     path.join(app, 'app.ts'),
@@ -70,6 +74,10 @@ console.log(JSON.stringify({ code, status: done.status, machine: runMachine.id }
 client.close();
 `,
   );
+  fs.copyFileSync(
+    path.join(root, 'test/fixtures/outsider.model.ts'),
+    path.join(app, 'charts.test.ts'),
+  );
   const flags = [
     '--noEmit',
     '--strict',
@@ -80,11 +88,26 @@ client.close();
     '--skipLibCheck',
   ];
   const types = ['--types', 'node', '--typeRoots', path.join(root, 'node_modules/@types')];
-  const checked = await execa(path.join(bin, 'tsc'), [...flags, ...types, 'app.ts'], {
-    ...options,
-    reject: false,
-  });
+  const checked = await execa(
+    path.join(bin, 'tsc'),
+    [...flags, ...types, 'app.ts', 'charts.test.ts'],
+    {
+      ...options,
+      reject: false,
+    },
+  );
   assert.equal(checked.exitCode, 0, checked.stdout);
+
+  const modelled = await execa(
+    process.execPath,
+    ['--test', '--test-reporter=spec', 'charts.test.ts'],
+    {
+      ...options,
+      reject: false,
+    },
+  );
+  assert.equal(modelled.exitCode, 0, modelled.stdout);
+  assert.match(modelled.stdout, /^ℹ pass 3$/m);
 
   const runyard = path.join(app, 'node_modules/.bin/runyard');
   try {

@@ -32,6 +32,8 @@ export type YardOptions = {
   settings?: Record<string, unknown>;
   /** Whose daemon it is, where the test is root: a number that need not be anybody's. */
   account?: number;
+  /** Put before the daemon's command, as `nsenter`. */
+  within?: readonly string[];
 };
 
 export async function startYard(
@@ -51,7 +53,8 @@ export async function startYard(
       if (fs.existsSync(at)) fs.chownSync(at, account, account);
   }
   const up = async (extra: Record<string, string> = {}): Promise<void> => {
-    const child = execa(process.execPath, [daemonScript], {
+    const [program = '', ...words] = [...(options.within ?? []), process.execPath, daemonScript];
+    const child = execa(program, words, {
       env: {
         RUNYARD_HOME: home,
         XDG_CONFIG_HOME: home,

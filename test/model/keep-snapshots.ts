@@ -6,7 +6,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { getShortestPaths } from 'xstate/graph';
 import { runMachineVersion } from '../../src/machines/index.ts';
-import { chart, events, input } from './chart.ts';
+import { runInput as input } from '../../src/testing/index.ts';
+import { chart, events } from './chart.ts';
 
 const file = path.resolve(
   import.meta.dirname,

@@ -1,9 +1,9 @@
 /** The charts of the daemon and of the worker: each reachable state, each event in it, each arrow. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AnyStateMachine, fromCallback } from 'xstate';
+import type { AnyStateMachine } from 'xstate';
 import { adjacencyMapToArray, getAdjacencyMap } from 'xstate/graph';
-import { daemonMachine, workerMachine } from '../../src/machines/index.ts';
+import { daemonMachine, quiet, workerMachine } from '../../src/machines/index.ts';
 
 type Snapshot = { value: unknown; children: object; context: { error: unknown }; status: string };
 type Step = { state: Snapshot; event: { type: string }; nextState: Snapshot };
@@ -32,9 +32,7 @@ const charts = [
 
 for (const { machine, events, end, way } of charts) {
   const names = Object.keys(machine.implementations.actors);
-  const chart = machine.provide({
-    actors: Object.fromEntries(names.map((name) => [name, fromCallback(() => undefined)])),
-  });
+  const chart = quiet(machine);
   const key = ({ value, context }: Snapshot): string =>
     JSON.stringify([value, context.error !== null]);
   const eventsIn = ({ children }: Snapshot) => [
@@ -93,14 +91,7 @@ for (const { machine, events, end, way } of charts) {
 }
 
 test('the daemon serves nothing before every unfinished run was looked at (D1)', () => {
-  const chart = daemonMachine.provide({
-    actors: Object.fromEntries(
-      Object.keys(daemonMachine.implementations.actors).map((name) => [
-        name,
-        fromCallback(() => undefined),
-      ]),
-    ) as never,
-  });
+  const chart = quiet(daemonMachine);
   const map = getAdjacencyMap(chart, {
     events: charts[0]?.events.map((type) => ({ type, error: null })) as never,
     serializeState: (({ value }: Snapshot) => JSON.stringify(value)) as never,

@@ -4,25 +4,16 @@ import { test } from 'node:test';
 import { createActor, type SnapshotFrom, transition } from 'xstate';
 import { adjacencyMapToArray, getAdjacencyMap } from 'xstate/graph';
 import type { RunEvent } from '../../src/machines/index.ts';
-import { chart, effects, events, input, now, retry } from './chart.ts';
+import {
+  runInput as input,
+  runRetry as retry,
+  runEventsIn,
+  runStateKey,
+} from '../../src/testing/index.ts';
+import { chart } from './chart.ts';
 
 const machine = chart.idle;
 type Snapshot = SnapshotFrom<typeof machine>;
-
-/** What XState itself sends when an invoked effect crashes. */
-const crashes = ['startBy', 'timeLimit', 'grace', 'patience', ...effects].map(
-  (id) =>
-    ({
-      type: `xstate.error.actor.${id}`,
-      error: new Error('crashed'),
-      actorId: id,
-    }) as never as RunEvent & { actorId: string },
-);
-/** Only an effect that is under way can crash. */
-const eventsIn = (state: Snapshot): RunEvent[] => [
-  ...events,
-  ...crashes.filter(({ actorId }) => actorId in state.children),
-];
 
 type Step = { state: Snapshot; event: RunEvent; nextState: Snapshot };
 /** One that is never tried again, and one that is, once. */
@@ -31,22 +22,14 @@ const steps = [input, { ...input, retry }].flatMap(
     adjacencyMapToArray(
       getAdjacencyMap(machine, {
         input: each,
-        events: eventsIn as never,
+        events: runEventsIn as never,
         limit: 2_000_000,
-        serializeState: keyOf as never,
+        serializeState: runStateKey as never,
       }),
     ) as Step[],
 );
-const states = [...new Map(steps.map(({ state }) => [keyOf(state), state])).values()];
+const states = [...new Map(steps.map(({ state }) => [runStateKey(state), state])).values()];
 
-/** Two snapshots with this in common behave alike; texts and instants in them may differ. */
-function keyOf({ value, context }: Snapshot): string {
-  const { voids, retries, stop, lateStop, pause, outcome, exit, cause } = context;
-  const asked = [stop, lateStop, pause, context.retry].map((each) => each !== null);
-  // How it exited decides nothing of this policy; the guess about it does.
-  const seen = context.retry === null ? exit : [exit !== null, cause?.code];
-  return JSON.stringify([value, voids, retries, asked, outcome?.code, seen]);
-}
 const name = (snapshot: Snapshot): string => JSON.stringify(snapshot.value);
 const isDone = (snapshot: Snapshot): boolean => snapshot.matches('done');
 
@@ -121,7 +104,7 @@ function checkNext(before: Snapshot, after: Snapshot, step: string): void {
   const code = outcome?.code ?? '';
   const outOfMemory = cause !== null && ['exit_nonzero', 'signal'].includes(code);
   assert.ok(outOfMemory || ['stalled', 'voided', 'launch_failed'].includes(code), step);
-  assert.equal(after.context.notBefore?.mono_ms, now.mono_ms + retry.backoffMs, step);
+  assert.equal(after.context.notBefore?.mono_ms, 1 + retry.backoffMs, step);
   assert.equal(after.context.last?.attempt, before.context.attempt, step);
 }
 
@@ -145,7 +128,7 @@ test('from every state, a restored chart behaves as the one that was saved', () 
       saved,
       'saving, restoring and saving again gives the same',
     );
-    for (const event of eventsIn(state)) {
+    for (const event of runEventsIn(state)) {
       const [a, b] = [state, again].map((from) => {
         const [next, actions] = transition(machine, from, event);
         return JSON.stringify([next.value, next.context, actions.map(({ type }) => type)]);
@@ -156,12 +139,12 @@ test('from every state, a restored chart behaves as the one that was saved', () 
 });
 
 test('from every state the run can still reach its end', () => {
-  const ends = new Set(states.filter(isDone).map(keyOf));
+  const ends = new Set(states.filter(isDone).map(runStateKey));
   const into = new Map<string, string[]>();
   for (const { state, nextState } of steps) {
-    const list = into.get(keyOf(nextState)) ?? [];
-    list.push(keyOf(state));
-    into.set(keyOf(nextState), list);
+    const list = into.get(runStateKey(nextState)) ?? [];
+    list.push(runStateKey(state));
+    into.set(runStateKey(nextState), list);
   }
   const waiting = [...ends];
   for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) {
@@ -170,5 +153,5 @@ test('from every state the run can still reach its end', () => {
       ends.add(before);
     }
   }
-  assert.deepEqual(states.filter((state) => !ends.has(keyOf(state))).map(name), []);
+  assert.deepEqual(states.filter((state) => !ends.has(runStateKey(state))).map(name), []);
 });

@@ -7,7 +7,8 @@ import { createActor } from 'xstate';
 import { upgraded } from '../../src/actors/index.ts';
 import type { RunyardError } from '../../src/errors.ts';
 import { runMachine, runMachineVersion } from '../../src/machines/index.ts';
-import { chart, events, input } from './chart.ts';
+import { runInput as input } from '../../src/testing/index.ts';
+import { chart, events } from './chart.ts';
 
 type Kept = { context: Record<string, unknown>; children: object; value: unknown };
 const dir = path.resolve(import.meta.dirname, '../fixtures/snapshots');

@@ -77,8 +77,8 @@ test('G3: what was asked for is done once, soon, and moves everything', async ()
   assert.notEqual(store.checkpointer.lastAt(), '');
 });
 
-test('G3: a long reader blocks nobody, is told with its name, and the WAL shrinks when it goes', async () => {
-  using store = openTemporary();
+/** A program that reads in one transaction until it is told to end. */
+async function startReader(file: string) {
   const sqlite = pathToFileURL(path.resolve('node_modules/better-sqlite3/lib/index.js'));
   const reader = execa(process.execPath, [
     '--input-type=module',
@@ -90,17 +90,38 @@ test('G3: a long reader blocks nobody, is told with its name, and the WAL shrink
      console.log('reading');
      process.stdin.resume();
      process.stdin.on('end', () => db.close());`,
-    store.file,
+    file,
   ]);
   await new Promise((resolve) => reader.stdout.once('data', resolve));
+  return {
+    pid: reader.pid,
+    async end(): Promise<void> {
+      reader.stdin.end();
+      await reader;
+    },
+  };
+}
+
+test('G3: a long reader blocks nobody, is told with its name, and the WAL shrinks when it goes', async () => {
+  using store = openTemporary();
+  const reader = await startReader(store.file);
   while (store.checkpointer.walBytes() <= 2 * capBytes) store.commit(100);
   store.commit(500);
   // It tried, although it could move nothing; and not at each commit again.
   const tried = store.rows().filter(({ cause }) => cause === 'size');
   assert.ok(tried.length > 0 && tried.length < 30, `${tried.length} checkpoints`);
-  assert.match(store.checkpointer.trouble() ?? '', new RegExp(`\\(pid ${reader.pid}\\)`));
-  reader.stdin.end();
-  await reader;
+  assert.match(
+    store.checkpointer.trouble() ?? '',
+    new RegExp(` because \\S+ \\(pid ${reader.pid}\\) reads the registry`),
+  );
+  const second = await startReader(store.file);
+  const looked = store.rows().length;
+  while (store.rows().length === looked) store.commit(100);
+  assert.match(
+    store.checkpointer.trouble() ?? '',
+    / because \S+ \(pid \d+\) and \S+ \(pid \d+\) read the registry/,
+  );
+  for (const each of [reader, second]) await each.end();
   store.commit(3000);
   assert.equal(store.checkpointer.trouble(), null);
 });

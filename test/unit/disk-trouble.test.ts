@@ -144,4 +144,17 @@ test('health has one reason for each trouble, and says what goes on', () => {
     }),
     ['registry failed', 'disk degraded', 'registry degraded', 'bus degraded'],
   );
+  const all: Partial<Signs> = {
+    registry: { code: 'registry_unavailable', text: 'it cannot be read', lasting: false },
+    ...{ freeBytes: 0, wal: 'its log has grown', bus: 'time-outs' },
+    ...{ gpus: ['nvidia-smi hangs'], console: 'taken', notify: 'curl ended with code 22' },
+  };
+  const refusing = reasonsOf({ ...well, ...all }).filter((reason) => reason.refuses_runs);
+  assert.deepEqual(
+    refusing.map(({ part, text }) => [part, text.includes('new runs are refused')]),
+    [
+      ['registry', true],
+      ['disk', true],
+    ],
+  );
 });

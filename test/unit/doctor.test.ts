@@ -70,8 +70,10 @@ test('the headline is made of the reasons', () => {
     severity: 'degraded',
     text: 'only 12 MiB are free below /h (97 % full); new runs are refused, live ones go on',
     hint: '',
+    refuses_runs: true,
   } as const;
-  const bus = { ...disk, part: 'bus', text: 'the bus does not work (x); runs go on, events wait' };
+  const text = 'the bus does not work (x); runs go on, events wait';
+  const bus = { ...disk, part: 'bus', text, refuses_runs: false };
   const line = (reasons: (typeof disk | typeof bus)[], live: number): string =>
     headlineOf({ status: reasons.length === 0 ? 'ok' : 'degraded', reasons, runs_live: live });
   assert.equal(line([], 3), 'ok');

@@ -54,6 +54,27 @@ test('a message that comes again is written once, and one that overlaps only as 
   assert.deepEqual(seqsFrom(place.dir, 1, 1), range(1, 25));
 });
 
+test('numbers that are passed over are counted once, those before the end of an attempt too', () => {
+  using place = directory();
+  const history = openPoints(place.dir);
+  history.add(message(1, 1, 10));
+  assert.equal(history.missing(), 0);
+  for (const batch of [message(1, 15, 20), message(1, 15, 20), message(2, 3, 4)])
+    history.add(batch);
+  assert.equal(history.missing(), 4 + 2);
+  assert.equal(history.missing(), 0);
+  const end = { attempt: 2, first_seq: 10, points: [], end: true };
+  history.add(end);
+  history.add(end);
+  assert.equal(history.missing(), 5);
+  history.close();
+  const again = openPoints(place.dir);
+  again.add(message(2, 1, 4));
+  again.add(end);
+  assert.equal(again.missing(), 0);
+  again.close();
+});
+
 test('lines are the same whether they are cut out of a message or written from its points', () => {
   const hostile = ['},{"seq":', '}],"notes":[', '\n', '"points":[{"seq":', '\\', '\u2028', 'ä'];
   const points = hostile.map((key, index) => point(index + 1, key, index === 2 ? 'NaN' : index));

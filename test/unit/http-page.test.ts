@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { buildApp } from '../../src/transport/http/app.ts';
 import { rangeOf } from '../../src/transport/http/range.ts';
+import { createFakeAudit } from '../fixtures/audit.ts';
 import { createFakeOrchestrator } from '../fixtures/orchestrator.ts';
 
 test('the built page is served with right caching, compressed where it was, and nothing beside it', async (t) => {
@@ -32,6 +33,9 @@ test('the built page is served with right caching, compressed where it was, and 
     figures: async () => ({ contentType: 'text/plain', text: '' }),
     pageDir,
     schemasDir: dir,
+    audit: createFakeAudit(),
+    secure: false,
+    isCalled: () => false,
     log: pino({ level: 'silent' }),
   });
   t.after(() => app.close());

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Callable, TypeVar
@@ -32,9 +33,13 @@ def until(look: Callable[[], T], what: str, seconds: float = 30) -> T:
 
 
 class Yard:
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, object] | None = None) -> None:
         # Short: a UNIX socket's path has 108 bytes.
         self.home = Path(tempfile.mkdtemp(prefix="ryp-"))
+        if settings is not None:
+            (self.home / "runyard").mkdir()
+            # JSON is YAML.
+            (self.home / "runyard/config.yaml").write_text(json.dumps(settings))
         self._daemon: subprocess.Popen[str] | None = None
         try:
             self.up()

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { bytesText } from '../render.ts';
+import { userName } from '../values.ts';
 
 export async function backup(
   context: Context,
@@ -13,15 +14,18 @@ export async function backup(
   const { takeBackup } = await import('../../backup/index.ts');
   const { home, yard } = await context.settings();
   const { daemonPid } = await import('../../offline/index.ts');
-  const manifest = await takeBackup({
-    home,
-    yard,
-    version: context.version,
-    to: path.resolve(cwd, to),
-    artifacts: flags.artifacts === true,
-    isOpen: () => daemonPid(home) !== 0,
-    progress: (text) => terminal.live(`${text} …`),
-  }).finally(() => terminal.live(null));
+  const { recording } = await import('../../audit/index.ts');
+  const about = { to: path.resolve(cwd, to), artifacts: flags.artifacts === true };
+  const manifest = await recording(home, { what: 'Backup', user: await userName(), about }, () =>
+    takeBackup({
+      home,
+      yard,
+      version: context.version,
+      ...about,
+      isOpen: () => daemonPid(home) !== 0,
+      progress: (text) => terminal.live(`${text} …`),
+    }),
+  ).finally(() => terminal.live(null));
   if (json) terminal.json(manifest);
   else {
     const { runs, unfinished, bytes, artifacts } = manifest;
@@ -42,12 +46,11 @@ export async function restore(
   const { terminal, json, cwd } = context;
   const { restoreBackup } = await import('../../backup/index.ts');
   const home = await context.home();
-  const restored = await restoreBackup({
-    from: path.resolve(cwd, from),
-    home,
-    over: flags.over === true,
-    progress: (text) => terminal.live(`${text} …`),
-  }).finally(() => terminal.live(null));
+  const { recording } = await import('../../audit/index.ts');
+  const about = { from: path.resolve(cwd, from), over: flags.over === true };
+  const restored = await recording(home, { what: 'Restore', user: await userName(), about }, () =>
+    restoreBackup({ ...about, home, progress: (text) => terminal.live(`${text} …`) }),
+  ).finally(() => terminal.live(null));
   if (json) terminal.json(restored);
   else {
     const { runs, unfinished, set_aside: aside, unknown } = restored;

@@ -10,7 +10,7 @@ import { execa } from 'execa';
 import type { DaemonStatus } from '../../contracts/index.ts';
 import { errnoOf, RunyardError } from '../../errors.ts';
 import type { Context } from '../context.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from '../findings.ts';
 import { createScrubber, type Scrub, secretsOf } from './scrub.ts';
 
 /** Last bytes of the daemon's log. */

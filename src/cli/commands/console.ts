@@ -9,16 +9,18 @@ export async function openConsole(
 ): Promise<number> {
   const { terminal, json, env, host } = context;
   const client = await context.connect();
+  const { isLoopback } = await import('../../contracts/index.ts');
   const link = await client.openConsole({ viewer: flags.viewer === true });
   if (json) {
     terminal.json(link);
     return exitCodes.ok;
   }
   terminal.print(link.url);
-  const port = new URL(link.url).port;
+  const { host: at, port } = new URL(link.url);
   const ends = link.expires_at.slice(11, 16);
   terminal.note(`good for one log-in as ${link.role}, until ${ends} UTC`);
-  if (host !== null || env.SSH_CONNECTION) {
+  if (!isLoopback(at)) terminal.note('it listens on the network: no tunnel is needed');
+  else if (host !== null || env.SSH_CONNECTION) {
     const target = host ?? `${env.USER ?? 'you'}@${(env.SSH_CONNECTION ?? '').split(' ')[2] ?? ''}`;
     terminal.note(`on your own machine first: ssh -N -L ${port}:127.0.0.1:${port} ${target}`);
   } else if (flags.open !== false && terminal.tty && hasDesktop(env)) {

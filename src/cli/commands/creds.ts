@@ -14,7 +14,7 @@ export type ExportFlags = {
 };
 
 export async function exportReader(context: Context, flags: ExportFlags): Promise<number> {
-  const { terminal, json, host } = context;
+  const { terminal, json, host, address } = context;
   const expiresS = flags.expires === undefined ? 0 : parseSeconds(flags.expires, '--expires');
   if (flags.expires !== undefined && expiresS === 0)
     throw usage('--expires', 'must be more than nothing', 'without it: no end');
@@ -27,9 +27,10 @@ export async function exportReader(context: Context, flags: ExportFlags): Promis
   const { expires_at: until } = made.reader;
   if (until !== '')
     terminal.note(`ends ${until}; while no daemon runs, it lasts until the next one starts`);
-  if (host !== null) {
+  if (host !== null || address !== null) {
     const { port } = new URL(made.url);
-    terminal.note(`the bus is on that machine alone: ssh -N -L ${port}:127.0.0.1:${port} ${host}`);
+    const to = host ?? 'HOST';
+    terminal.note(`the bus is on that machine alone: ssh -N -L ${port}:127.0.0.1:${port} ${to}`);
   }
   return exitCodes.ok;
 }

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { Finding } from '../findings.ts';
 import { bytesText } from '../render.ts';
-import type { Finding } from './doctor.ts';
 
 /** Where a test puts another machine's files; `/` otherwise. */
 export type Machine = {

@@ -7,8 +7,9 @@ import { messageOf, RunyardError } from '../../errors.ts';
 import { findProgram } from '../code-identity.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { type Finding, printFindings } from '../findings.ts';
 import { greetingOf } from '../nats-greeting.ts';
-import { bytesText, table } from '../render.ts';
+import { bytesText } from '../render.ts';
 import {
   killUserFinding,
   lingerFinding,
@@ -17,42 +18,22 @@ import {
   thisMachine,
 } from './doctor-system.ts';
 
-export type Finding = {
-  part: string;
-  state: 'ok' | 'warn' | 'fail';
-  text: string;
-  hint: string;
-};
-
-const glyphs = { ok: '✓', warn: '!', fail: '✗' } as const;
-const styles = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
-
 /** Exit code 1 when something is broken. */
 export async function doctor(
   context: Context,
   flags: { offline?: boolean; bundle?: string } = {},
 ): Promise<number> {
-  const { terminal, json } = context;
   const offline = flags.offline === true;
   const status = offline ? null : await daemonStatus(context);
   const findings = await examine(context, status, offline);
-  const broken = findings.some(({ state }) => state === 'fail');
-  if (json) terminal.json({ ok: !broken, findings });
-  else {
-    const rows = findings.map(({ part, state, text, hint }) => [
-      terminal.paint(styles[state], glyphs[state]),
-      part,
-      hint === '' ? text : `${text} — ${hint}`,
-    ]);
-    for (const line of terminal.tty ? table(rows) : rows.map((row) => row.join('\t'))) {
-      terminal.print(line);
-    }
-  }
+  const broken = printFindings(context, findings);
   if (flags.bundle !== undefined) {
     const { writeBundle } = await import('./bundle.ts');
     const told = status instanceof Error ? null : status;
     const names = await writeBundle(context, flags.bundle, { findings, status: told });
-    terminal.note(`${flags.bundle}: ${names.join(', ')}; look through it before you send it`);
+    context.terminal.note(
+      `${flags.bundle}: ${names.join(', ')}; look through it before you send it`,
+    );
   }
   return broken ? exitCodes.error : exitCodes.ok;
 }
@@ -146,7 +127,8 @@ async function existingBus(url: string): Promise<Finding> {
   if (!isNewEnough(`v${found.version}`)) {
     return fail('bus', `${text} is older than 2.12`, 'update it, or use another one');
   }
-  if (found.jetstream) return ok('bus', text);
+  if (found.jetstream)
+    return ok('bus', url.includes(',') ? `${text}; more: runyard bus check` : text);
   return fail('bus', `${text} has no JetStream`, 'start it with: nats-server -js');
 }
 

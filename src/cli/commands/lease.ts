@@ -28,9 +28,9 @@ export async function lease(
   words: readonly string[],
   flags: LeaseFlags,
 ): Promise<number> {
-  const { env: shell, host, terminal, cwd } = context;
-  if (host !== null) {
-    const way = `ssh -t ${host} runyard hold …`;
+  const { env: shell, host, address, terminal, cwd } = context;
+  if (host !== null || address !== null) {
+    const way = `ssh -t ${host ?? 'HOST'} runyard hold …`;
     throw usage('hold', 'needs a terminal on the machine of the GPUs', way);
   }
   const seconds = flags.for === undefined ? null : parseSeconds(flags.for, '--for');

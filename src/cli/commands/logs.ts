@@ -4,7 +4,7 @@ import type { LogChunk, LogLine } from '../../contracts/index.ts';
 import { type Context, usage, wholeNumber } from '../context.ts';
 import { plainText, shownText } from '../log-text.ts';
 import { printChunk } from '../print-chunk.ts';
-import { parseSeconds } from '../spans.ts';
+import { parseSince } from '../spans.ts';
 import { away, watching } from './streams.ts';
 
 export type LogsFlags = {
@@ -28,7 +28,7 @@ export async function logs(context: Context, ref: string, flags: LogsFlags): Pro
     attempt: flags.attempt === undefined ? 0 : wholeNumber(flags.attempt, '--attempt'),
     fromSeq: flags.from === undefined ? 0 : wholeNumber(flags.from, '--from'),
     raw: flags.raw ?? false,
-    ...(flags.since === undefined ? {} : { since: timeOf(flags.since, Date.now()) }),
+    ...(flags.since === undefined ? {} : { since: parseSince(flags.since, Date.now()) }),
     onDisconnect: away(context),
   };
   const client = await context.connect();
@@ -100,13 +100,4 @@ async function lastMatching(
     last = [...last, ...chunk.lines.filter(matches)].slice(-count);
   }
   return { chunks: [{ attempt, lines: last, gaps: [], begun: [] }], next };
-}
-
-/** `10m` ago, or a time. Throws usage. */
-function timeOf(text: string, nowMs: number): Date {
-  if (/^[\d.]+[smhd]/.test(text)) return new Date(nowMs - 1000 * parseSeconds(text, '--since'));
-  const ms = Date.parse(text);
-  if (!Number.isNaN(ms) && /^\d{4}-/.test(text)) return new Date(ms);
-  const hint = 'such as 10m, 1h30m, 2026-01-31 or 2026-01-31T08:00:00Z';
-  throw usage('--since', `must be a length of time or a time, not "${text}"`, hint);
 }

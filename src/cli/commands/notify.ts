@@ -1,6 +1,6 @@
 /** `runyard notify test`: runs each hook of the settings once, as the daemon would. */
 import os from 'node:os';
-import type { NotifyMessage } from '../../notify/index.ts';
+import type { NotifyMessage } from '../../contracts/index.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 
@@ -16,7 +16,7 @@ export async function notifyTest(context: Context): Promise<number> {
   const at = new Date().toISOString();
   const run = { run_id: 'test0000', name: 'test', user: os.userInfo().username };
   let failed = false;
-  for (const { on, command, timeout_s: timeoutS = 30 } of notify) {
+  for (const { name = '', on, command, timeout_s: timeoutS = 30 } of notify) {
     const message: NotifyMessage = {
       v: 1,
       id: `test:${at}`,
@@ -29,10 +29,11 @@ export async function notifyTest(context: Context): Promise<number> {
     };
     const end = await runHook({ command, timeoutS }, message, { env: { ...env } });
     failed ||= end !== null;
-    if (json) terminal.json({ command, on, ok: end === null, why: end ?? '' });
+    if (json) terminal.json({ name, command, on, ok: end === null, why: end ?? '' });
     else {
       const glyph = end === null ? terminal.paint('green', '✓') : terminal.paint('red', '✗');
-      terminal.print(`${glyph} ${command.join(' ')}${end === null ? '' : `: ${end}`}`);
+      const called = name === '' ? '' : `${name}: `;
+      terminal.print(`${glyph} ${called}${command.join(' ')}${end === null ? '' : `: ${end}`}`);
     }
   }
   return failed ? exitCodes.error : exitCodes.ok;

@@ -10,6 +10,7 @@ import { numberText } from '../numbers.ts';
 import { cut, duration, endLine, fitting, plainCell, runMs, statusText, table } from '../render.ts';
 import { type Source, sourceOf } from '../source.ts';
 import { parseSeconds } from '../spans.ts';
+import { userName } from '../values.ts';
 import { jsonKey } from './metrics.ts';
 
 /** Of a group that is listed: more than any has. */
@@ -246,14 +247,4 @@ function idWidth(ids: readonly string[]): number {
     if (new Set(ids.map((id) => id.slice(0, width))).size === ids.length) return width;
   }
   return 8;
-}
-
-async function userName(): Promise<string> {
-  const os = await import('node:os');
-  try {
-    return os.userInfo().username;
-  } catch {
-    // An account without a name, as in containers.
-    return String(process.getuid?.() ?? 'unknown');
-  }
 }

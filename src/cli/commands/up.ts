@@ -57,7 +57,7 @@ export async function down(
   }
   if (flags.stopRuns === true) await stopRuns(context, client);
   const { live_runs: live } = await client.shutdown({ keepBus: flags.keepBus ?? false });
-  await (context.host === null ? gone(status.pid) : silent(client));
+  await (context.host === null && context.address === null ? gone(status.pid) : silent(client));
   if (json) terminal.json({ down: true, was_up: true, live_runs: live });
   else if (live === 0) terminal.print('down');
   else {
@@ -95,8 +95,12 @@ export function statusLines(found: DaemonStatus, nowMs: number): string[] {
     `up ${duration(nowMs - Date.parse(found.started_at))} · pid ${found.pid} · version ${found.version}`,
     `gpus     ${gpus}`,
     `bus      ${busText(found)} ${found.bus_connected ? 'connected' : 'away'}, ${found.outbox_depth} waiting`,
-    `api      unix:${found.socket}${found.tcp && ` and ${found.tcp} (with the token)`}`,
-    ...(found.console ? [`console  http://${found.console} (log in: runyard console)`] : []),
+    `api      unix:${found.socket}${found.tcp && ` and ${found.tcp} (${found.tls.includes('tcp') ? 'TLS, ' : ''}with the token)`}`,
+    ...(found.console
+      ? [
+          `console  http${found.tls.includes('console') ? 's' : ''}://${found.console} (log in: runyard console)`,
+        ]
+      : []),
     `kills    ${found.kill_scope}: ${found.kill_scope_why}`,
     ...(found.recovery === null ? [] : [`started  ${found.recovery.text}`]),
     `disk     ${bytesText(found.disk_free_bytes)} free`,

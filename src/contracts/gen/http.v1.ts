@@ -628,6 +628,10 @@ export interface DaemonStatus {
    * who drained the yard, and why; empty when it gives out
    */
   drained: string;
+  /**
+   * doors that encrypt: tcp, console
+   */
+  tls: string[];
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema
@@ -644,6 +648,10 @@ export interface HealthReason {
   severity: string;
   text: string;
   hint: string;
+  /**
+   * while it holds, new runs are refused and waiting ones not started
+   */
+  refuses_runs: boolean;
 }
 /**
  * What the daemon found and did when it started.
@@ -932,6 +940,12 @@ export interface TrainRunConfig {
    */
   tags?: string[];
   note?: string;
+  /**
+   * Hooks of the yard that are told of it, by their names in the settings; none: []. Default: every hook that it concerns.
+   *
+   * @maxItems 16
+   */
+  notify?: string[];
   /**
    * Absolute working directory of the trainer. Default: where the user stood.
    */

@@ -13,13 +13,25 @@ export interface Settings {
    */
   yard?: string;
   /**
-   * Loopback address of the control API; port 0 lets the system choose.
+   * Address of the control API; port 0 lets the system choose. Beyond loopback it needs tls_cert and tls_key (docs/security.md).
    */
   listen?: string;
   /**
-   * Loopback address of the web console and its HTTP API; port 0 lets the system choose, off: none.
+   * Address of the web console and its HTTP API; port 0 lets the system choose, off: none. Beyond loopback it needs tls_cert and tls_key.
    */
   console_listen?: string;
+  /**
+   * PEM file of the certificate, with those between it and its authority, for what listens beyond loopback; read again when it changes.
+   */
+  tls_cert?: string;
+  /**
+   * PEM file of its key, without a passphrase.
+   */
+  tls_key?: string;
+  /**
+   * Listen beyond loopback also without a certificate: the token and all that is said can be read on the way.
+   */
+  listen_insecure?: boolean;
   /**
    * CPU slots. A run without GPUs takes one, or as many as its cpus say; GPUs limit the others.
    */
@@ -89,6 +101,44 @@ export interface Settings {
    * Storage of the bus.
    */
   bus_limit_mib?: number;
+  /**
+   * Servers that have a copy of each stream, on a cluster that RUNYARD_NATS_URL names.
+   */
+  bus_replicas?: 1 | 3 | 5;
+  /**
+   * Cluster in which streams are placed, where several are joined; empty: that of the server.
+   */
+  bus_cluster?: string;
+  /**
+   * Tags (server_tags) that a server must have to hold the streams.
+   *
+   * @maxItems 16
+   */
+  bus_tags?: string[];
+  /**
+   * File of credentials (JWT and seed) with which the daemon uses an existing bus.
+   */
+  bus_creds?: string;
+  /**
+   * Certificates, PEM, that vouch for the servers of an existing bus; with it, TLS is insisted on.
+   */
+  bus_ca?: string;
+  /**
+   * Our certificate, PEM, where an existing bus asks for one; goes with bus_key.
+   */
+  bus_cert?: string;
+  /**
+   * Key of bus_cert, PEM.
+   */
+  bus_key?: string;
+  /**
+   * Seed of a signing key of bus_publishers: each run's worker gets credentials of its own, for that run's subjects alone.
+   */
+  bus_signing_key?: string;
+  /**
+   * Public key of the account in which workers live; goes with bus_signing_key.
+   */
+  bus_publishers?: string;
   /**
    * Control groups: they end every process of a run; auto uses them where they can be made.
    */
@@ -226,6 +276,10 @@ export interface Settings {
   };
 }
 export interface Notify {
+  /**
+   * By which a run can ask for it; several hooks may share one.
+   */
+  name?: string;
   /**
    * done: a run is over, however it ended; failed: it failed, was lost or rejected; waiting: it has not started within after_s; group: no run of a group is left.
    *

@@ -37,6 +37,12 @@ export interface TrainRunConfig {
   tags?: string[];
   note?: string;
   /**
+   * Hooks of the yard that are told of it, by their names in the settings; none: []. Default: every hook that it concerns.
+   *
+   * @maxItems 16
+   */
+  notify?: string[];
+  /**
    * Absolute working directory of the trainer. Default: where the user stood.
    */
   cwd?: string;

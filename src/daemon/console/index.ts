@@ -3,6 +3,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { Audit } from '../../audit/index.ts';
 import type { ConsolePort, OrchestratorPort, Settings } from '../../contracts/index.ts';
 import { messageOf, RunyardError } from '../../errors.ts';
 import type { Role } from '../../gate.ts';
@@ -10,7 +11,8 @@ import { runMachineVersion } from '../../machines/index.ts';
 import type { Home } from '../../persistence/index.ts';
 import type { Clock, Logger } from '../../telemetry/index.ts';
 import { type Door, type HttpServer, startHttpServer } from '../../transport/http/index.ts';
-import { firstOf, readAddress } from '../endpoint.ts';
+import { calledBy, type Encryption, shownAddress } from '../encryption.ts';
+import { addressesFor, firstOf, readAddress } from '../endpoint.ts';
 import { createSessions } from './sessions.ts';
 import { openTokens } from './tokens.ts';
 
@@ -32,6 +34,8 @@ export type ConsoleOptions = {
   home: Home;
   checkout: string;
   figures: Door['figures'];
+  audit: Audit;
+  tls: Encryption;
   clock: Clock;
   log: Logger;
 };
@@ -41,6 +45,7 @@ const machines = ['run', 'run-overview', 'daemon', 'worker'];
 export function createConsole(options: ConsoleOptions): Console {
   const { settings, home, checkout, clock, log } = options;
   const { console_listen: listen } = settings;
+  const tls = options.tls.of(listen);
   const sessions = createSessions({
     file: path.join(home.root, 'console-sessions.json'),
     clock,
@@ -59,17 +64,18 @@ export function createConsole(options: ConsoleOptions): Console {
 
   const open = async (port: OrchestratorPort): Promise<void> => {
     if (listen === 'off') return;
-    const kept = readAddress(home.daemonFile).console;
-    // An address that was not chosen stays the same over restarts while it can.
-    const wanted = listen.endsWith(':0') && kept ? [kept, listen] : [listen];
+    const wanted = addressesFor(listen, readAddress(home.daemonFile).console);
     try {
       server = await firstOf(wanted, (address) =>
         startHttpServer({
           port,
           listen: address,
+          tls,
+          isCalled: calledBy(listen, tls),
           sessions,
           roleOf,
           figures: options.figures,
+          audit: options.audit,
           user: userName(),
           pageDir: path.join(checkout, 'dist', 'console'),
           schemasDir: path.join(checkout, 'schemas'),
@@ -126,7 +132,8 @@ export function createConsole(options: ConsoleOptions): Console {
         const role: Role = viewer ? 'viewer' : 'operator';
         const { secret, expires_at } = sessions.link(role);
         // Behind the hash, which no browser sends and no log has.
-        return { url: `http://${server.address}/#login=${secret}`, expires_at, role };
+        const url = `http${tls === null ? '' : 's'}://${shownAddress(server.address, tls)}`;
+        return { url: `${url}/#login=${secret}`, expires_at, role };
       },
       async rotateToken({ scrape, keepSessions, reason, user }) {
         tokens.rotate(scrape ? 'scraper' : 'operator');

@@ -6,6 +6,7 @@ import type { GpuState } from '../../allocator/index.ts';
 import type { DaemonStatus } from '../../contracts/index.ts';
 import { runMachine } from '../../machines/index.ts';
 import type { Position, RunStore } from '../../persistence/index.ts';
+import { attemptDir, readDrained } from '../../rundir/index.ts';
 import { type Clock, every, type Logger, lostLines } from '../../telemetry/index.ts';
 import { createInstruments, type MetricSnapshot } from '../../telemetry/metrics/index.ts';
 import type { StreamState } from '../../transport/nats/index.ts';
@@ -16,6 +17,7 @@ import { createProcessFigures } from './process.ts';
 export type Step = { runId: string; from: string; to: string; tookMs: number | null };
 
 export type FiguresOptions = {
+  root: string;
   store: Pick<RunStore, 'run' | 'queuedSince' | 'outboxSince' | 'leases'>;
   clock: Clock;
   log: Logger;
@@ -28,6 +30,8 @@ export type FiguresOptions = {
   traces: () => TraceFigures | null;
   /** How far points and events are in the runs' directories. */
   position: () => Position;
+  /** Points that were lost before they were there. */
+  lostPoints: () => number;
   streams: () => Promise<StreamState[]>;
 };
 
@@ -46,6 +50,7 @@ export function createFigures(options: FiguresOptions) {
   record('runyard.cpu.slots', options.parallel);
   for (const status of ['completed', 'failed', 'cancelled', 'rejected', 'lost'])
     record('runyard.runs.finished', 0, { status, reason: '' });
+  for (const name of ['runyard.output.dropped', 'runyard.points.lost'] as const) record(name, 0);
 
   const move = (state: string, by: number): void => {
     if (state === '' || state.startsWith('done.')) return;
@@ -66,6 +71,15 @@ export function createFigures(options: FiguresOptions) {
     }
     if (to === 'queued' && from.startsWith('stopping')) record('runyard.attempts.retried', 1);
     if (to.startsWith('done.')) ended(runId, to.slice('done.'.length));
+    // Its output was read to the end, and an attempt leaves this state once.
+    if (from === 'stopping.collecting' && to !== from)
+      record('runyard.output.dropped', droppedBytes(runId));
+  };
+  /** What the recorder of the run's attempt did not keep; 0 where it left no totals. */
+  const droppedBytes = (runId: string): number => {
+    const attempt = store.run(runId)?.attempt ?? 0;
+    const drained = readDrained(attemptDir(options.root, runId, attempt));
+    return drained === null ? 0 : drained.stdout.dropped + drained.stderr.dropped;
   };
 
   const lookUp = (): void => {
@@ -83,6 +97,9 @@ export function createFigures(options: FiguresOptions) {
       record('runyard.health.reasons', of.length, JSON.parse(labels) as Record<string, string>);
     record('runyard.log.lost_lines', lostLines() - told.lostLines);
     told.lostLines = lostLines();
+    const lostPoints = options.lostPoints();
+    record('runyard.points.lost', lostPoints - told.lostPoints);
+    told.lostPoints = lostPoints;
     const workers = options.workers();
     record('runyard.workers', workers.idle, { state: 'idle' });
     record('runyard.workers', Math.max(0, workers.all - workers.idle), { state: 'busy' });
@@ -90,7 +107,7 @@ export function createFigures(options: FiguresOptions) {
     lookUpTraces();
   };
   /** What counters of others had when they were last looked at. */
-  const told = { lostLines: 0, exported: 0, dropped: {} as Record<string, number> };
+  const told = { lostLines: 0, lostPoints: 0, exported: 0, dropped: {} as Record<string, number> };
   const lookUpSlots = (): void => {
     const byState = { free: 0, held: 0, shut: 0, foreign: 0 };
     for (const gpu of options.gpus()) byState[stateOfGpu(gpu)] += 1;

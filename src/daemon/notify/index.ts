@@ -5,9 +5,9 @@
  */
 import os from 'node:os';
 import { summaryOf } from '../../actors/index.ts';
-import type { Settings } from '../../contracts/index.ts';
+import type { NotifyMessage, Settings } from '../../contracts/index.ts';
 import { failpoint } from '../../failpoints.ts';
-import { groupText, type NotifyMessage, runHook, runText } from '../../notify/index.ts';
+import { groupText, runHook, runText } from '../../notify/index.ts';
 import type { RunStore } from '../../persistence/index.ts';
 import { runDir } from '../../rundir/index.ts';
 import { type Clock, every, type Logger } from '../../telemetry/index.ts';

@@ -1,6 +1,12 @@
 /** Which hooks are to be told of a transition, and of runs that wait. */
 import crypto from 'node:crypto';
-import { finalStatuses, type Notify, type RunEvent, type Settings } from '../../contracts/index.ts';
+import {
+  finalStatuses,
+  type Notify,
+  type RunEvent,
+  type Settings,
+  type TrainRunConfig,
+} from '../../contracts/index.ts';
 import type { RunRow, RunStore } from '../../persistence/index.ts';
 import type { Due, Ledger } from './ledger.ts';
 
@@ -63,7 +69,9 @@ export function owedWaiting(store: RunStore, hook: Hook, ledger: Ledger, nowMs: 
   });
 }
 
-function concerns({ users, projects }: Hook, row: RunRow): boolean {
+function concerns({ name, users, projects }: Hook, row: RunRow): boolean {
+  const { notify } = JSON.parse(row.config) as Pick<TrainRunConfig, 'notify'>;
+  if (notify !== undefined && (name === undefined || !notify.includes(name))) return false;
   if (users !== undefined && !users.includes(row.user)) return false;
   return projects === undefined || projects.includes(row.project);
 }

@@ -13,7 +13,7 @@ import {
 import type { AttemptInput } from '../../machines/index.ts';
 import type { Home, RunStore } from '../../persistence/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import type { BusCredentials } from '../../transport/nats/index.ts';
+import type { BusCredentials, BusFile, BusPlace } from '../../transport/nats/index.ts';
 import type { RunInputs } from '../run-inputs.ts';
 import { placed, requestOf } from './placing.ts';
 import { createJobBus } from './talk-port.ts';
@@ -25,7 +25,7 @@ export type SlurmParts = {
   placed(config: TrainRunConfig): TrainRunConfig;
   /** Whether what it needs is looked for on this machine before it is handed over. */
   isCheckedHere(config: TrainRunConfig): boolean;
-  joined(where: { url: string; credentials: BusCredentials | null }): void;
+  joined(where: BusPlace): void;
   close(): Promise<void>;
 };
 
@@ -34,7 +34,8 @@ export type SlurmPartsOptions = {
   env: NodeJS.ProcessEnv;
   command: readonly string[];
   home: Home;
-  natsUrl: string | null;
+  /** Whether the bus is an existing one, and what a worker elsewhere needs to reach it. */
+  bus: { external: boolean; fileOf(runId: string): Promise<BusFile> };
   store: RunStore;
   runInputs: RunInputs;
   spec: (input: AttemptInput) => Promise<AttemptSpec>;
@@ -66,7 +67,7 @@ export function createSlurmParts(options: SlurmPartsOptions): SlurmParts {
       shared: slurm.shared ?? true,
       busWaitMs: 1000 * (slurm.bus_wait_s ?? 600),
       talk: bus,
-      bus: () => busOf(options),
+      bus: (runId) => busOf(options, runId),
       async order(runId, attempt) {
         const { config, submitted } = await options.runInputs.of(runId);
         const own = Object.entries(submitted).filter(
@@ -108,15 +109,21 @@ function hasSlurm(env: NodeJS.ProcessEnv): boolean {
   return (env.PATH ?? '').split(':').some((dir) => fs.existsSync(path.join(dir, 'sbatch')));
 }
 
-/** How a worker on a node reaches the bus. */
-function busOf({ settings, natsUrl, home }: SlurmPartsOptions): Parcel['bus'] {
+/** How a worker on a node reaches the bus. Throws `bus_unavailable`. */
+async function busOf(
+  { settings, bus, home }: SlurmPartsOptions,
+  runId: string,
+): Promise<Parcel['bus']> {
   const { bus_url: said } = settings.slurm;
-  if (natsUrl !== null) return { url: said ?? natsUrl };
+  if (bus.external) {
+    const file = await bus.fileOf(runId);
+    return { address: { ...file, url: said ?? file.url }, login: null };
+  }
   try {
     const read = (name: string) => JSON.parse(fs.readFileSync(path.join(home.bus, name), 'utf8'));
     const { url } = read('address.json') as { url: string };
     const { worker } = read('credentials.json') as { worker: BusCredentials };
-    return { url: said ?? url, ...worker };
+    return { address: { url: said ?? url }, login: worker };
   } catch (cause) {
     throw new RunyardError('bus_unavailable', 'the bus has not begun so far', { cause });
   }

@@ -4,7 +4,7 @@ import type { JobClaim, TalkPort, TalkReply } from '../../executors/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import {
   answerTalk,
-  type BusCredentials,
+  type BusPlace,
   connectDaemon,
   createSubject,
   type NatsConnection,
@@ -14,25 +14,37 @@ import {
 
 export type JobBus = TalkPort & {
   /** The daemon has reached the bus: there, and with its streams. */
-  joined(where: { url: string; credentials: BusCredentials | null }): void;
+  joined(where: BusPlace): void;
   close(): Promise<void>;
 };
+
+const retryMs = 500;
 
 export function createJobBus(yard: string, log: Logger): JobBus {
   let nc: NatsConnection | null = null;
   let answer: ((data: Uint8Array) => Promise<TalkReply | null>) | null = null;
   let closed = false;
 
-  const connect = async (where: Parameters<JobBus['joined']>[0]): Promise<void> => {
-    const before = nc;
-    try {
-      nc = await connectDaemon(where);
-      if (answer !== null) answerTalk(nc, yard, answer, log);
-    } catch (error) {
-      log.warn({ why: messageOf(error) }, 'the bus answers no jobs');
+  /** How the daemon itself has reached it last; a connection that is lost is made anew by that. */
+  let place: BusPlace | null = null;
+  let connecting = false;
+
+  const connect = async (): Promise<void> => {
+    if (connecting) return;
+    connecting = true;
+    while (!closed && place !== null) {
+      const where = place;
+      try {
+        nc = await connectDaemon(where);
+        if (answer !== null) answerTalk(nc, yard, answer, log);
+        await nc.closed();
+      } catch (error) {
+        log.warn({ why: messageOf(error) }, 'the bus answers no jobs');
+      }
+      nc = null;
+      if (!closed) await new Promise((resolve) => setTimeout(resolve, retryMs).unref());
     }
-    await before?.close().catch(() => undefined);
-    if (closed) await nc?.close().catch(() => undefined);
+    connecting = false;
   };
   const connection = (): NatsConnection => {
     if (nc !== null && !nc.isClosed()) return nc;
@@ -43,7 +55,12 @@ export function createJobBus(yard: string, log: Logger): JobBus {
     serve(act) {
       answer = act;
     },
-    joined: (where) => void connect(where),
+    joined(where) {
+      const same = JSON.stringify(where) === JSON.stringify(place);
+      place = where;
+      if (!same) void nc?.close().catch(() => undefined);
+      void connect();
+    },
     async voidClaim(runId, attempt) {
       const subject = createSubject(
         connection,

@@ -14,6 +14,8 @@ export type TelemetryService = {
   start(): void;
   /** The bus was reached there: it is read from there from now on. */
   bus(where: Where): void;
+  /** Points that the bus had lost before they were kept, since the daemon began. */
+  missing(): number;
   close(): Promise<void>;
 };
 
@@ -44,6 +46,7 @@ export function createTelemetryService(options: TelemetryOptions): TelemetryServ
   let thread: Worker | null = null;
   let where: Where | null = null;
   let closed = false;
+  let missing = 0;
   const saving = createSaving(store, clock, log);
 
   const tell = (message: ToThread): void => thread?.postMessage(message);
@@ -66,8 +69,10 @@ export function createTelemetryService(options: TelemetryOptions): TelemetryServ
     thread = made;
     made.unref();
     made.on('message', (message: FromThread) => {
-      if (message.type === 'report') saving.add(message.report);
-      else if (message.text === null) log.info({}, 'points and events are kept again');
+      if (message.type === 'report') {
+        missing += message.report.missing;
+        saving.add(message.report);
+      } else if (message.text === null) log.info({}, 'points and events are kept again');
       else log.warn({ why: message.text }, 'points and events could not be kept');
     });
     made.on('error', (error) => log.error({ err: error }, 'the telemetry thread failed'));
@@ -83,6 +88,7 @@ export function createTelemetryService(options: TelemetryOptions): TelemetryServ
       where = at;
       tell({ type: 'bus', where: at });
     },
+    missing: () => missing,
     async close() {
       closed = true;
       const ending = thread;

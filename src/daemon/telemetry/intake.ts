@@ -30,7 +30,12 @@ import {
 } from '../../transport/nats/index.ts';
 
 /** What became known of runs, and the position in the streams that it is true for. */
-export type Report = { known: ({ runId: string } & Known)[]; position: Position };
+export type Report = {
+  known: ({ runId: string } & Known)[];
+  position: Position;
+  /** Points of which the streams had nothing any more when they were to be taken in. */
+  missing: number;
+};
 
 export type IntakeOptions = {
   root: string;
@@ -115,7 +120,9 @@ export function createIntake(options: IntakeOptions): Intake {
       for (const changed of run.points?.changed() ?? []) known.push({ runId, ...changed });
     }
     failpoint('telemetry.synced');
-    options.report({ known, position: structuredClone(position) });
+    let missing = 0;
+    for (const { points } of runs.values()) missing += points?.missing() ?? 0;
+    options.report({ known, position: structuredClone(position), missing });
     letGo();
   };
   /** Runs that nothing was heard of for long, and the oldest where there are many. */
@@ -210,7 +217,7 @@ export function createIntake(options: IntakeOptions): Intake {
         for (const found of knownPoints(runDir(root, runId))) known.push({ runId, ...found });
         await turn();
       }
-      if (known.length > 0) options.report({ known, position: {} });
+      if (known.length > 0) options.report({ known, position: {}, missing: 0 });
     },
     async close() {
       closed = true;

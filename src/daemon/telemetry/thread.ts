@@ -4,10 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Position } from '../../persistence/index.ts';
-import { type BusCredentials, connectDaemon } from '../../transport/nats/index.ts';
+import { type BusPlace, connectDaemon } from '../../transport/nats/index.ts';
 import { createIntake, type Report } from './intake.ts';
 
-export type Where = { url: string; credentials: BusCredentials | null };
+export type Where = BusPlace;
 export type ThreadData = {
   root: string;
   yard: string;

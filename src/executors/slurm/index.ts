@@ -32,7 +32,7 @@ export type SlurmExecutorOptions = {
   busWaitMs: number;
   talk: TalkPort;
   /** How a worker reaches the bus. Throws `bus_unavailable`. */
-  bus: (runId: string) => Parcel['bus'];
+  bus: (runId: string) => Promise<Parcel['bus']>;
   /** What an attempt is launched with, and asks Slurm for. */
   order: (
     runId: string,
@@ -135,7 +135,7 @@ export function createSlurmExecutor(
         node_dir: options.nodeDir,
         store: path.join(home.artifacts, runId, String(attempt)),
         mark,
-        bus: options.bus(runId),
+        bus: await options.bus(runId),
         bus_wait_ms: options.busWaitMs,
       };
       return of(runId, attempt).allocate({ dir, parcel, request, env }, signal);

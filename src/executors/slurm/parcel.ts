@@ -10,7 +10,11 @@ export type Parcel = {
   /** Where its artifacts are kept at home, and a file there whose presence on a node says that it sees the same. */
   readonly store: string;
   readonly mark: string | null;
-  readonly bus: { readonly url: string; readonly user?: string; readonly password?: string };
+  /** What a worker finds in the files of its bus elsewhere: where that is, and how it is entered. */
+  readonly bus: {
+    readonly address: object;
+    readonly login: { readonly user: string; readonly password: string } | null;
+  };
   /** How long a job waits for the bus before it gives up; without the bus nothing is started. */
   readonly bus_wait_ms: number;
 };

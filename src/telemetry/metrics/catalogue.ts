@@ -74,6 +74,14 @@ export const catalogue = {
     ['stream'],
   ),
   'runyard.stream.size': gauge('By', 'What a stream of the bus has stored.', ['stream']),
+  'runyard.output.dropped': counter(
+    'By',
+    'Output of trainers that is not kept, because of a run’s limit or a full disk; counted when an attempt ends.',
+  ),
+  'runyard.points.lost': counter(
+    '{point}',
+    'Points that the bus had lost before they were in their run’s directory.',
+  ),
   'runyard.trace.exported_spans': counter('{span}', 'Spans that the collector took.'),
   'runyard.trace.dropped_spans': counter(
     '{span}',

@@ -1,9 +1,10 @@
-/** Serves the control API on a UNIX socket and on loopback TCP. Holds no state of runs. */
+/** Serves the control API on a UNIX socket and on TCP. Holds no state of runs. */
 import fs from 'node:fs';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, service as healthService } from 'grpc-health-check';
+import type { Audit } from '../../audit/index.ts';
 import {
   loadProto,
   type OrchestratorPort,
@@ -13,7 +14,9 @@ import {
 import { RunyardError } from '../../errors.ts';
 import type { Role } from '../../gate.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import { askGate } from './auth.ts';
+import type { Tls } from '../tls/index.ts';
+import { type Asking, askGate } from './auth.ts';
+import { credentialsOf } from './credentials.ts';
 import { fitting } from './fit.ts';
 import { createHandlers, limited } from './handlers.ts';
 import { inOneBlock } from './metric-bytes.ts';
@@ -24,10 +27,13 @@ export type GrpcServerOptions = {
   port: OrchestratorPort;
   /** Its directory is private; the caller holds the daemon's lock, so an old socket is stale. */
   socketPath: string;
-  /** `host:port` on loopback. */
+  /** `host:port`. */
   listen: string;
+  /** Null: in the clear. */
+  tls: Tls | null;
   /** Who calls over TCP, by its `authorization`; null: nobody that we know. */
   roleOf: (authorization: string) => Role | null;
+  audit: Audit;
   log: Logger;
 };
 
@@ -40,16 +46,17 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const { port, socketPath, listen, log } = options;
   const definition = loadProto();
   // Who can open the socket is the user, and could do all of it without us.
-  const local = build(definition, port, log, () => 'operator');
-  const remote = build(definition, port, log, options.roleOf);
+  const { audit, roleOf } = options;
+  const local = build(definition, port, log, { audit, roleOf: () => 'operator', local: true });
+  const remote = build(definition, port, log, { audit, roleOf, local: false });
   fs.rmSync(socketPath, { force: true });
-  await bind(local, `unix:${socketPath}`);
+  await bind(local, `unix:${socketPath}`, credentialsOf(null));
   fs.chmodSync(socketPath, 0o600);
-  const bound = await bind(remote, listen).catch((cause: unknown) => {
+  const bound = await bind(remote, listen, credentialsOf(options.tls)).catch((cause: unknown) => {
     local.forceShutdown();
     throw new RunyardError(
       'port_in_use',
-      `${listen} cannot be listened on: another program has it; choose one by RUNYARD_LISTEN or \`listen\``,
+      `${listen} cannot be listened on: another program has it, or it is no address of this machine; choose one by RUNYARD_LISTEN or \`listen\``,
       { cause },
     );
   });
@@ -67,11 +74,11 @@ function build(
   definition: PackageDefinition,
   port: OrchestratorPort,
   log: Logger,
-  roleOf: GrpcServerOptions['roleOf'],
+  asking: Asking,
 ): Server {
   const server = new Server({
     'grpc.max_receive_message_length': receiveMaxBytes,
-    interceptors: [askGate(definition, roleOf)],
+    interceptors: [askGate(definition, asking)],
   });
   const service = inOneBlock(fitting(limited(orchestratorService(definition))));
   server.addService(service, createHandlers(definition, port, log));
@@ -81,9 +88,9 @@ function build(
   return server;
 }
 
-function bind(server: Server, address: string): Promise<number> {
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+    server.bindAsync(address, credentials, (error, port) =>
       error === null ? resolve(port) : reject(error),
     );
   });

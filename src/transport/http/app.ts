@@ -1,18 +1,22 @@
 /** The API and the page, ready to be handed requests. */
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { RunyardError } from '../../errors.ts';
+import { isRecorded } from '../../gate.ts';
 import type { Door } from './door.ts';
 import { failureOf, refusalFrom, statusOf } from './failure.ts';
-import { type Caller, guard } from './guard.ts';
+import { type Caller, guard, nameOf } from './guard.ts';
 import { addPage } from './page.ts';
 import { objectOf, type Route } from './route.ts';
 import { routes } from './routes/index.ts';
+import { askedOf } from './seen.ts';
 import { createStreams } from './stream/index.ts';
 import { createValidatorCompiler } from './validate.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller;
+    /** Null: what came of it is not for the audit log, or is there already. */
+    recorded: { reply: unknown; outcome: string } | null;
   }
 }
 
@@ -30,8 +34,9 @@ export async function buildApp(
   extra: readonly Route[] = [],
   added: (method: string, url: string) => void = () => undefined,
 ): Promise<FastifyInstance> {
-  const refuse = (error: unknown, reply: FastifyReply): void => {
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const refusal = refusalFrom(error, door.log);
+    if (request.recorded) request.recorded.outcome = refusal.code;
     // Whatever was said of the answer that did not come.
     reply.code(statusOf(refusal)).type('application/json').header('cache-control', 'no-store');
     void reply.send(failureOf(refusal));
@@ -41,11 +46,12 @@ export async function buildApp(
     bodyLimit: bodyMaxBytes,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: paramMaxLength },
-    frameworkErrors: (error, _, reply) => refuse(error, reply as FastifyReply),
+    frameworkErrors: (error, request, reply) =>
+      refuse(error, request as FastifyRequest, reply as FastifyReply),
   });
   app.setValidatorCompiler(createValidatorCompiler());
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.setErrorHandler((error, _, reply) => refuse(error, reply));
+  app.setErrorHandler((error, request, reply) => refuse(error, request, reply));
   app.setNotFoundHandler((request) => {
     throw new RunyardError(
       'route_not_found',
@@ -56,8 +62,21 @@ export async function buildApp(
     for (const each of [method].flat()) added(each, url);
   });
   app.decorateRequest('caller');
+  app.decorateRequest('recorded', null);
   app.addHook('onRequest', async (request, reply) => {
     request.caller = guard(door, request, reply);
+    if (isRecorded('http', nameOf(request))) request.recorded = { reply: null, outcome: 'ok' };
+  });
+  app.addHook('preSerialization', async (request, _, payload) => {
+    if (request.recorded) request.recorded.reply = payload;
+    return payload;
+  });
+  // Not when the answer has gone out: whoever asked may have gone before, and it was done all the same.
+  app.addHook('onSend', async (request) => {
+    if (!request.recorded) return;
+    const { reply, outcome } = request.recorded;
+    request.recorded = null;
+    door.audit.done(askedOf(door, request, nameOf(request), request.caller, reply), outcome);
   });
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(

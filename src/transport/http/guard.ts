@@ -1,8 +1,10 @@
 /** Before any handler: is it this page that asks, who is it, and may they? */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { hostOf } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
 import { type Role, refusalOf } from '../../gate.ts';
 import type { Door } from './door.ts';
+import { askedOf } from './seen.ts';
 
 export type Caller = {
   role: Role | null;
@@ -30,33 +32,53 @@ const headers: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-/** Throws `forbidden` and `unauthenticated`. */
+/** Method and pattern, as the gate has them. */
+export function nameOf({ method, routeOptions }: FastifyRequest): string {
+  return `${method === 'HEAD' ? 'GET' : method} ${routeOptions.url ?? '(none)'}`;
+}
+
+/** Throws `forbidden` and `unauthenticated`, which the audit log is told. */
 export function guard(door: Door, request: FastifyRequest, reply: FastifyReply): Caller {
   reply.headers(headers);
-  refuseForeign(request);
   const caller = callerOf(door, request);
-  const method = request.method === 'HEAD' ? 'GET' : request.method;
-  const name = `${method} ${request.routeOptions.url ?? '(none)'}`;
+  try {
+    admit(door, request, caller);
+    return caller;
+  } catch (error) {
+    const code = error instanceof RunyardError ? error.code : 'internal';
+    door.audit.refused(askedOf(door, request, nameOf(request), caller), code);
+    throw error;
+  }
+}
+
+function admit(door: Door, request: FastifyRequest, caller: Caller): void {
+  refuseForeign(door, request);
+  const name = nameOf(request);
   const refused = refusalOf('http', name, caller.role);
   if (refused !== null) throw refused;
   const isSafe = safeMethods.includes(request.method);
   // A link proves itself. A browser that is logged in may have lost its `csrf`: what it keeps is kept for each port.
   const isLogin = name === 'POST /api/session';
   if (!isSafe && !isLogin && caller.cookie !== null) refuseForged(door, request, caller.cookie);
-  return caller;
 }
 
 /** A page of somebody else that had its name lead here, or that sends its reader's browser here. */
-function refuseForeign({ headers, url }: FastifyRequest): void {
+function refuseForeign({ secure, isCalled }: Door, { headers, url }: FastifyRequest): void {
   const { host = '', origin } = headers;
-  if (!hosts.test(host)) {
+  if (!hosts.test(host) && !isCalled(hostOf(/:\d+$/.test(host) ? host : `${host}:`))) {
+    const way = secure
+      ? 'use a name that its certificate has'
+      : 'use localhost, 127.0.0.1 or [::1]';
     throw new RunyardError(
       'forbidden',
-      `this machine is not called ${JSON.stringify(host.slice(0, 100))} here; use localhost, 127.0.0.1 or [::1]`,
+      `this machine is not called ${JSON.stringify(host.slice(0, 100))} here; ${way}`,
     );
   }
   // Another port is another program: sites are told apart without it, origins are not.
-  if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
+  if (
+    origin !== undefined &&
+    origin.toLowerCase() !== `http${secure ? 's' : ''}://${host.toLowerCase()}`
+  ) {
     throw new RunyardError('forbidden', 'pages of other origins may not call the console');
   }
   const site = headers['sec-fetch-site'];

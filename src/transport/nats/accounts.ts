@@ -29,7 +29,7 @@ const stored = kinds.filter((kind): kind is StreamKind => kind !== 'beat' && kin
 const published = stored.filter((kind) => busGate[kind].write === 'worker');
 export const readable = stored.filter((kind) => busGate[kind].read === 'viewer');
 
-type Service = { subject: string; replies: 'Singleton' | 'Stream' };
+export type Service = { subject: string; replies: 'Singleton' | 'Stream' };
 
 export function accountsText(
   yard: string,
@@ -90,22 +90,31 @@ function readerText(
   }`;
 }
 
-function workerServices(yard: string): Service[] {
+/** What workers of a run may publish to and ask; `*`: of any run. */
+export function workerSubjects(yard: string, runId: string): string[] {
+  return [...storedSubjects(yard, runId), subjects(yard).beat(runId)];
+}
+
+function storedSubjects(yard: string, runId: string): string[] {
   const of = subjects(yard);
   const streams = streamNames(yard);
   return [
-    ...published.map((kind) => of[kind]('*')),
-    of.talk('*'),
+    ...published.map((kind) => of[kind](runId)),
+    of.talk(runId),
     // A worker looks up the last message that it wrote.
-    ...published.map((kind) => `$JS.API.DIRECT.GET.${streams[kind]}.${of[kind]('*')}`),
-  ].map((subject) => ({ subject, replies: 'Singleton' }));
+    ...published.map((kind) => `$JS.API.DIRECT.GET.${streams[kind]}.${of[kind](runId)}`),
+  ];
+}
+
+export function workerServices(yard: string): Service[] {
+  return storedSubjects(yard, '*').map((subject) => ({ subject, replies: 'Singleton' }));
 }
 
 /**
  * A consumer of a reader of some runs must be filtered to one of them: the server compares what it is
  * asked for with the subject of the request.
  */
-function readerServices(yard: string, runs: readonly string[] | null): Service[] {
+export function readerServices(yard: string, runs: readonly string[] | null): Service[] {
   const streams = streamNames(yard);
   const general = ['$JS.API.INFO', '$JS.API.STREAM.NAMES', '$JS.API.STREAM.LIST'];
   const create = (kind: StreamKind): string[] => {

@@ -2,6 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { RunyardError } from '../../errors.ts';
 import { isNewEnough, oldestVersion } from './binary.ts';
+import type { StreamShape } from './streams.ts';
 
 /** The address without user, password and token: those are for nobody's eyes and for no log. */
 export function shownUrl(url: string): string {
@@ -26,12 +27,17 @@ export function refuseUnfit(nc: NatsConnection): void {
 /** JetStream error codes: too little storage, too many streams, a limit that every stream must state. */
 const scarce = [10023, 10026, 10027, 10028, 10047, 10122];
 
+/** No such server to place a stream on; more replicas than servers; replicas without a cluster. */
+const misplaced = [10005, 10052, 10074];
+
 /** An error of making the streams, in words that say what to change on that server. */
-export function explained(error: unknown, wantedBytes: number): unknown {
+export function explained(error: unknown, wantedBytes: number, shape: StreamShape): unknown {
   if (!(error instanceof Error)) return error;
   if (error.name === 'JetStreamNotEnabled') return withoutJetStream(error);
   const { code } = error as { code?: unknown };
-  if (typeof code !== 'number' || !scarce.includes(code)) return error;
+  if (typeof code !== 'number') return error;
+  if (misplaced.includes(code)) return unplaced(error, shape);
+  if (!scarce.includes(code)) return error;
   const mib = Math.floor(wantedBytes / 2 ** 20);
   return new RunyardError(
     'bus_unavailable',
@@ -55,6 +61,20 @@ export function refuseForeign(
     'bus_unavailable',
     `the stream ${stream.name} on that nats-server belongs to another state directory, ${place}; ` +
       'give this yard another name: RUNYARD_YARD',
+  );
+}
+
+function unplaced(cause: Error, { replicas, cluster, tags }: StreamShape): RunyardError {
+  const where = [
+    `bus_replicas ${replicas}`,
+    ...(cluster === '' ? [] : [`bus_cluster ${cluster}`]),
+    ...(tags.length === 0 ? [] : [`bus_tags ${tags.join(', ')}`]),
+  ].join(', ');
+  return new RunyardError(
+    'bus_unavailable',
+    `that nats-server has no place for streams with ${where} (${cause.message}); ` +
+      'so many servers with JetStream must be in the cluster and run',
+    { cause },
   );
 }
 

@@ -16,9 +16,15 @@ export type StreamWatch = {
 
 const lookMs = 1000;
 const answerMs = 3000;
+/** A copy on another server may be behind by a moment, and is the one that is read: so many looks more. */
+const looksAfter = 3;
 const everything = '>';
 
-type Info = { created?: string; state?: { last_seq: number } };
+type Info = {
+  created?: string;
+  state?: { last_seq: number };
+  config?: { num_replicas?: number };
+};
 
 /** Watches while somebody listens, until `close` or the end of the connection. */
 export function createStreamWatch(options: {
@@ -32,6 +38,7 @@ export function createStreamWatch(options: {
   let listeners = 0;
   let made = '';
   let last = -1;
+  let again = 0;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let stopMessages: () => void = () => undefined;
@@ -60,13 +67,15 @@ export function createStreamWatch(options: {
 
   const look = async (): Promise<void> => {
     const reply = await nc.request(`$JS.API.STREAM.INFO.${stream}`, '', { timeout: answerMs });
-    const { created, state } = reply.json<Info>();
+    const { created, state, config } = reply.json<Info>();
     if (created === undefined || state === undefined) return;
     const isNew = created !== made || state.last_seq !== last;
     made = created;
     last = state.last_seq;
     // What came while nobody heard it.
-    if (isNew) for (const name of wakes.eventNames()) wakes.emit(name);
+    if (isNew && (config?.num_replicas ?? 1) > 1) again = looksAfter;
+    else again = Math.max(0, again - 1);
+    if (isNew || again > 0) for (const name of wakes.eventNames()) wakes.emit(name);
   };
 
   let running = false;

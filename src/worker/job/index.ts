@@ -59,7 +59,7 @@ export async function runJob(
   makeDirectory(dir);
   const sharesStore = isAtHome(parcel);
   const config = configOf(parcel, { root, dir, recorder, sharesStore });
-  const bus = createWorkerBus(config.bus, yard);
+  const bus = createWorkerBus(config);
   let expiring = false;
   let tellExpiring: () => void = () => {
     expiring = true;
@@ -175,9 +175,8 @@ function configOf(
   const before = fs.readdirSync(dir).filter((name) => name.startsWith('worker-config.')).length;
   const generation = before + 1;
   const files = { address: path.join(dir, 'bus.json'), login: path.join(dir, 'bus-login.json') };
-  writeAtomic(files.address, JSON.stringify({ url: bus.url }), { mode: 0o600 });
-  const { user = '', password = '' } = bus;
-  writeAtomic(files.login, JSON.stringify({ worker: { user, password } }), { mode: 0o600 });
+  writeAtomic(files.address, JSON.stringify(bus.address), { mode: 0o600 });
+  writeAtomic(files.login, JSON.stringify({ worker: bus.login }), { mode: 0o600 });
   const config: WorkerConfig = {
     v: 1,
     yard,
@@ -190,11 +189,7 @@ function configOf(
     recorder,
     socket: '',
     store: where.sharesStore ? parcel.store : path.join(root, 'artifacts', runId, String(attempt)),
-    bus: {
-      address_file: files.address,
-      credentials_file: files.login,
-      url: user === '' ? bus.url : null,
-    },
+    bus: { address_file: files.address, credentials_file: files.login, url: null },
   };
   writeAtomic(path.join(dir, `worker-config.${generation}.json`), JSON.stringify(config), {
     mode: 0o600,

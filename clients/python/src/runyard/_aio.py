@@ -11,7 +11,15 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from ._calls import channel_options, failure_of, is_loss, metadata_of, method, unresponsive
+from ._calls import (
+    channel_options,
+    credentials_of,
+    failure_of,
+    is_loss,
+    metadata_of,
+    method,
+    unresponsive,
+)
 from ._discover import Target
 from ._plans import BACKOFF_FIRST_S, BACKOFF_MOST_S, Plan
 from .errors import RunyardError
@@ -31,7 +39,13 @@ class Calls:
         self.deadline_s = deadline_s
         self.closed = False
         self._metadata = metadata_of(target)
-        self._channel = grpc.aio.insecure_channel(target.address, channel_options(deadline_s))
+        options = channel_options(target, deadline_s)
+        secure = credentials_of(target)
+        self._channel = (
+            grpc.aio.insecure_channel(target.address, options)
+            if secure is None
+            else grpc.aio.secure_channel(target.address, secure, options)
+        )
 
     async def unary(self, name: str, request: Message, answer: type[T]) -> T:
         path, serialize, parse = method(name)

@@ -8,12 +8,13 @@ import pwd
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
 
-from ._discover import Target, not_running
+from ._discover import Target, nobody_there, not_running
 from .errors import RunyardError, Violation, known_code
 from .v1 import orchestrator_pb2 as pb
 
@@ -41,13 +42,19 @@ def _serialize(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-def channel_options(deadline_s: float) -> list[tuple[str, Any]]:
+def credentials_of(target: Target) -> grpc.ChannelCredentials | None:
+    """None: in the clear."""
+    return None if target.ca is None else grpc.ssl_channel_credentials(target.ca or None)
+
+
+def channel_options(target: Target, deadline_s: float) -> list[tuple[str, Any]]:
     ms = int(deadline_s * 1000)
+    # Of a UNIX socket it would be the path, which HTTP/2 servers need not take. With TLS it is what the certificate is for.
+    authority = [] if target.ca is not None else [("grpc.default_authority", "localhost")]
     return [
         # A proxy of the user's shell has no business between us and loopback.
         ("grpc.enable_http_proxy", 0),
-        # Of a UNIX socket it would be the path, which HTTP/2 servers need not take.
-        ("grpc.default_authority", "localhost"),
+        *authority,
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),
         # A daemon that is stopped keeps its connection and says nothing: a stream finds out by a ping.
@@ -61,7 +68,9 @@ def channel_options(deadline_s: float) -> list[tuple[str, Any]]:
 
 
 def metadata_of(target: Target) -> tuple[tuple[str, str], ...]:
-    return () if target.token is None else (("authorization", f"Bearer {target.token}"),)
+    # Who calls, for the audit log: requests have a place for it only where runs are asked for. Names need not be ASCII.
+    said = (("runyard-user", quote(user_name(), safe="")),)
+    return said if target.token is None else (("authorization", f"Bearer {target.token}"), *said)
 
 
 class Status(Protocol):
@@ -105,7 +114,9 @@ def failure_of(error: Status, target: Target, deadline_s: float) -> RunyardError
     if status is grpc.StatusCode.UNAVAILABLE and any(words in text.lower() for words in _UNHEARD):
         return unresponsive(target, deadline_s)
     if status is grpc.StatusCode.UNAVAILABLE:
-        return not_running(target.where)
+        if target.address.startswith("unix:"):
+            return not_running(target.where)
+        return _tls_failure(target, text) or nobody_there(target.where)
     if status is grpc.StatusCode.DEADLINE_EXCEEDED:
         return unresponsive(target, deadline_s)
     if status is grpc.StatusCode.UNAUTHENTICATED:
@@ -113,6 +124,40 @@ def failure_of(error: Status, target: Target, deadline_s: float) -> RunyardError
     if status is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return RunyardError("message_too_large", text)
     return RunyardError("internal", text)
+
+
+# By what BoringSSL and gRPC say of it. Older ones do not say why a certificate was not taken.
+_TROUBLES = (
+    (
+        r"hostname verification|peer name",
+        "does not have that name in its certificate",
+        "use a name or address that it has, or have it made for this one too (subjectAltName)",
+    ),
+    (r"expired", "has a certificate that is over", "renew the files of tls_cert and tls_key there"),
+    (r"not yet valid", "has a certificate that is not valid yet", "look at the clocks of both"),
+    (
+        r"wrong_version_number",
+        "does not encrypt there",
+        "leave `ca` and RUNYARD_CA out, or set tls_cert and tls_key in its settings",
+    ),
+    (
+        r"certificate_verify_failed",
+        "has a certificate that this authority did not sign, or that is over",
+        "`ca` or RUNYARD_CA: the PEM file of the authority that signed its tls_cert, or `public`",
+    ),
+)
+
+
+def _tls_failure(target: Target, text: str) -> RunyardError | None:
+    if target.ca is None:
+        return None
+    for pattern, rule, hint in _TROUBLES:
+        if re.search(pattern, text, re.IGNORECASE):
+            where = target.where
+            return RunyardError(
+                "tls_failed", f"no safe connection to {where}", [Violation(where, rule, hint)]
+            )
+    return None
 
 
 def unresponsive(target: Target, deadline_s: float) -> RunyardError:
@@ -132,6 +177,8 @@ def is_loss(failure: RunyardError, error: BaseException) -> bool:
     """Whether trying again may heal it: a daemon's death in the middle of a stream comes out as several statuses."""
     if failure.retryable:
         return True
+    if failure.code == "tls_failed":
+        return False
     if not isinstance(error, grpc.RpcError):
         return False
     return typed_detail(error) is None and error.code() in _LOSSES

@@ -12,7 +12,15 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from ._calls import channel_options, failure_of, is_loss, metadata_of, method, unresponsive
+from ._calls import (
+    channel_options,
+    credentials_of,
+    failure_of,
+    is_loss,
+    metadata_of,
+    method,
+    unresponsive,
+)
 from ._discover import Target
 from ._plans import BACKOFF_FIRST_S, BACKOFF_MOST_S, Plan
 from .errors import RunyardError
@@ -31,7 +39,13 @@ class Calls:
         self.deadline_s = deadline_s
         self.closed = False
         self._metadata = metadata_of(target)
-        self._channel = grpc.insecure_channel(target.address, channel_options(deadline_s))
+        options = channel_options(target, deadline_s)
+        secure = credentials_of(target)
+        self._channel = (
+            grpc.insecure_channel(target.address, options)
+            if secure is None
+            else grpc.secure_channel(target.address, secure, options)
+        )
 
     def unary(self, name: str, request: Message, answer: type[T]) -> T:
         path, serialize, parse = method(name)

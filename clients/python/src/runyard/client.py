@@ -31,19 +31,26 @@ def connect(
     socket: str | os.PathLike[str] | None = None,
     address: str | None = None,
     token: str | None = None,
+    ca: str | os.PathLike[str] | None = None,
+    insecure: bool | None = None,
     env: Mapping[str, str] | None = None,
     deadline_s: float = 10.0,
 ) -> TrainerClient:
     """A client of the daemon of a state directory, or of the one that `socket` or `address` names.
 
     home: state directory; default: $RUNYARD_HOME or the XDG one, of `env` (default: os.environ).
-    address: `host:port`, with the token; default of the token: $RUNYARD_TOKEN.
+    address: `host:port`, with the token; defaults: $RUNYARD_ADDRESS where no home is named, and $RUNYARD_TOKEN.
+    ca: by whom the certificate of that address has to be signed, a PEM file, or `public` for the authorities that
+        browsers trust; default: $RUNYARD_CA. Without it, nothing is encrypted.
+    insecure: send the token beyond this machine without encryption; default: whether $RUNYARD_INSECURE is 1.
     deadline_s: seconds that an answer may take, and each next item of a list.
 
-    Raises daemon_not_running when the state directory names none. A daemon that went away meanwhile is told by the
-    first call; one that comes back is found by the next.
+    Raises daemon_not_running when the state directory names none, tls_failed for what would go in the clear. A daemon
+    that went away meanwhile is told by the first call; one that comes back is found by the next.
     """
-    target = find(home, socket, address, token, os.environ if env is None else env)
+    target = find(
+        home, socket, address, token, os.environ if env is None else env, ca, insecure
+    )
     return TrainerClient(Calls(target, deadline_s))
 
 

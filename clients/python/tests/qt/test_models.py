@@ -20,7 +20,7 @@ from runyard.qt.models import (
     RunsModel,
     SortRole,
 )
-from runyard.qt.models import _table
+from runyard.qt.models import _rows
 from runyard.v1 import orchestrator_pb2 as pb
 
 FALLING = Qt.SortOrder.DescendingOrder
@@ -128,7 +128,7 @@ def test_rows_stay_sorted_whatever_changes(
     tested: RunsModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = tested
-    monkeypatch.setattr(_table, "_PIECES_MOST", 3)
+    monkeypatch.setattr(_rows, "PIECES_MOST", 3)
     random.seed(5)
     name = 1
     runs.sort(name, FALLING)

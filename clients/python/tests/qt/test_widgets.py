@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QSettings
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QSystemTrayIcon, QWidget
 from pytestqt.qtbot import QtBot
 from yard import ROOT
 
@@ -218,6 +218,28 @@ def test_a_failure_is_told_once_and_only_when_it_is_new(qtbot: QtBot) -> None:
     assert wanted == [[str(number) for number in range(10, 20)]]
     board.clear()
     assert board.texts == []
+
+
+def test_without_a_tray_a_failure_is_told_in_the_window(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    there = [False]
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", lambda: there[0])
+    monkeypatch.setattr(QSystemTrayIcon, "supportsMessages", lambda: True)
+    monkeypatch.setattr(QSystemTrayIcon, "showMessage", lambda self, title, *_: told.append(title))
+    for there[0] in (False, True):
+        window, board = QWidget(), NoticeBoard()
+        qtbot.addWidget(window)
+        failures = Failures(board, window)
+        assert (failures.tray is not None) == there[0]
+        failures.apply(RunsChange(1, (run("1"), run("2")), (), True))
+        failures.apply(RunsChange(1, (run("1", "failed"),), (), False))
+        assert (told, board.texts) == ((["name-1 failed"], []) if there[0] else ([], ["name-1 failed"]))
+    # One that goes while the window is open.
+    there[0] = False
+    failures.apply(RunsChange(1, (run("2", "lost"),), (), False))
+    assert told == ["name-1 failed"] and board.texts == ["name-2 was lost"]
 
 
 def test_reasons_of_a_stop_are_offered_again(qtbot: QtBot, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QEvent, QPointF, QSettings, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 from window import PATIENCE_MS, opened, shoot, until
@@ -119,6 +120,8 @@ def test_artifacts_are_listed_seen_and_saved(qtbot: QtBot, yard: Yard, tmp_path:
         view._table.selectRow(0)
         assert "video/mp4" in view._words.text()
         until(qtbot, view._open.isEnabled)
+        if view.viewer.plays:
+            until(qtbot, lambda: view.viewer.player and not view.viewer.player.image.isNull())
         shoot(window, "artifacts")
         saved: list[Path] = []
         view._fetch(view.model.at(0), tmp_path / "saved.mp4", saved.append)
@@ -142,12 +145,63 @@ def test_several_runs_have_their_curves_beside_each_other(
         for run_id in ids:
             until(qtbot, lambda run_id=run_id: len(curves.points_of(run_id, "loss")[0]) == 5)
         until(qtbot, lambda: all(curves._series[one, "loss"].nan is not None for one in ids))
-        curves._smooth.setValue(60)
-        curves._log.setChecked(True)
+        curves.tools.smooth.setValue(60)
+        curves.tools.log.setChecked(True)
         until(qtbot, lambda: all(curves._series[one, "loss"].smooth is not None for one in ids))
         shoot(window, "curves")
         curves.choose([])
         assert curves.keys == [] and curves._watches == {}
+
+
+def test_seeds_are_one_line_with_a_band_and_the_pointer_reads_all_plots(
+    qtbot: QtBot, yard: Yard, tmp_path: Path
+) -> None:
+    script = 'for i in 1 2 3 4 5; do echo "step=$i loss=$((i * $4 + $2)) acc=0.$i"; done'
+    ids = []
+    for lr in (1, 3):
+        for seed in (1, 2, 3):
+            words = ["train", "--seed", str(seed), "--lr", str(lr)]
+            config = {"command": ["sh", "-c", script, *words], "cwd": str(yard.home), "group": "seeds"}
+            ids.append(yard.client.submit(config).run_id)
+    for run_id in ids:
+        yard.client.wait(run_id)
+    with opened(qtbot, yard.home, tmp_path) as window:
+        until(qtbot, lambda: all(window.runs.model.row_of(run_id) >= 0 for run_id in ids))
+        window.runs.choose(ids[0])
+        curves = curves_of(window)
+        until(qtbot, lambda: "loss" in curves.keys)
+        # One run alone has no band.
+        assert not curves.tools.seeds.isVisibleTo(curves.tools)
+        window.runs.set_filter("group:seeds")
+        window.runs.table.selectAll()
+        until(qtbot, lambda: curves.tools.seeds.isVisibleTo(curves.tools))
+        curves.choose(["loss", "acc"])
+        for run_id in ids:
+            until(qtbot, lambda run_id=run_id: len(curves.points_of(run_id, "loss")[0]) == 5)
+        curves.tools.seeds.setChecked(True)
+        board = curves._board
+        until(qtbot, lambda: all(board.drawn_mean("loss", f"lr {lr}") for lr in (1, 3)))
+        until(qtbot, lambda: len(board.drawn_mean("loss", "lr 3")[1]) == 5)
+        along, means = board.drawn_mean("loss", "lr 3")
+        assert list(along) == [1, 2, 3, 4, 5] and list(means) == [5, 8, 11, 14, 17]
+        low, high = (edge.getData()[1] for edge in board._means["loss", "lr 3"]._edges)
+        assert list(low) == [4, 7, 10, 13, 16] and list(high) == [6, 9, 12, 15, 18]
+        assert not board._means["loss", "lr 3"]._band.path().isEmpty()
+        plot = board._plots["loss"]
+        place = plot.getViewBox().mapViewToScene(QPointF(3.2, 11))
+        where = QPointF(board.viewport().mapToGlobal(place.toPoint()))
+        none = (Qt.MouseButton.NoButton, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+        moved = QMouseEvent(QEvent.Type.MouseMove, place, where, *none)
+        QApplication.sendEvent(board.viewport(), moved)
+        until(qtbot, lambda: "at step 3" in curves.tools.legend.text())
+        legend = curves.tools.legend.text()
+        assert "lr 3 <b>11</b>" in legend and "lr 1 <b>5</b>" in legend
+        assert all(line.isVisible() and 3 < line.value() < 3.5 for line in board._cursors)
+        assert len(board._cursors) == 2
+        shoot(window, "seeds")
+        curves.tools.seeds.setChecked(False)
+        until(qtbot, lambda: all(curves._series[one, "loss"].raw is not None for one in ids))
+        assert not board.has_means
 
 
 def test_without_a_daemon_it_says_so_and_starts_nothing(qtbot: QtBot, tmp_path: Path) -> None:

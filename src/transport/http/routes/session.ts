@@ -28,7 +28,7 @@ export const sessionRoutes: readonly Route[] = [
       }
       const { secret, max_age_s: age, ...rest } = made;
       const name = door.sessions.cookieName;
-      const rules = `HttpOnly; SameSite=Strict; Path=/; Max-Age=${age}`;
+      const rules = `HttpOnly; SameSite=Strict; Path=/; Max-Age=${age}${door.secure ? '; Secure' : ''}`;
       reply.header('set-cookie', `${name}=${secret}; ${rules}`);
       return rest;
     },

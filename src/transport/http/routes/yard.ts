@@ -1,7 +1,7 @@
 /** The yard: how it is, what it gives out, what it is made of. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { type DaemonStatus, type DrainRequest, refusesRuns } from '../../../contracts/index.ts';
+import type { DaemonStatus, DrainRequest } from '../../../contracts/index.ts';
 import { list, message, object, optional, type Route, route, text } from '../route.ts';
 
 const probe = object({ status: text('ok, or degraded.'), parts: list({ type: 'string' }) });
@@ -22,7 +22,7 @@ export const yardRoutes: readonly Route[] = [
     answer: probe,
     handle({ door, reply }) {
       const health = door.port.health();
-      const refused = health.reasons.some(refusesRuns);
+      const refused = health.reasons.some(({ refuses_runs: refuses }) => refuses);
       return reply.code(refused ? 503 : 200).send(probed(health));
     },
   }),

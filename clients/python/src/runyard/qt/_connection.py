@@ -97,7 +97,8 @@ class Monitor:
 
     def _where(self) -> str:
         at = self._engine.place
-        return str(at.socket or at.address or at.home or resolve_home(os.environ))
+        address = at.address or (os.environ.get("RUNYARD_ADDRESS") if at.home is None else None)
+        return str(at.socket or address or at.home or resolve_home(os.environ))
 
     def _command(self) -> str:
         """What starts the daemon that is looked for, to be typed into a shell of its machine."""

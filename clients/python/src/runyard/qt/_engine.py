@@ -37,6 +37,8 @@ class Place:
     socket: str | os.PathLike[str] | None = None
     address: str | None = None
     token: str | None = None
+    ca: str | os.PathLike[str] | None = None
+    insecure: bool | None = None
 
 
 class Engine:
@@ -138,6 +140,8 @@ class Engine:
                 socket=at.socket,
                 address=at.address,
                 token=at.token,
+                ca=at.ca,
+                insecure=at.insecure,
                 deadline_s=self.deadline_s,
             )
         return self._client

@@ -53,7 +53,7 @@ def _stop_all() -> None:
 class TrainerQBridgeThread(QThread, BridgeCalls):
     """Owns every connection to the daemon. `start` it after the application was made, `stop` it before that ends.
 
-    home, socket, address, token: which daemon, as for `runyard.connect`; it starts none.
+    home, socket, address, token, ca, insecure: which daemon, as for `runyard.connect`; it starts none.
     guard: what to do about an order of things that would hang (docs/qt.md): `warn`, `error` or `off`.
     deadline_s: seconds that an answer may take.
 
@@ -89,6 +89,8 @@ class TrainerQBridgeThread(QThread, BridgeCalls):
         socket: str | os.PathLike[str] | None = None,
         address: str | None = None,
         token: str | None = None,
+        ca: str | os.PathLike[str] | None = None,
+        insecure: bool | None = None,
         guard: Mode = "warn",
         deadline_s: float = 10.0,
     ) -> None:
@@ -97,7 +99,7 @@ class TrainerQBridgeThread(QThread, BridgeCalls):
         self._desk = _Desk(self)
         self._guard = Guard(guard, self._desk.found.emit, self)
         self._guard.look()
-        place = Place(home, socket, address, token)
+        place = Place(home, socket, address, token, ca, insecure)
         self._engine = Engine(place, Outbox(self._desk.call), deadline_s, BRIDGE_NAME)
         self._ids = itertools.count(1)
         self._requests: dict[int, Request] = {}

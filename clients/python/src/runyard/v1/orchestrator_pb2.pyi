@@ -136,7 +136,7 @@ class ConsoleLink(_message.Message):
     def __init__(self, url: _Optional[str] = ..., expires_at: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
 
 class DaemonStatus(_message.Message):
-    __slots__: list[str] = ["bus_connected", "bus_external", "bus_url", "commit_ms_p99", "console", "disk_free_bytes", "drained", "gpus_free", "gpus_total", "home", "kill_scope", "kill_scope_why", "last_checkpoint", "outbox_depth", "parallel", "pid", "reasons", "recovery", "runs_live", "runs_queued", "socket", "started_at", "state", "status", "tcp", "version", "wal_bytes", "workers_idle", "yard"]
+    __slots__: list[str] = ["bus_connected", "bus_external", "bus_url", "commit_ms_p99", "console", "disk_free_bytes", "drained", "gpus_free", "gpus_total", "home", "kill_scope", "kill_scope_why", "last_checkpoint", "outbox_depth", "parallel", "pid", "reasons", "recovery", "runs_live", "runs_queued", "socket", "started_at", "state", "status", "tcp", "tls", "version", "wal_bytes", "workers_idle", "yard"]
     BUS_CONNECTED_FIELD_NUMBER: _ClassVar[int]
     BUS_EXTERNAL_FIELD_NUMBER: _ClassVar[int]
     BUS_URL_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +162,7 @@ class DaemonStatus(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     TCP_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     WAL_BYTES_FIELD_NUMBER: _ClassVar[int]
     WORKERS_IDLE_FIELD_NUMBER: _ClassVar[int]
@@ -191,11 +192,12 @@ class DaemonStatus(_message.Message):
     state: str
     status: str
     tcp: str
+    tls: _containers.RepeatedScalarFieldContainer[str]
     version: str
     wal_bytes: int
     workers_idle: int
     yard: str
-    def __init__(self, status: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[HealthReason, _Mapping[str, object]]]] = ..., yard: _Optional[str] = ..., version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[str] = ..., home: _Optional[str] = ..., socket: _Optional[str] = ..., tcp: _Optional[str] = ..., bus_url: _Optional[str] = ..., bus_connected: bool = ..., runs_queued: _Optional[int] = ..., runs_live: _Optional[int] = ..., gpus_total: _Optional[int] = ..., gpus_free: _Optional[int] = ..., wal_bytes: _Optional[int] = ..., last_checkpoint: _Optional[str] = ..., outbox_depth: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., commit_ms_p99: _Optional[float] = ..., workers_idle: _Optional[int] = ..., state: _Optional[str] = ..., parallel: _Optional[int] = ..., console: _Optional[str] = ..., bus_external: bool = ..., recovery: _Optional[_Union[Recovery, _Mapping[str, object]]] = ..., kill_scope: _Optional[str] = ..., kill_scope_why: _Optional[str] = ..., drained: _Optional[str] = ...) -> None: ...
+    def __init__(self, status: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[HealthReason, _Mapping[str, object]]]] = ..., yard: _Optional[str] = ..., version: _Optional[str] = ..., pid: _Optional[int] = ..., started_at: _Optional[str] = ..., home: _Optional[str] = ..., socket: _Optional[str] = ..., tcp: _Optional[str] = ..., bus_url: _Optional[str] = ..., bus_connected: bool = ..., runs_queued: _Optional[int] = ..., runs_live: _Optional[int] = ..., gpus_total: _Optional[int] = ..., gpus_free: _Optional[int] = ..., wal_bytes: _Optional[int] = ..., last_checkpoint: _Optional[str] = ..., outbox_depth: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., commit_ms_p99: _Optional[float] = ..., workers_idle: _Optional[int] = ..., state: _Optional[str] = ..., parallel: _Optional[int] = ..., console: _Optional[str] = ..., bus_external: bool = ..., recovery: _Optional[_Union[Recovery, _Mapping[str, object]]] = ..., kill_scope: _Optional[str] = ..., kill_scope_why: _Optional[str] = ..., drained: _Optional[str] = ..., tls: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
     __slots__: list[str] = ["code", "retryable", "violations", "who"]
@@ -334,16 +336,18 @@ class GroupSummary(_message.Message):
     def __init__(self, group: _Optional[str] = ..., state: _Optional[str] = ..., runs: _Optional[int] = ..., queued: _Optional[int] = ..., held: _Optional[int] = ..., allocating: _Optional[int] = ..., running: _Optional[int] = ..., stopping: _Optional[int] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., rejected: _Optional[int] = ..., lost: _Optional[int] = ..., at_once: _Optional[int] = ..., user: _Optional[str] = ..., project: _Optional[str] = ..., submitted_at: _Optional[str] = ..., started_at: _Optional[str] = ..., finished_at: _Optional[str] = ..., superseded: _Optional[int] = ...) -> None: ...
 
 class HealthReason(_message.Message):
-    __slots__: list[str] = ["hint", "part", "severity", "text"]
+    __slots__: list[str] = ["hint", "part", "refuses_runs", "severity", "text"]
     HINT_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
+    REFUSES_RUNS_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     hint: str
     part: str
+    refuses_runs: bool
     severity: str
     text: str
-    def __init__(self, part: _Optional[str] = ..., severity: _Optional[str] = ..., text: _Optional[str] = ..., hint: _Optional[str] = ...) -> None: ...
+    def __init__(self, part: _Optional[str] = ..., severity: _Optional[str] = ..., text: _Optional[str] = ..., hint: _Optional[str] = ..., refuses_runs: bool = ...) -> None: ...
 
 class HoldRunRequest(_message.Message):
     __slots__: list[str] = ["reason", "run", "user"]

@@ -72,7 +72,8 @@ class Failures(QObject):
     def _say(
         self, status: str, title: str, text: str, acts: list[tuple[str, Callable[[], object]]]
     ) -> None:
-        if self.tray is not None:
+        # A tray may have gone with its desktop, and says nothing of what it does not show.
+        if self.tray is not None and QSystemTrayIcon.isSystemTrayAvailable():
             self.tray.showMessage(title, text, QSystemTrayIcon.MessageIcon.Warning)
         else:
             self._board.add(status, f"{title}: {text}" if text else title, acts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             home=options.home,
             socket=options.socket,
             address=options.address,
+            ca=options.ca,
             guard="error",
         )
     except BootstrapError as error:
@@ -45,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: QTimer.singleShot(0, window.close))
     bridge.start()
     window.show()
+    # A hundred thousand objects that stay: Python's look for garbage among them would hold the window up for 40 ms.
+    gc.collect()
+    gc.freeze()
     code = application.exec()
     if not bridge.stop() and not bridge.wait(_LAST_WAIT_MS):
         # A thread that hangs in the system: nothing of ours is left to be saved.
@@ -57,11 +62,12 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="runyard-qt",
         description="A window on a yard: submit, watch and stop runs. It starts no daemon.",
-        epilog="$RUNYARD_HOME and $RUNYARD_TOKEN mean what they mean for runyard.",
+        epilog="$RUNYARD_HOME, $RUNYARD_ADDRESS, $RUNYARD_TOKEN and $RUNYARD_CA mean what they mean for runyard.",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--home", help="state directory of the daemon")
     where.add_argument("--socket", help="UNIX socket of the daemon, such as one forwarded by ssh")
     where.add_argument("--address", help="host:port of the daemon; the token is in $RUNYARD_TOKEN")
+    parser.add_argument("--ca", help="who signed the certificate of that address: a PEM file, or public")
     parser.add_argument("--run", default="", help="the run to show first: its id or its name")
     return parser.parse_args(argv)

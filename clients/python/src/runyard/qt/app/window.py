@@ -98,6 +98,7 @@ class Window(QMainWindow):
         self.actions_of_runs.begun.connect(self._begun)
         bridge.runs_changed.connect(self.failures.apply)
         bridge.runs_changed.connect(lambda _: self._look_for())
+        self.runs.model.arranging_changed.connect(lambda _: self._look_for())
         self.failures.wanted.connect(self._show_runs)
         self.failures.retried.connect(self.actions_of_runs.retry_run)
         bridge.connection_changed.connect(self._connection)

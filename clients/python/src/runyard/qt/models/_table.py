@@ -1,21 +1,44 @@
 """A table of rows that have keys: sorted and filtered by itself, changed in place.
 
-A proxy model in Python would ask for each comparison; ten thousand rows would take it half a second.
+A proxy model in Python would ask for each comparison; ten thousand rows would take it half a second. What takes long
+with so many is done a few milliseconds at a time, while the rows are shown as they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+import time
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Generic
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+)
 
-Row = TypeVar("Row")
+from . import _rows
+from ._heading import Heading
+from ._rows import Arranged, Row, Rows, Wish
+
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
-# More pieces than this are not told one by one: what is new goes to the end, and then all are put in order at once.
-_PIECES_MOST = 24
+# So many rows are sorted and looked through while somebody waits; more of them, in slices of so long.
+_AT_ONCE_MOST = 500
+_SLICE_S = 0.004
+# Two hundred cells ask for seven things each, whenever they are drawn: an enumeration of Python's takes a while.
+_DISPLAY, _TIP, _ALIGNMENT = (
+    int(role)
+    for role in (
+        Qt.ItemDataRole.DisplayRole,
+        Qt.ItemDataRole.ToolTipRole,
+        Qt.ItemDataRole.TextAlignmentRole,
+    )
+)
 
 SortRole = Qt.ItemDataRole.UserRole + 1
 """What a column is sorted by: a number or a text."""
@@ -25,39 +48,24 @@ KeyRole = Qt.ItemDataRole.UserRole + 3
 """What the row is known by."""
 
 
-@dataclass(frozen=True)
-class Heading(Generic[Row]):
-    """A column. `sort` gives numbers alone, or texts alone; without it the text is what is sorted by."""
-
-    title: str
-    text: Callable[[Row], str]
-    sort: Callable[[Row], Any] | None = None
-    tip: Callable[[Row], str] | None = None
-    right: bool = False
-    about: str = ""
-
-    def order(self, row: Row) -> Any:
-        return self.text(row) if self.sort is None else self.sort(row)
-
-
 class Table(QAbstractTableModel, Generic[Row]):
     """Subclasses say `headings`, `key_of` and, where there is one, the `tie` and the filter's `words_of`."""
 
     headings: Sequence[Heading[Row]]
 
+    arranging_changed = Signal(bool)
+    """See `arranging`: True when it begins, False as soon as what was asked for last is shown."""
+
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        # All that are known, and those of them that are shown, with what they are sorted by.
-        self._all: dict[Hashable, Row] = {}
-        self._rows: list[Row] = []
-        self._orders: list[Any] = []
-        self._numbers: dict[Hashable, int] = {}
-        # From here on numbers may be wrong.
-        self._sure = 0
-        self._column = -1
-        self._falls = False
-        self._filter: tuple[str, ...] = ()
-        self._words: dict[Hashable, str] = {}
+        self._rows: Rows[Row] = Rows(self._order_of)
+        # What was asked for last, and what leads there, with the rows that changed meanwhile.
+        self._wish = Wish()
+        self._work: Iterator[Arranged | None] | None = None
+        self._touched: dict[Hashable, None] = {}
+        self._slices = QTimer(self)
+        self._slices.setInterval(0)
+        self._slices.timeout.connect(self._slice)
 
     def key_of(self, row: Row) -> Hashable:
         raise NotImplementedError
@@ -73,7 +81,7 @@ class Table(QAbstractTableModel, Generic[Row]):
     # What views ask for.
 
     def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
+        return 0 if parent.isValid() else len(self._rows.keys)
 
     def columnCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.headings)
@@ -81,14 +89,13 @@ class Table(QAbstractTableModel, Generic[Row]):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        row, heading = self._rows[index.row()], self.headings[index.column()]
-        if role == Qt.ItemDataRole.DisplayRole:
+        row, heading = self._rows.shown[index.row()], self.headings[index.column()]
+        if role == _DISPLAY:
             return heading.text(row)
-        if role == Qt.ItemDataRole.ToolTipRole:
+        if role == _ALIGNMENT:
+            return heading.alignment
+        if role == _TIP:
             return (heading.tip or heading.text)(row) or None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if heading.right else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
         if role == SortRole:
             return heading.order(row)
         if role == RowRole:
@@ -113,61 +120,70 @@ class Table(QAbstractTableModel, Generic[Row]):
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """By a column; by none of them with -1, which is the order of the list."""
-        self._column, self._falls = column, order == Qt.SortOrder.DescendingOrder
-        self._orders = [self._order_of(row) for row in self._rows]
-        self._put_in_order()
+        """By a column; by none of them with -1, which is the order of the list. See `arranging`."""
+        falls = order == Qt.SortOrder.DescendingOrder
+        self._arrange(replace(self._wish, column=column, falls=falls))
 
     # What programs ask for.
 
     def row_of(self, key: Hashable) -> int:
         """Where it is shown; -1 when it is not."""
-        if self._sure < len(self._rows):
-            for number in range(self._sure, len(self._rows)):
-                self._numbers[self.key_of(self._rows[number])] = number
-            self._sure = len(self._rows)
-        return self._numbers.get(key, -1)
+        return self._rows.row_of(key)
+
+    def rows_of(self, keys: Iterable[Hashable]) -> list[int]:
+        """Where those are that are shown, rising."""
+        numbers = self._rows.numbers()
+        return sorted(numbers[key] for key in keys if key in numbers)
 
     def get(self, key: Hashable) -> Row | None:
         """What is known of it, shown or not."""
-        return self._all.get(key)
+        return self._rows.all.get(key)
 
     def at(self, row: int) -> Row:
-        return self._rows[row]
+        return self._rows.shown[row]
+
+    def key_at(self, row: int) -> Hashable:
+        return self._rows.keys[row]
 
     def known(self) -> list[Row]:
         """All rows, also those that the filter hides."""
-        return list(self._all.values())
+        return list(self._rows.all.values())
 
     def set_filter(self, text: str) -> None:
-        """Shows the rows in which each of these words is found, in any case; all when empty."""
-        self._filter = tuple(text.lower().split())
-        gone = [key for key in map(self.key_of, self._rows) if not self._shows(key)]
-        new = [key for key in self._all if self._shows(key) and self.row_of(key) < 0]
-        self._take_out(gone)
-        self._put_in(new)
+        """Shows the rows in which each of these words is found, in any case; all when empty. See `arranging`."""
+        self._arrange(replace(self._wish, words=tuple(text.lower().split())))
+
+    @property
+    def arranging(self) -> bool:
+        """Whether it still sorts or looks through its rows: with more than 500 that is done beside the event loop.
+
+        Meanwhile they are shown as before, and kept true. What is asked for meanwhile takes the place of it.
+        """
+        return self._work is not None
 
     def update_rows(self, rows: Iterable[Row], removed: Iterable[Hashable] = (), whole: bool = False) -> None:
         """Takes rows for what they are now, and drops some; with `whole`, all that are not among them."""
+        mine = self._rows
         now = {self.key_of(row): row for row in rows}
-        gone = [key for key in removed if key in self._all and key not in now]
+        gone = [key for key in removed if key in mine.all and key not in now]
         if whole:
-            gone = [key for key in self._all if key not in now]
-        self._take_out([key for key in gone if self.row_of(key) >= 0])
+            gone = [key for key in mine.all if key not in now]
+        self._take_out([key for key in gone if mine.row_of(key) >= 0])
         for key in gone:
-            del self._all[key]
-            del self._words[key]
-        changed = [
-            key for key, row in now.items() if self._all.get(key) is not row and self._all.get(key) != row
-        ]
+            del mine.all[key]
+            del mine.words[key]
+        known = mine.all.get
+        changed = [key for key, row in now.items() if known(key) is not row and known(key) != row]
+        if self._work is not None:
+            self._touched.update(dict.fromkeys((*gone, *changed)))
         new: list[Hashable] = []
         hidden: list[Hashable] = []
         touched: list[Hashable] = []
         for key in changed:
-            self._all[key] = now[key]
+            mine.all[key] = now[key]
             # Now and not when it is asked for: then it would be for all of them at once.
-            self._words[key] = self.words_of(now[key]).lower()
-            was, shows = self.row_of(key), self._shows(key)
+            mine.words[key] = self.words_of(now[key]).lower()
+            was, shows = mine.row_of(key), mine.shows(key, mine.wish)
             if was >= 0:
                 (touched if shows else hidden).append(key)
             elif shows:
@@ -176,140 +192,127 @@ class Table(QAbstractTableModel, Generic[Row]):
         self._change(touched)
         self._put_in(new)
 
-    # Below, keys are of rows that are shown, but for those that are put in.
+    def tell(self, rows: Sequence[int], first: int, last: int) -> None:
+        """These rows, as rising numbers, changed in the columns from `first` to `last`."""
+        pieces = _rows.pieces(rows)
+        if len(pieces) > _rows.PIECES_MOST:
+            # A view draws those alone that are seen.
+            pieces = [(rows[0], rows[-1])]
+        for top, bottom in pieces:
+            self.dataChanged.emit(self.index(top, first), self.index(bottom, last))
 
-    def _shows(self, key: Hashable) -> bool:
-        if not self._filter:
-            return True
-        words = self._words[key]
-        return all(word in words for word in self._filter)
+    # Another order, or other rows.
 
-    def _order_of(self, row: Row) -> Any:
-        if self._column < 0:
+    def _order_of(self, row: Row, wish: Wish) -> Any:
+        if wish.column < 0:
             return self.tie_of(row)
-        return (self.headings[self._column].order(row), self.tie_of(row))
+        return (self.headings[wish.column].order(row), self.tie_of(row))
 
-    def _comes_before(self, one: Any, other: Any) -> bool:
-        """The order of the list begins with the greatest tie; that of a column, as it was asked for."""
-        falls = self._falls or self._column < 0
-        return bool(other < one if falls else one < other)
+    def _arrange(self, wish: Wish) -> None:
+        if wish == self._wish:
+            return
+        self._wish = wish
+        self._touched = {}
+        self._work = self._rows.arranging(wish, self._touched)
+        if len(self._rows.all) <= _AT_ONCE_MOST:
+            self._go_on(float("inf"))
+        elif not self._slices.isActive():
+            self._slices.start()
+            self.arranging_changed.emit(True)
 
-    def _place_for(self, order: Any) -> int:
-        low, high = 0, len(self._rows)
-        while low < high:
-            middle = (low + high) // 2
-            if self._comes_before(order, self._orders[middle]):
-                high = middle
-            else:
-                low = middle + 1
-        return low
+    def _slice(self) -> None:
+        self._go_on(_SLICE_S)
+
+    def _go_on(self, seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        for arranged in self._work or ():
+            if arranged is not None:
+                self._show(arranged)
+                break
+            if time.perf_counter() > end:
+                return
+        self._work = None
+        if self._slices.isActive():
+            self._slices.stop()
+            self.arranging_changed.emit(False)
+
+    def _show(self, what: Arranged) -> None:
+        """These and no others, as they come: what goes is cut off at the end, what is new is added there."""
+        mine = self._rows
+        numbers = mine.numbers()
+        stays = [numbers[key] for key in what.keys if key in numbers]
+        new = [key for key in what.keys if key not in numbers]
+        gone = [number for number, key in enumerate(mine.keys) if key not in what.orders]
+        mine.wish = what.wish
+        mine.orders = [what.orders.get(key) for key in mine.keys]
+        if gone or not new:
+            self._lay_out([*stays, *gone])
+        if gone:
+            self._cut(len(stays), len(mine.keys) - 1)
+        if new:
+            self._insert(len(mine.keys), new, what.orders)
+            numbers = mine.numbers()
+            self._lay_out([numbers[key] for key in what.keys])
+
+    # Below, keys are of rows that are shown, but for those that are put in.
 
     def _take_out(self, keys: Sequence[Hashable]) -> None:
         if not keys:
             return
-        pieces = _pieces(sorted(map(self.row_of, keys)))
-        if len(pieces) > _PIECES_MOST:
-            self._move_to_end(set(keys))
-            pieces = [(len(self._rows) - len(keys), len(self._rows) - 1)]
+        mine = self._rows
+        pieces = _rows.pieces(self.rows_of(keys))
+        if len(pieces) > _rows.PIECES_MOST:
+            goes = set(keys)
+            end = [key in goes for key in mine.keys]
+            self._lay_out(sorted(range(len(end)), key=end.__getitem__))
+            pieces = [(len(end) - len(goes), len(end) - 1)]
         for first, last in reversed(pieces):
-            self.beginRemoveRows(QModelIndex(), first, last)
-            for row in self._rows[first : last + 1]:
-                del self._numbers[self.key_of(row)]
-            del self._rows[first : last + 1]
-            del self._orders[first : last + 1]
-            self._sure = min(self._sure, first)
-            self.endRemoveRows()
+            self._cut(first, last)
+
+    def _cut(self, first: int, last: int) -> None:
+        self.beginRemoveRows(QModelIndex(), first, last)
+        self._rows.cut(first, last)
+        self.endRemoveRows()
 
     def _put_in(self, keys: Sequence[Hashable]) -> None:
         if not keys:
             return
-        rows = [self._all[key] for key in keys]
-        orders = [self._order_of(row) for row in rows]
-        by_order = sorted(
-            range(len(rows)), key=orders.__getitem__, reverse=self._falls or self._column < 0
-        )
-        pieces = self._pieces_of(by_order, orders)
-        is_scattered = len(pieces) > _PIECES_MOST
-        if is_scattered:
-            pieces = [(len(self._rows), by_order)]
-        for place, numbers in reversed(pieces):
-            self.beginInsertRows(QModelIndex(), place, place + len(numbers) - 1)
-            self._rows[place:place] = [rows[number] for number in numbers]
-            self._orders[place:place] = [orders[number] for number in numbers]
-            self._sure = min(self._sure, place)
-            self.endInsertRows()
-        if is_scattered:
-            self._put_in_order()
+        orders = {key: self._rows.order_of(key) for key in keys}
+        for place, some in reversed(self._rows.pieces_of(orders)):
+            self._insert(place, some, orders)
+        self._lay_out_where_needed(map(self._rows.row_of, keys))
 
-    def _pieces_of(self, by_order: list[int], orders: list[Any]) -> list[tuple[int, list[int]]]:
-        """Where new rows belong, and which of them, in their order; only as many as are worth to be told apart."""
-        if not self._rows or self._comes_before(orders[by_order[-1]], self._orders[0]):
-            return [(0, by_order)]
-        pieces: list[tuple[int, list[int]]] = []
-        for number in by_order:
-            place = self._place_for(orders[number])
-            if pieces and pieces[-1][0] == place:
-                pieces[-1][1].append(number)
-            else:
-                pieces.append((place, [number]))
-                if len(pieces) > _PIECES_MOST:
-                    break
-        return pieces
+    def _insert(
+        self, place: int, keys: Sequence[Hashable], orders: Mapping[Hashable, Any]
+    ) -> None:
+        self.beginInsertRows(QModelIndex(), place, place + len(keys) - 1)
+        self._rows.insert(place, keys, orders)
+        self.endInsertRows()
 
     def _change(self, keys: Sequence[Hashable]) -> None:
         """New content of rows; those whose place is another one now are moved."""
-        touched = sorted(map(self.row_of, keys))
+        if not keys:
+            return
         for key in keys:
-            number, row = self.row_of(key), self._all[key]
-            self._rows[number] = row
-            self._orders[number] = self._order_of(row)
-        for first, last in _pieces(touched):
-            self.dataChanged.emit(self.index(first, 0), self.index(last, len(self.headings) - 1))
-        if not all(map(self._is_in_place, touched)):
-            self._put_in_order()
+            self._rows.set(key)
+        rows = self.rows_of(keys)
+        self.tell(rows, 0, len(self.headings) - 1)
+        self._lay_out_where_needed(rows)
 
-    def _is_in_place(self, number: int) -> bool:
-        order = self._orders[number]
-        if number > 0 and self._comes_before(order, self._orders[number - 1]):
-            return False
-        last = number + 1 == len(self._orders)
-        return last or not self._comes_before(self._orders[number + 1], order)
+    def _lay_out_where_needed(self, rows: Iterable[int]) -> None:
+        if not all(map(self._rows.is_in_place, rows)):
+            self._lay_out(self._rows.in_order())
 
-    def _put_in_order(self) -> None:
-        numbers = sorted(
-            range(len(self._rows)),
-            key=self._orders.__getitem__,
-            reverse=self._falls or self._column < 0,
-        )
-        self._lay_out(numbers)
-
-    def _move_to_end(self, keys: set[Hashable]) -> None:
-        goes = [self.key_of(row) in keys for row in self._rows]
-        self._lay_out(sorted(range(len(self._rows)), key=goes.__getitem__))
-
-    def _lay_out(self, numbers: Sequence[int]) -> None:
+    def _lay_out(self, numbers: list[int]) -> None:
         """Shows in place n what was in `numbers[n]`."""
-        if all(number == place for place, number in enumerate(numbers)):
+        if numbers == list(range(len(numbers))):
             return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
-        places = {}
+        self._rows.permute(numbers)
         if before:
-            places = {number: place for place, number in enumerate(numbers)}
-        self._rows = [self._rows[number] for number in numbers]
-        self._orders = [self._orders[number] for number in numbers]
-        self._sure = 0
-        after = [self.index(places[one.row()], one.column()) for one in before]
-        self.changePersistentIndexList(before, after)
+            kept = {one.row() for one in before}
+            places = {number: place for place, number in enumerate(numbers) if number in kept}
+            after = [self.index(places[one.row()], one.column()) for one in before]
+            self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
-
-
-def _pieces(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Rising numbers as ranges, first and last."""
-    pieces: list[tuple[int, int]] = []
-    for number in numbers:
-        if pieces and pieces[-1][1] + 1 == number:
-            pieces[-1] = (pieces[-1][0], number)
-        else:
-            pieces.append((number, number))
-    return pieces

@@ -7,7 +7,8 @@ from typing import Any
 from PySide6.QtCore import Slot
 
 from ...v1 import orchestrator_pb2 as pb
-from ._table import Heading, Table
+from ._heading import Heading
+from ._table import Table
 from ._words import clock, size, whole_time
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Slot
 
 from ...v1 import orchestrator_pb2 as pb
-from ._table import Heading, Table
+from ._heading import Heading
+from ._table import Table
 
 
 def _memory(gpu: pb.Gpu) -> str:

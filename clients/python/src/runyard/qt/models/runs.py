@@ -8,7 +8,8 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from ...v1 import orchestrator_pb2 as pb
 from ..messages import RunsChange
-from ._table import Heading, Table
+from ._heading import Heading
+from ._table import Table
 from ._words import clock, order, seconds_between, span, whole_time
 
 LIVE = frozenset(("allocating", "running", "stopping"))
@@ -98,8 +99,4 @@ class RunsModel(Table[pb.RunSummary]):
 
     @Slot()
     def _tick(self) -> None:
-        for run_id in self._live:
-            number = self.row_of(run_id)
-            if number >= 0:
-                index = self.index(number, self.TOOK)
-                self.dataChanged.emit(index, index)
+        self.tell(self.rows_of(self._live), self.TOOK, self.TOOK)

@@ -160,10 +160,10 @@ class ArtifactsView(QWidget):
         if artifact is None or not there:
             return
         if artifact.media_type.startswith("video/"):
-            if self.viewer.player is None:
-                self.viewer.nothing("Open plays it with your video player.")
-            else:
+            if self.viewer.plays:
                 self._read(artifact, self.viewer.play)
+            else:
+                self.viewer.open_outside()
         elif artifact.media_type.startswith("image/") and artifact.size <= _SEEN_MOST_BYTES:
             self._read(artifact, self.viewer.see)
 

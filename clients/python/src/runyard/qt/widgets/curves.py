@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QSlider,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QLabel, QSplitter, QVBoxLayout, QWidget
 
 from ...errors import RunyardError
 from ...v1 import orchestrator_pb2 as pb
 from . import look
+from .curvetools import CurveTools
 from .keylist import KeyList, rank
 
 try:
-    from .plots import Board, Series, line_color
+    from .plots import Board, Series, line_color, value_at
+    from .seeds import Cell, cells_of
 except ImportError as error:
     if error.name not in ("numpy", "pyqtgraph"):
         raise
@@ -41,6 +35,8 @@ if TYPE_CHECKING:
 RUNS_MOST = 8
 KEYS_MOST = 6
 THIN = 2_000
+# The event loop gets its turn after so long, however many plots there are.
+_DRAWING_S = 0.012
 
 
 class CurvesView(QWidget):
@@ -57,36 +53,21 @@ class CurvesView(QWidget):
         self._by_hand = False
         self._keys = KeyList()
         self._keys.ticked.connect(self._ticked)
-        self._axis = QComboBox()
-        self._axis.addItems(["by step", "by time"])
-        self._axis.setAccessibleName("axis")
-        self._axis.currentIndexChanged.connect(lambda _: self._redraw_all())
-        self._log = QCheckBox("&log y")
-        self._log.toggled.connect(self._set_log)
-        self._smooth = QSlider(Qt.Orientation.Horizontal)
-        self._smooth.setRange(0, 98)
-        self._smooth.setFixedWidth(90)
-        self._smooth.setToolTip("Smoothing: the raw line stays, faintly")
-        self._smooth.setAccessibleName("smoothing")
-        self._smooth.valueChanged.connect(lambda _: self._redraw_all())
-        smooth = QLabel("s&mooth")
-        smooth.setBuddy(self._smooth)
+        self.tools = CurveTools()
+        self.tools.changed.connect(self._redraw_all)
+        self.tools.log_changed.connect(self._set_log)
+        self.tools.seeds_changed.connect(lambda _: self._lay_out_anew())
         self._note = QLabel(wordWrap=True)
         self._note.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self._legend = QLabel(wordWrap=True)
-        self._legend.setTextFormat(Qt.TextFormat.RichText)
         self._board = Board()
-        self._tools = QWidget()
-        tools = QHBoxLayout(self._tools)
-        tools.setContentsMargins(4, 2, 4, 0)
-        tools.addWidget(self._legend, 1)
-        for part in (self._axis, self._log, smooth, self._smooth):
-            tools.addWidget(part)
+        self._board.pointed.connect(self._point)
+        self._pointed: tuple[str, float] | None = None
+        self._cells: list[Cell] = []
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self._tools)
+        column.addWidget(self.tools)
         column.addWidget(self._board, 1)
         column.addWidget(self._note)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -100,6 +81,8 @@ class CurvesView(QWidget):
         # Points are gathered, and drawn ten times a second at most.
         self._draw_later = QTimer(self, singleShot=True, interval=100)
         self._draw_later.timeout.connect(self._draw)
+        self._draw_rest = QTimer(self, singleShot=True, interval=0)
+        self._draw_rest.timeout.connect(self._draw)
         # Metrics that a run begins later than others.
         self._look_again = QTimer(self, interval=3_000)
         self._look_again.timeout.connect(self._ask_keys)
@@ -125,9 +108,14 @@ class CurvesView(QWidget):
         self._runs = list(runs[:RUNS_MOST])
         now = [run.run_id for run in self._runs]
         self._left_out = max(0, len(runs) - RUNS_MOST)
-        self._say_legend()
         if now == before:
+            self._say_legend()
             return
+        self._cells = cells_of(self._runs)
+        self.tools.seeds.setVisible(bool(self._cells))
+        self._say_legend()
+        if self.by_seeds or self._board.has_means:
+            self._lay_out()
         for pair in [pair for pair in self._watches if pair[0] not in now]:
             self._drop(pair)
         self._by_hand = self._by_hand and bool(set(now) & set(before))
@@ -222,7 +210,12 @@ class CurvesView(QWidget):
     def _lay_out(self) -> None:
         for series in self._series.values():
             series.undraw()
-        self._board.lay_out(self._chosen, self._log.isChecked())
+        self._board.lay_out(self._chosen, self.tools.log.isChecked())
+
+    def _lay_out_anew(self) -> None:
+        self._lay_out()
+        self._say_legend()
+        self._redraw_all()
 
     def _redraw_all(self) -> None:
         for series in self._series.values():
@@ -234,27 +227,70 @@ class CurvesView(QWidget):
         self._redraw_all()
 
     def _draw(self) -> None:
-        by_time = self._axis.currentIndex() == 1
-        factor = self._smooth.value() / 100
-        for at, run in enumerate(self._runs):
-            start = look.time_of(run.started_at)
-            begin = None if not by_time else start.timestamp() if start is not None else 0.0
-            color = line_color(at, self.palette())
-            for key in self._chosen:
-                series = self._series.get((run.run_id, key))
-                if series is not None:
-                    self._board.draw(key, series, color, factor, begin)
+        factor, log = self.tools.factor, self.tools.log.isChecked()
+        begins = [self._begin_of(run) for run in self._runs]
+        end = time.perf_counter() + _DRAWING_S
+        for key in self._chosen:
+            if time.perf_counter() > end:
+                # What was not drawn is still to be.
+                self._draw_rest.start()
+                break
+            lines = [self._series.get((run.run_id, key)) for run in self._runs]
+            for cell, color in zip(self._cells if self.by_seeds else [], self._colors()):
+                members = [(lines[at], begins[at]) for at in cell.members]
+                there = [(line, begin) for line, begin in members if line is not None]
+                self._board.draw_mean(key, cell.name, there, color, factor, log)
+            if not self.by_seeds:
+                for line, color, begin in zip(lines, self._colors(), begins):
+                    if line is not None:
+                        self._board.draw(key, line, color, factor, begin)
+        if self._pointed is not None:
+            self._say_legend()
         self._say()
 
+    def _begin_of(self, run: pb.RunSummary) -> float | None:
+        if not self.tools.by_time:
+            return None
+        start = look.time_of(run.started_at)
+        return start.timestamp() if start is not None else 0.0
+
+    @property
+    def by_seeds(self) -> bool:
+        """Whether runs that differ in their seed alone are drawn as one line."""
+        return self.tools.seeds.isChecked() and bool(self._cells)
+
+    def _colors(self) -> list[QColor]:
+        return [line_color(at, self.palette()) for at in range(len(self._runs))]
+
+    def _point(self, at: tuple[str, float] | None) -> None:
+        self._pointed = at
+        self._say_legend()
+
     def _say_legend(self) -> None:
+        names = [cell.name for cell in self._cells] if self.by_seeds else []
+        names = names or [run.name or run.run_id for run in self._runs]
         parts = []
-        for at, run in enumerate(self._runs):
-            color = line_color(at, self.palette()).name()
-            name = (run.name or run.run_id).replace("&", "&amp;").replace("<", "&lt;")
-            parts.append(f'<span style="color:{color}">━</span> {name}')
+        for at, (name, color) in enumerate(zip(names, self._colors())):
+            words = name.replace("&", "&amp;").replace("<", "&lt;")
+            parts.append(f'<span style="color:{color.name()}">━</span> {words}{self._value_of(at, name)}')
         if self._left_out:
             parts.append(f"and {self._left_out} more that are not drawn")
-        self._legend.setText("&nbsp;&nbsp; ".join(parts))
+        if self._pointed is not None:
+            x = self._pointed[1]
+            parts.append(f"at {x:,.1f} s" if self.tools.by_time else f"at step {x:,.0f}")
+        self.tools.legend.setText("&nbsp;&nbsp; ".join(parts))
+
+    def _value_of(self, at: int, name: str) -> str:
+        """Below the pointer, of the line with this place in the legend."""
+        if self._pointed is None:
+            return ""
+        key, x = self._pointed
+        drawn = self._board.drawn_mean(key, name) if self.by_seeds else None
+        if not self.by_seeds:
+            series = self._series.get((self._runs[at].run_id, key))
+            drawn = series.drawn if series is not None else None
+        value = value_at(drawn, x)
+        return "" if value is None else f" <b>{value:.4g}</b>"
 
     def _say(self) -> None:
         if not self._runs:
@@ -275,7 +311,7 @@ class CurvesView(QWidget):
         self._note.setText(text)
         self._note.setVisible(text != "")
         there = bool(self._runs) and self._keys.count() > 0
-        for part in (self._keys, self._tools):
+        for part in (self._keys, self.tools):
             part.setVisible(there)
         self._board.setVisible(there and bool(self._chosen))
         middle = (
@@ -288,8 +324,6 @@ class CurvesView(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if hasattr(self, "_asking") and event.type() == QEvent.Type.PaletteChange:
-            self._lay_out()
-            self._say_legend()
-            self._redraw_all()
+            self._lay_out_anew()
 
     _left_out = 0

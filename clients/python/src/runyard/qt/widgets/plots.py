@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy
 import pyqtgraph  # type: ignore[import-untyped]
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 
 from ..messages import Column
 from . import look
+from .meanline import MeanLine
+from .seeds import mean_of
 
 # Told apart by people who see colours otherwise, too; no state's colour.
 _LIGHT = (
@@ -45,6 +47,8 @@ class Series:
     raw: Any = None
     smooth: Any = None
     nan: Any = None
+    # Along what, and which values, as they are drawn: pairs of arrays.
+    drawn: Any = None
     _means: array[float] = field(default_factory=lambda: array("d"))
     _factor: float = 0.0
     _mean: float = 0.0
@@ -75,23 +79,45 @@ class Series:
         return self._means
 
     def undraw(self) -> None:
-        self.raw = self.smooth = self.nan = None
+        self.raw = self.smooth = self.nan = self.drawn = None
         self.dirty = True
+
+
+    def along(self, begin: float | None) -> Any:
+        """Steps, or seconds since `begin`; a copy, since the arrays grow, and may move while they are drawn."""
+        return numpy.array(self.steps if begin is None else self.walls) - (begin or 0.0)
+
+
+def value_at(drawn: Any, x: float) -> float | None:
+    """Of the last point that is not beyond x."""
+    if drawn is None:
+        return None
+    along, values = drawn
+    at = int(numpy.searchsorted(along, x, side="right")) - 1
+    return float(values[at]) if at >= 0 and math.isfinite(values[at]) else None
 
 
 class Board(pyqtgraph.GraphicsLayoutWidget):  # type: ignore[misc]
     """Plots side by side, on one axis; a rectangle drawn with the mouse zooms in, a double click shows all again."""
 
+    pointed = Signal(object)
+    """The pointer is in a plot: its key, and where along the axis; a line shows that in all plots. None: in none."""
+
     def __init__(self) -> None:
         super().__init__()
         self.setFrameShape(self.Shape.NoFrame)
         self._plots: dict[str, Any] = {}
+        self._cursors: list[Any] = []
+        self._means: dict[tuple[str, str], MeanLine] = {}
+        self.scene().sigMouseMoved.connect(self._moved)
 
     def lay_out(self, keys: Sequence[str], log: bool) -> None:
         """All anew; what was drawn is gone."""
         self.setBackground(self.palette().color(QPalette.ColorRole.Base))
         self.clear()
         self._plots.clear()
+        self._cursors.clear()
+        self._means.clear()
         columns = 1 if len(keys) < 2 else 2
         for at, key in enumerate(keys):
             plot = self.addPlot(row=at // columns, col=at % columns)
@@ -111,7 +137,32 @@ class Board(pyqtgraph.GraphicsLayoutWidget):  # type: ignore[misc]
                 axis.enableAutoSIPrefix(False)
             if self._plots:
                 plot.setXLink(next(iter(self._plots.values())))
+            pen = pyqtgraph.mkPen(look.quiet_color(self.palette()), style=Qt.PenStyle.DotLine)
+            cursor = pyqtgraph.InfiniteLine(pen=pen)
+            cursor.setVisible(False)
+            plot.addItem(cursor, ignoreBounds=True)
+            self._cursors.append(cursor)
             self._plots[key] = plot
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.point(None)
+
+    def _moved(self, place: QPointF) -> None:
+        for key, plot in self._plots.items():
+            box = plot.getViewBox()
+            if box.sceneBoundingRect().contains(place):
+                self.point((key, float(box.mapSceneToView(place).x())))
+                return
+        self.point(None)
+
+    def point(self, at: tuple[str, float] | None) -> None:
+        """Shows a place along the axis in all plots, and tells of it."""
+        for cursor in self._cursors:
+            cursor.setVisible(at is not None)
+            if at is not None:
+                cursor.setPos(at[1])
+        self.pointed.emit(at)
 
     def set_log(self, log: bool) -> None:
         for plot in self._plots.values():
@@ -131,9 +182,7 @@ class Board(pyqtgraph.GraphicsLayoutWidget):  # type: ignore[misc]
         if plot is None or not series.dirty or not series.values:
             return
         series.dirty = False
-        # Copies: the arrays grow, and may move while they are drawn.
-        values = numpy.array(series.values)
-        along = numpy.array(series.steps if begin is None else series.walls) - (begin or 0.0)
+        values, along = numpy.array(series.values), series.along(begin)
         wide = len(values) < _THICK_MOST
         faint = QColor(color)
         faint.setAlpha(70)
@@ -144,15 +193,51 @@ class Board(pyqtgraph.GraphicsLayoutWidget):  # type: ignore[misc]
         series.raw.setSymbol("o" if len(values) == 1 else None)
         series.raw.setSymbolBrush(color)
         series.raw.setData(along, values, connect="finite")
+        series.drawn = (along, values)
         if factor:
             if series.smooth is None:
                 series.smooth = plot.plot()
             series.smooth.setPen(pyqtgraph.mkPen(color, width=1.8 if wide else 1))
             means = numpy.array(series.smoothed(factor))
             series.smooth.setData(along, means, connect="finite")
+            series.drawn = (along, means)
         elif series.smooth is not None:
             series.smooth.setData([], [])
         self._mark(plot, series, along, values)
+
+    @property
+    def has_means(self) -> bool:
+        return bool(self._means)
+
+    def drawn_mean(self, key: str, name: str) -> Any:
+        line = self._means.get((key, name))
+        return line.drawn if line is not None else None
+
+    def draw_mean(
+        self,
+        key: str,
+        name: str,
+        members: Sequence[tuple[Series, float | None]],
+        color: QColor,
+        factor: float,
+        log: bool,
+    ) -> None:
+        """One line and its band for all members, each with where it begins as in `draw`."""
+        plot = self._plots.get(key)
+        there = [(series, begin) for series, begin in members if series.values]
+        if plot is None or not there or not any(series.dirty for series, _ in there):
+            return
+        line = self._means.get((key, name))
+        if line is None:
+            line = self._means[key, name] = MeanLine(plot, color)
+        raw = [(series.along(begin), numpy.array(series.values)) for series, begin in there]
+        smooth = [
+            (along, numpy.array(series.smoothed(factor)) if factor else values)
+            for (series, _), (along, values) in zip(there, raw)
+        ]
+        line.draw(mean_of(smooth), mean_of(raw) if factor else None, log)
+        for series, _ in there:
+            series.dirty = False
 
     def _mark(self, plot: Any, series: Series, along: Any, values: Any) -> None:
         """Where it stopped to be a number."""

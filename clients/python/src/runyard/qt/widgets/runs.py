@@ -6,35 +6,24 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QPalette
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QLabel,
-    QLineEdit,
-    QMenu,
-    QStackedWidget,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from ...v1 import orchestrator_pb2 as pb
 from ..models import RunsModel
 from . import look
 from .keys import on_key
 from .lived import LivedRuns
+from .runs_table import RunsTable
 
 if TYPE_CHECKING:
     from ..bridge import TrainerQBridgeThread
     from ..messages import RunsChange
     from ..requests import Watch
 
-# Of the columns of RunsModel, those that are shown at first, and how wide, in letters.
-_SHOWN = {"Status": 13, "Name": 16, "Took": 10, "Last metric": 16, "Run": 11, "Why": 6}
+# What is done sooner, nobody has to be told of.
+_UNSEEN_MS = 150
 
 
 class RunsView(QWidget):
@@ -62,7 +51,7 @@ class RunsView(QWidget):
         self._count = QLabel()
         self._count.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._count.setContentsMargins(4, 0, 4, 2)
-        self.table = _Table(self.model)
+        self.table = RunsTable(self.model)
         self._empty = QLabel(alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self._empty.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._empty.setMargin(24)
@@ -85,7 +74,10 @@ class RunsView(QWidget):
         self._filter.returnPressed.connect(self._to_table)
         self._tell_soon = QTimer(self, singleShot=True, interval=0)
         self._tell_soon.timeout.connect(self._tell)
-        self.table.selectionModel().selectionChanged.connect(lambda *_: self._tell_soon.start())
+        self.table.selection.changed.connect(self._tell_soon.start)
+        self._patience = QTimer(self, singleShot=True, interval=_UNSEEN_MS)
+        self._patience.timeout.connect(self._say)
+        self.model.arranging_changed.connect(self._arranging)
         self.table.activated.connect(self._open)
         self.table.customContextMenuRequested.connect(self._menu)
         self._keys()
@@ -97,11 +89,12 @@ class RunsView(QWidget):
     @property
     def selected(self) -> list[pb.RunSummary]:
         """Runs that are selected, the current one first."""
-        # By ranges: ten thousand indexes would take a while.
-        parts: Any = self.table.selectionModel().selection()
-        rows = [row for part in parts for row in range(part.top(), part.bottom() + 1)]
+        keys = self.table.selection.keys
+        rows = self.model.rows_of(keys)
         current = self.table.currentIndex().row()
-        rows.sort(key=lambda row: (row != current, row))
+        if current >= 0 and self.model.key_at(current) in keys:
+            rows.remove(current)
+            rows.insert(0, current)
         return [self.model.at(row) for row in rows]
 
     def set_filter(self, text: str) -> None:
@@ -129,11 +122,11 @@ class RunsView(QWidget):
         self._tally(change)
         self.model.apply(change)
         self._say()
-        if first and self.model.rowCount() and not self.selected:
+        if first and self.model.rowCount() and not self.table.selection.keys:
             self.table.selectRow(0)
             if self.window().focusWidget() in (None, self._filter):
                 self.table.setFocus()
-        chosen = {run.run_id for run in self.selected}
+        chosen = self.table.selection.keys
         if change.removed or any(run.run_id in chosen for run in change.changed):
             self._tell_soon.start()
 
@@ -153,6 +146,10 @@ class RunsView(QWidget):
             if gone is not None:
                 self._counts[gone] -= 1
 
+    def _arranging(self, on: bool) -> None:
+        self._patience.start() if on else self._patience.stop()
+        self._say()
+
     def _tell(self) -> None:
         self.chosen.emit(self.selected)
 
@@ -161,11 +158,11 @@ class RunsView(QWidget):
 
     def _to_table(self) -> None:
         self.table.setFocus()
-        if self.model.rowCount() and not self.selected:
+        if self.model.rowCount() and not self.table.selection.keys:
             self.table.selectRow(0)
 
     def _menu(self, at: QPoint) -> None:
-        if not self._actions or not self.selected:
+        if not self._actions or not self.table.selection.keys:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -205,6 +202,8 @@ class RunsView(QWidget):
         live, waits = sum(self._counts[one] for one in look.LIVE), self._counts["queued"]
         parts = [f"{shown:,} of {all_runs:,}"] if shown != all_runs else []
         parts += [f"{live:,} running", f"{waits:,} waiting", f"{all_runs - live - waits:,} over"]
+        if self.model.arranging and not self._patience.isActive():
+            parts.append("arranging …")
         self._count.setText(" · ".join(parts) if all_runs else "")
 
     def save_state(self) -> Any:
@@ -214,69 +213,3 @@ class RunsView(QWidget):
     def restore_state(self, state: Any) -> None:
         if state is not None:
             self.table.horizontalHeader().restoreState(state)
-
-
-class _Table(QTableView):
-    def __init__(self, model: RunsModel) -> None:
-        super().__init__()
-        self.setModel(model)
-        self.setShowGrid(False)
-        self.setAccessibleName("runs")
-        self.setFrameShape(QTableView.Shape.NoFrame)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTabKeyNavigation(False)
-        self.setWordWrap(False)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.setItemDelegate(_Cells(self))
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        # Asking each row how high it is would take longer than all else.
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        head = self.horizontalHeader()
-        head.setHighlightSections(False)
-        head.setSectionsMovable(True)
-        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        head.setStretchLastSection(True)
-        titles = [
-            model.headerData(at, Qt.Orientation.Horizontal) for at in range(model.columnCount())
-        ]
-        letter = self.fontMetrics().averageCharWidth()
-        for at, title in enumerate(titles):
-            self.setColumnHidden(at, title not in _SHOWN)
-            self.setColumnWidth(at, letter * _SHOWN.get(title, 12) + 16)
-        for place, title in enumerate(_SHOWN):
-            if title in titles:
-                head.moveSection(head.visualIndex(titles.index(title)), place)
-        head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        head.setSortIndicatorClearable(True)
-        self.setSortingEnabled(True)
-        head.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        head.customContextMenuRequested.connect(self._columns)
-
-    def _columns(self, at: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for column in range(self.model().columnCount()):
-            action = menu.addAction(str(self.model().headerData(column, Qt.Orientation.Horizontal)))
-            action.setCheckable(True)
-            action.setChecked(not self.isColumnHidden(column))
-            action.toggled.connect(lambda on, column=column: self.setColumnHidden(column, not on))
-        menu.popup(self.horizontalHeader().mapToGlobal(at))
-
-
-class _Cells(QStyledItemDelegate):
-    """The state with its glyph and colour; colour means state and nothing else."""
-
-    def initStyleOption(
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        super().initStyleOption(option, index)
-        # One frame around one cell of a selected row says nothing.
-        option.state &= ~option.state.__class__.State_HasFocus
-        if index.column() != RunsModel.STATUS:
-            return
-        status = str(index.data())
-        option.text = f"{look.glyph_of(status)} {status}"
-        color = look.state_color(status, option.palette)
-        option.palette.setColor(QPalette.ColorRole.Text, color)

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImageReader, QPalette, QPixmap, QResizeEvent
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QSlider,
-    QStackedWidget,
-    QStyle,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QLabel, QStackedWidget
 
-from . import look
-from .keys import on_key
+if TYPE_CHECKING:
+    from .player import Player
 
-try:
-    from PySide6.QtMultimedia import QMediaPlayer
-    from PySide6.QtMultimediaWidgets import QVideoWidget
-except ImportError:
-    QMediaPlayer = None  # type: ignore[assignment,misc]
+_INSTALL = "To see it here: pip install './clients/python[video]'"
 
 
 class Viewer(QStackedWidget):
@@ -37,9 +26,9 @@ class Viewer(QStackedWidget):
         self._picture = _Picture()
         self.addWidget(self._words)
         self.addWidget(self._picture)
-        self.player = None if QMediaPlayer is None else _Player()
-        if self.player is not None:
-            self.addWidget(self.player)
+        # Made for the first video: what it needs is large.
+        self.player: Player | None = None
+        self._why_not = "" if find_spec("PySide6.QtMultimedia") else _INSTALL
 
     def sizeHint(self) -> QSize:
         return QSize(320, 180)
@@ -64,10 +53,38 @@ class Viewer(QStackedWidget):
         self._picture.show_pixmap(QPixmap.fromImage(image))
         self.setCurrentWidget(self._picture)
 
+    @property
+    def plays(self) -> bool:
+        """Whether videos are worth being fetched to be played here."""
+        return self._why_not == ""
+
+    def open_outside(self) -> None:
+        """Says that the video is to be played with something else, and why."""
+        self.nothing(f"Open plays it with your video player. {self._why_not}".strip())
+
     def play(self, place: Path) -> None:
-        if self.player is not None:
-            self.setCurrentWidget(self.player)
-            self.player.play(place)
+        if self.player is None and self.plays:
+            self._make_player()
+        if self.player is None:
+            self.open_outside()
+            return
+        self.setCurrentWidget(self.player)
+        self.player.play(place)
+
+    def _make_player(self) -> None:
+        try:
+            from .player import Player
+
+            self.player = Player()
+        except (ImportError, RuntimeError) as error:
+            # A library of the system is missing, or each of Qt's backends.
+            self._why_not = f"Here it cannot be played: {error}"
+            return
+        self.player.failed.connect(self._failed)
+        self.addWidget(self.player)
+
+    def _failed(self, why: str) -> None:
+        self.nothing(f"Open plays it with your video player. Here it cannot be played: {why}")
 
 
 class _Picture(QLabel):
@@ -93,62 +110,3 @@ class _Picture(QLabel):
         )
         room = self.size().boundedTo(self._all.size())
         self.setPixmap(self._all.scaled(room, keep, smooth))
-
-
-class _Player(QWidget):
-    """Plays over and over, as one looks at how a policy moves. Space: pause."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._video = QVideoWidget()
-        self._player = QMediaPlayer(self)
-        self._player.setVideoOutput(self._video)
-        self._player.setLoops(QMediaPlayer.Loops.Infinite)
-        self._button = QToolButton(autoRaise=True)
-        self._button.setToolTip("Play or pause (space)")
-        on_key("Space", self, self._toggle, inside=True)
-        self._button.clicked.connect(self._toggle)
-        self._at = QSlider(Qt.Orientation.Horizontal)
-        self._at.setAccessibleName("position")
-        self._at.sliderMoved.connect(self._player.setPosition)
-        self._wrong = look.quiet_label()
-        self._player.positionChanged.connect(self._moved)
-        self._player.durationChanged.connect(lambda ms: self._at.setRange(0, ms))
-        self._player.playbackStateChanged.connect(lambda _: self._draw())
-        self._player.errorOccurred.connect(
-            lambda *_: self._wrong.setText(self._player.errorString())
-        )
-        row = QHBoxLayout()
-        row.addWidget(self._button)
-        row.addWidget(self._at, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._video, 1)
-        layout.addWidget(self._wrong)
-        layout.addLayout(row)
-        self._draw()
-
-    @property
-    def position_ms(self) -> int:
-        return int(self._player.position())
-
-    def play(self, place: Path) -> None:
-        self._wrong.setText("")
-        self._player.setSource(QUrl.fromLocalFile(str(place)))
-        self._player.play()
-
-    def stop(self) -> None:
-        self._player.stop()
-
-    def _toggle(self) -> None:
-        plays = self._player.playbackState() == QMediaPlayer.PlaybackState.PlayingState
-        self._player.pause() if plays else self._player.play()
-
-    def _moved(self, ms: int) -> None:
-        if not self._at.isSliderDown():
-            self._at.setValue(ms)
-
-    def _draw(self) -> None:
-        plays = self._player.playbackState() == QMediaPlayer.PlaybackState.PlayingState
-        icon = QStyle.StandardPixmap.SP_MediaPause if plays else QStyle.StandardPixmap.SP_MediaPlay
-        self._button.setIcon(self.style().standardIcon(icon))
