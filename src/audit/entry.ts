@@ -40,6 +40,13 @@ export function lineOf(entry: AuditEntry): string {
   return `${JSON.stringify(fitted(entry, lineMaxBytes - 1))}\n`;
 }
 
+/** `address:port` of a caller, as one writes it: of Node it comes without brackets, and IPv4 in the dress of IPv6. */
+export function callerAt(address: string | undefined, port: string | number | undefined): string {
+  if (address === undefined) return '';
+  const plain = address.replace(/^::ffff:(?=[\d.]+$)/i, '');
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
 /** Null for what is no whole line of ours. */
 export function entryOf(line: string): AuditEntry | null {
   try {

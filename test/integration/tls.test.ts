@@ -357,7 +357,7 @@ test('in the clear, where both sides have said so', async () => {
   assert.equal(await status(`evil.test:${port}`), 403);
 });
 
-test('the end of a certificate is told before it comes', async (t) => {
+test('the end of a certificate is told before it comes, and it says how a machine is called', async (t) => {
   const { ours } = await authorities(t);
   const log = pino({ level: 'silent' });
   const troubleOf = async (name: string, days: number) => {
@@ -372,6 +372,16 @@ test('the end of a certificate is told before it comes', async (t) => {
     assert(tls.covers('ws1.test') && !tls.covers('ws2.test') && !tls.covers('192.0.2.1'));
     return trouble;
   };
+  const nameOf = async (leaf: string, names: { dns?: string[]; ips?: string[] }) => {
+    const tls = await openTls({ ...(await ours.issue(leaf, names)), clock: systemClock(), log });
+    tls.close();
+    return tls.name();
+  };
+  assert.equal(
+    await nameOf('wild', { dns: ['*.test'], ips: ['127.0.0.1', '192.0.2.7'] }),
+    '192.0.2.7',
+  );
+  assert.equal(await nameOf('six', { ips: ['::1', 'fd00::2'] }), '[FD00:0:0:0:0:0:0:2]');
   assert.equal(await troubleOf('long', 30), null);
   // Made for a day: a quarter of that is soon enough.
   assert.equal(await troubleOf('day', 1), null);

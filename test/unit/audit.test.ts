@@ -8,6 +8,7 @@ import {
   type Asked,
   type AuditEntry,
   auditFiles,
+  callerAt,
   gather,
   lineOf,
   nothingSaid,
@@ -139,6 +140,13 @@ test('a thousand submits are a number and the first ids; nothing but what is nam
   assert.deepEqual(facts.about, { program: 'python' });
   assert.equal(facts.user, 'ana');
   assert.doesNotMatch(JSON.stringify(facts), new RegExp(secret));
+});
+
+test('where a caller is comes as one writes it', () => {
+  assert.equal(callerAt('::ffff:192.0.2.7', 4411), '192.0.2.7:4411');
+  assert.equal(callerAt('fd00::2', '4411'), '[fd00::2]:4411');
+  assert.equal(callerAt('127.0.0.1', 4411), '127.0.0.1:4411');
+  assert.equal(callerAt(undefined, undefined), '');
 });
 
 test('what names runs in vain is told as it was said, and false is told where it is an answer', () => {

@@ -4,7 +4,7 @@
  */
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
-import type { Audit } from '../../audit/index.ts';
+import { type Audit, callerAt } from '../../audit/index.ts';
 import { toStatus } from '../../contracts/index.ts';
 import type { RunyardError } from '../../errors.ts';
 import { isRecorded, type Role, refusalOf } from '../../gate.ts';
@@ -42,7 +42,7 @@ export function askGate(
         path: method.path,
         by: local ? 'socket' : authorization === '' ? 'none' : 'header',
         role: roleOf(authorization),
-        from: local ? 'unix' : call.getPeer(),
+        from: local ? 'unix' : peerOf(call.getPeer()),
         said,
       });
     return new ServerInterceptingCall(call, {
@@ -91,4 +91,10 @@ export function askGate(
       },
     });
   };
+}
+
+/** The library puts both together, and has a word for a caller that is gone. */
+function peerOf(peer: string): string {
+  const colon = peer.lastIndexOf(':');
+  return colon === -1 ? '' : callerAt(peer.slice(0, colon), peer.slice(colon + 1));
 }

@@ -1,6 +1,6 @@
 /** What the audit log is told of a request. */
 import type { FastifyRequest } from 'fastify';
-import { type Asked, gather } from '../../audit/index.ts';
+import { type Asked, callerAt, gather } from '../../audit/index.ts';
 import type { Role } from '../../gate.ts';
 import type { Door } from './door.ts';
 
@@ -45,7 +45,7 @@ export function askedOf(
     by: caller.cookie !== null ? 'cookie' : header ? 'header' : 'none',
     // Whoever logs in is somebody by the answer.
     role: caller.role ?? roleIn(reply),
-    from: remoteAddress === undefined ? '' : `${remoteAddress}:${remotePort}`,
+    from: callerAt(remoteAddress, remotePort),
     // In whose name it is done when nobody is named.
     user: user || (namesUser(request) ? door.user : ''),
     ...facts,

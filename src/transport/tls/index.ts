@@ -15,7 +15,7 @@ export type Tls = {
   pair(): Pair;
   /** Whether the certificate is one for that name or address. */
   covers(host: string): boolean;
-  /** A name of this machine by the certificate; empty when it has addresses and wildcards alone. */
+  /** How this machine is called by the certificate: a name, else an address; empty when it has neither. */
   name(): string;
   /** Tells of each other pair. What it returns ends that. */
   onRenewed(tell: (pair: Pair) => void): () => void;
@@ -73,7 +73,7 @@ export async function openTls(options: {
     covers: (host) =>
       (net.isIP(host) === 0 ? loaded.about.checkHost(host) : loaded.about.checkIP(host)) !==
       undefined,
-    name: () => /DNS:([A-Za-z0-9][\w.-]*)/.exec(loaded.about.subjectAltName ?? '')?.[1] ?? '',
+    name: () => nameIn(loaded.about.subjectAltName ?? ''),
     onRenewed(tell) {
       listeners.add(tell);
       return () => void listeners.delete(tell);
@@ -88,6 +88,15 @@ export async function openTls(options: {
     },
     close: callOff,
   };
+}
+
+/** Names with a wildcard lead nowhere, and addresses of loopback no further than here. */
+function nameIn(names: string): string {
+  const [, name = ''] = /DNS:([A-Za-z0-9][\w.-]*)/.exec(names) ?? [];
+  if (name !== '') return name;
+  const addresses = [...names.matchAll(/IP Address:([\dA-Fa-f.:]+)/g)].map(([, one = '']) => one);
+  const [first = ''] = addresses.filter((one) => !/^127\.|^(0:){7}1$/.test(one));
+  return first.includes(':') ? `[${first}]` : first;
 }
 
 async function load(certFile: string, keyFile: string): Promise<Loaded> {
