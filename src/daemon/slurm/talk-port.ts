@@ -18,6 +18,9 @@ export type JobBus = TalkPort & {
   close(): Promise<void>;
 };
 
+/** How long the bus may take to answer. */
+const answerMs = 5000;
+
 export function createJobBus(yard: string, log: Logger): JobBus {
   let nc: NatsConnection | null = null;
   let answer: ((data: Uint8Array) => Promise<TalkReply | null>) | null = null;
@@ -61,6 +64,24 @@ export function createJobBus(yard: string, log: Logger): JobBus {
           return stored.attempt > attempt || stored.void === true ? null : stored;
         const at = new Date().toISOString();
         await subject.publish({ v: 1, run_id: runId, attempt, void: true, at }, last?.seq ?? 0);
+      }
+    },
+    async answers() {
+      let callOff: NodeJS.Timeout | undefined;
+      const late = new Promise<false>((resolve) => {
+        callOff = setTimeout(() => resolve(false), answerMs);
+      });
+      try {
+        return await Promise.race([
+          connection()
+            .flush()
+            .then(() => true),
+          late,
+        ]);
+      } catch {
+        return false;
+      } finally {
+        clearTimeout(callOff);
       }
     },
     async close() {

@@ -52,6 +52,8 @@ export type SlurmExecutor = Executor & {
 
 const silentMs = 10_000;
 const sureMs = 4000;
+/** Silence is borne longer than Slurm's not knowing of a job: the node may be cut off, and its trainer go on. */
+const silentTimes = 3;
 /** How long an attempt that is over is remembered for a worker that has not heard of it. */
 const overMs = 120_000;
 
@@ -59,7 +61,7 @@ export function createSlurmExecutor(
   options: SlurmExecutorOptions,
   events: ExecutorEvents,
 ): SlurmExecutor {
-  const { home, yard, logger } = options;
+  const { home, yard, logger, lostAfterMs } = options;
   const clock = systemClock();
   const tools = slurmTools(options.env);
   const attempts = new Map<string, JobAttempt>();
@@ -104,7 +106,7 @@ export function createSlurmExecutor(
       watch,
       talk: options.talk,
       events,
-      patience: { silentMs, sureMs, lostAfterMs: options.lostAfterMs },
+      patience: { silentMs, sureMs, lostAfterMs, silentMostMs: silentTimes * lostAfterMs },
       clock,
       log: logger,
     });
