@@ -45,11 +45,11 @@ export function createJobEnding(options: {
   let closed = false;
 
   const cancel = async (signal?: string): Promise<void> => {
-    const job = record.file()?.job ?? null;
+    const { job = null, name = '' } = record.file() ?? {};
     const now = clock.now().mono_ms;
     if (job === null || now - cancelledAt < cancelMs) return;
     cancelledAt = now;
-    await tools.cancel(job, signal);
+    await tools.cancel({ id: job, name }, signal);
     watch.hurry();
   };
 
@@ -62,7 +62,7 @@ export function createJobEnding(options: {
     if (jobs !== null && (hint === undefined || isTerminal(hint.state))) return;
     if (hint !== undefined && hint.state !== 'COMPLETING') {
       log.warn({ runId, attempt, job, state: hint.state }, 'a job that is over is ended in Slurm');
-      await tools.cancel(job);
+      await tools.cancel({ id: job, name });
     }
     clock.after(lingerMs, () => void lookAgain(left - 1));
   };
@@ -93,7 +93,7 @@ export function createJobEnding(options: {
       if (name === '' || task !== null) return;
       for (const each of await tools.jobs().catch(() => []))
         if (each.name === name && each.id !== job && !isTerminal(each.state))
-          await tools.cancel(each.id);
+          await tools.cancel({ id: each.id, name });
     },
     close() {
       closed = true;
