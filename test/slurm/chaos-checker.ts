@@ -16,6 +16,7 @@ export type Checked = { findings: Findings; stories: string[] };
 
 /** Slurm lets go of a job whose slurmstepd was killed when the daemon has waited for it, and asked. */
 const quietMs = 60_000;
+const restMs = 11_000;
 
 export async function check(of: {
   yard: SlurmYard;
@@ -44,6 +45,13 @@ export async function check(of: {
     (await yard.slurm.squeue('-h', '-r', '-o', '%i %T %r %j')).split('\n').filter(Boolean);
   await within(quietMs, async () => (await jobs()).length === 0);
   found['jobs left in Slurm'].push(...(await jobs()));
+  // What a killed job has left is cleared away by the next one on its node, when it has lain there for a while.
+  await sleep(restMs);
+  const { run_id: last } = await yard.client.submit(
+    { command: ['true'], cwd: root },
+    { env: { PATH: process.env.PATH ?? '' } },
+  );
+  await yard.client.wait(last);
   await within(quietMs, () => leftOnNodes(yard).length === 0);
   found['directories left on nodes'].push(...leftOnNodes(yard));
   found['leases left'].push(...leasesIn(yard.home));
