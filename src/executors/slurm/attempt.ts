@@ -27,6 +27,8 @@ export type JobAttemptOptions = {
   talk: TalkPort;
   events: ExecutorEvents;
   patience: Patience;
+  /** Told when Slurm was seen to be done with its job, after its run is. */
+  done: () => void;
   clock: Clock;
   log: Logger;
 };
@@ -55,7 +57,7 @@ export function createJobAttempt(options: JobAttemptOptions) {
   const hears = (): boolean => (heardMs() ?? Number.POSITIVE_INFINITY) < deafMs;
 
   const ending = createJobEnding({
-    ...{ runId, attempt, record, tools, watch, talk, clock, log, hears },
+    ...{ runId, attempt, record, tools, watch, talk, clock, log, hears, done: options.done },
   });
 
   const keepClaim = (claim: JobClaim): void => {

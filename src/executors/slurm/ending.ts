@@ -39,6 +39,8 @@ export function createJobEnding(options: {
   log: Logger;
   /** Whether its worker was heard a moment ago. */
   hears: () => boolean;
+  /** Told when Slurm was seen to be done with it, after its run is. */
+  done: () => void;
 }): JobEnding {
   const { runId, attempt, record, tools, watch, talk, clock, log, hears } = options;
   let cancelledAt = Number.NEGATIVE_INFINITY;
@@ -56,10 +58,12 @@ export function createJobEnding(options: {
   /** Slurm does not notice the end of a job whose slurmstepd was killed: its node would stay taken. */
   const lookAgain = async (left: number): Promise<void> => {
     const { job = null, name = '' } = record.file() ?? {};
-    if (closed || left === 0 || job === null) return;
-    const jobs = await tools.jobs().catch(() => null);
+    if (closed || left === 0) return;
+    if (job === null) return options.done();
+    // Many end together: one answer serves them all.
+    const jobs = await tools.jobs(lingerMs / 2).catch(() => null);
     const hint = jobs?.find((each) => each.id === job && each.name === name);
-    if (jobs !== null && (hint === undefined || isTerminal(hint.state))) return;
+    if (jobs !== null && (hint === undefined || isTerminal(hint.state))) return options.done();
     if (hint !== undefined && hint.state !== 'COMPLETING') {
       log.warn({ runId, attempt, job, state: hint.state }, 'a job that is over is ended in Slurm');
       await tools.cancel({ id: job, name });

@@ -24,8 +24,8 @@ export type Tools = {
     args: readonly string[];
     env: Readonly<Record<string, string>>;
   }): Promise<string>;
-  /** All jobs of this user that Slurm still knows of. Throws `slurm_away`. */
-  jobs(): Promise<JobHint[]>;
+  /** All jobs of this user that Slurm still knows of, as they were `atMostMs` ago or later; 0: asks. Throws `slurm_away`. */
+  jobs(atMostMs?: number): Promise<JobHint[]>;
   /** Resolves whatever came of it: whether it is gone is seen, not believed. */
   cancel(which: { id: string; name: string }, signal?: string): Promise<void>;
 };
@@ -55,7 +55,18 @@ export function slurmTools(env: NodeJS.ProcessEnv): Tools {
       maxBuffer: 64 * 2 ** 20,
       ...more,
     });
-  const jobs = async (): Promise<JobHint[]> => {
+  let last: { at: number; jobs: Promise<JobHint[]> } | null = null;
+  const jobs = (atMostMs = 0): Promise<JobHint[]> => {
+    const now = performance.now();
+    if (last !== null && now - last.at < atMostMs) return last.jobs;
+    const asked = { at: now, jobs: list() };
+    last = asked;
+    asked.jobs.catch(() => {
+      if (last === asked) last = null;
+    });
+    return asked.jobs;
+  };
+  const list = async (): Promise<JobHint[]> => {
     const user = String(process.getuid?.() ?? '');
     const format = '%i|%T|%r|%N|%j';
     const done = await run('squeue', ['-h', '-r', '-t', 'all', '-u', user, '-o', format]);
