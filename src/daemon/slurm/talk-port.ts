@@ -19,6 +19,8 @@ export type JobBus = TalkPort & {
 };
 
 const retryMs = 500;
+/** How long the bus may take to answer. */
+const answerMs = 5000;
 
 export function createJobBus(yard: string, log: Logger): JobBus {
   let nc: NatsConnection | null = null;
@@ -78,6 +80,24 @@ export function createJobBus(yard: string, log: Logger): JobBus {
           return stored.attempt > attempt || stored.void === true ? null : stored;
         const at = new Date().toISOString();
         await subject.publish({ v: 1, run_id: runId, attempt, void: true, at }, last?.seq ?? 0);
+      }
+    },
+    async answers() {
+      let callOff: NodeJS.Timeout | undefined;
+      const late = new Promise<false>((resolve) => {
+        callOff = setTimeout(() => resolve(false), answerMs);
+      });
+      try {
+        return await Promise.race([
+          connection()
+            .flush()
+            .then(() => true),
+          late,
+        ]);
+      } catch {
+        return false;
+      } finally {
+        clearTimeout(callOff);
       }
     },
     async close() {

@@ -27,6 +27,8 @@ export type JobAttemptOptions = {
   talk: TalkPort;
   events: ExecutorEvents;
   patience: Patience;
+  /** Told when Slurm was seen to be done with its job, after its run is. */
+  done: () => void;
   clock: Clock;
   log: Logger;
 };
@@ -46,6 +48,8 @@ export function createJobAttempt(options: JobAttemptOptions) {
   let text = '';
   let inquest: Inquest | null = null;
   let told = false;
+  /** Since when the bus answers while the worker says nothing. */
+  const quiet: { since: number | null; asking: boolean } = { since: null, asking: false };
   const claimWaiters = new Set<() => void>();
 
   const now = (): number => clock.now().mono_ms;
@@ -53,7 +57,7 @@ export function createJobAttempt(options: JobAttemptOptions) {
   const hears = (): boolean => (heardMs() ?? Number.POSITIVE_INFINITY) < deafMs;
 
   const ending = createJobEnding({
-    ...{ runId, attempt, record, tools, watch, talk, clock, log, hears },
+    ...{ runId, attempt, record, tools, watch, talk, clock, log, hears, done: options.done },
   });
 
   const keepClaim = (claim: JobClaim): void => {
@@ -79,6 +83,7 @@ export function createJobAttempt(options: JobAttemptOptions) {
       forMs,
       answeredMs: watch.answeredMs(),
       again,
+      gaveUp: record.file()?.gave_up === true,
     };
   };
 
@@ -91,8 +96,25 @@ export function createJobAttempt(options: JobAttemptOptions) {
       return;
     }
     const verdict = judgeJob(seen, options.patience);
-    if (verdict.kind === 'wait') text = verdict.text;
-    else void settle(verdict);
+    if (verdict.kind !== 'end') quiet.since = null;
+    if (verdict.kind !== 'gone') text = verdict.text;
+    if (verdict.kind === 'gone') void settle(verdict);
+    if (verdict.kind === 'end') void giveUp();
+  };
+
+  /** Has Slurm end it, once the bus has been there for so long that its worker would have been heard. */
+  const giveUp = async (): Promise<void> => {
+    if (quiet.asking) return;
+    quiet.asking = true;
+    const answers = await talk.answers();
+    quiet.asking = false;
+    const file = record.file();
+    if (closed || over || file === null || hears()) return;
+    quiet.since = answers ? (quiet.since ?? now()) : null;
+    if (quiet.since === null || now() - quiet.since < options.patience.silentMs) return;
+    log.warn({ runId, attempt, job: file.job }, 'a job that says nothing is ended in Slurm');
+    record.write({ ...file, gave_up: true });
+    await ending.cancel();
   };
 
   /** It is over for Slurm, and nothing is heard of it. What was never claimed is made sure to stay so. */

@@ -39,30 +39,34 @@ export function createJobEnding(options: {
   log: Logger;
   /** Whether its worker was heard a moment ago. */
   hears: () => boolean;
+  /** Told when Slurm was seen to be done with it, after its run is. */
+  done: () => void;
 }): JobEnding {
   const { runId, attempt, record, tools, watch, talk, clock, log, hears } = options;
   let cancelledAt = Number.NEGATIVE_INFINITY;
   let closed = false;
 
   const cancel = async (signal?: string): Promise<void> => {
-    const job = record.file()?.job ?? null;
+    const { job = null, name = '' } = record.file() ?? {};
     const now = clock.now().mono_ms;
     if (job === null || now - cancelledAt < cancelMs) return;
     cancelledAt = now;
-    await tools.cancel(job, signal);
+    await tools.cancel({ id: job, name }, signal);
     watch.hurry();
   };
 
   /** Slurm does not notice the end of a job whose slurmstepd was killed: its node would stay taken. */
   const lookAgain = async (left: number): Promise<void> => {
     const { job = null, name = '' } = record.file() ?? {};
-    if (closed || left === 0 || job === null) return;
-    const jobs = await tools.jobs().catch(() => null);
+    if (closed || left === 0) return;
+    if (job === null) return options.done();
+    // Many end together: one answer serves them all.
+    const jobs = await tools.jobs(lingerMs / 2).catch(() => null);
     const hint = jobs?.find((each) => each.id === job && each.name === name);
-    if (jobs !== null && (hint === undefined || isTerminal(hint.state))) return;
+    if (jobs !== null && (hint === undefined || isTerminal(hint.state))) return options.done();
     if (hint !== undefined && hint.state !== 'COMPLETING') {
       log.warn({ runId, attempt, job, state: hint.state }, 'a job that is over is ended in Slurm');
-      await tools.cancel(job);
+      await tools.cancel({ id: job, name });
     }
     clock.after(lingerMs, () => void lookAgain(left - 1));
   };
@@ -93,7 +97,7 @@ export function createJobEnding(options: {
       if (name === '' || task !== null) return;
       for (const each of await tools.jobs().catch(() => []))
         if (each.name === name && each.id !== job && !isTerminal(each.state))
-          await tools.cancel(each.id);
+          await tools.cancel({ id: each.id, name });
     },
     close() {
       closed = true;

@@ -6,6 +6,7 @@ import { attemptDir, makeDirectory, readExit } from '../../rundir/index.ts';
 import { type Logger, systemClock } from '../../telemetry/index.ts';
 import type { AttemptSpec, Executor, ExecutorEvents } from '../executor.ts';
 import { createJobAttempt, type JobAttempt } from './attempt.ts';
+import { createOpenJobs } from './open-jobs.ts';
 import type { Parcel } from './parcel.ts';
 import { createSubmitting, type JobRequest } from './submitting.ts';
 import { decodeTalk, type TalkPort, type TalkReply } from './talk.ts';
@@ -52,6 +53,8 @@ export type SlurmExecutor = Executor & {
 
 const silentMs = 10_000;
 const sureMs = 4000;
+/** Silence is borne longer than Slurm's not knowing of a job: the node may be cut off, and its trainer go on. */
+const silentTimes = 3;
 /** How long an attempt that is over is remembered for a worker that has not heard of it. */
 const overMs = 120_000;
 
@@ -59,7 +62,7 @@ export function createSlurmExecutor(
   options: SlurmExecutorOptions,
   events: ExecutorEvents,
 ): SlurmExecutor {
-  const { home, yard, logger } = options;
+  const { home, yard, logger, lostAfterMs } = options;
   const clock = systemClock();
   const tools = slurmTools(options.env);
   const attempts = new Map<string, JobAttempt>();
@@ -86,6 +89,7 @@ export function createSlurmExecutor(
       for (const each of attempts.values()) each.look();
     },
   });
+  const open = createOpenJobs(path.join(home.root, 'jobs'));
   const mark = options.shared ? markOf(home.artifacts) : null;
 
   const of = (runId: string, attempt: number): JobAttempt => {
@@ -104,13 +108,21 @@ export function createSlurmExecutor(
       watch,
       talk: options.talk,
       events,
-      patience: { silentMs, sureMs, lostAfterMs: options.lostAfterMs },
+      patience: { silentMs, sureMs, lostAfterMs, silentMostMs: silentTimes * lostAfterMs },
+      done: () => open.forget(runId, attempt),
       clock,
       log: logger,
     });
     attempts.set(key, made);
     watch.hurry();
     return made;
+  };
+
+  const detach = (runId: string, attempt: number): void => {
+    const known = attempts.get(`${runId}/${attempt}`);
+    if (known === undefined) return;
+    known.detach();
+    clock.after(overMs, () => attempts.delete(`${runId}/${attempt}`));
   };
 
   options.talk.serve(async (bytes): Promise<TalkReply | null> => {
@@ -138,6 +150,7 @@ export function createSlurmExecutor(
         bus: await options.bus(runId),
         bus_wait_ms: options.busWaitMs,
       };
+      open.note(runId, attempt);
       return of(runId, attempt).allocate({ dir, parcel, request, env }, signal);
     },
     why: (runId, attempt) => attempts.get(`${runId}/${attempt}`)?.why() ?? '',
@@ -158,13 +171,15 @@ export function createSlurmExecutor(
       }
     },
     swept: (runId, attempt) => of(runId, attempt).swept(),
-    sweep: () => 0,
-    detach(runId, attempt) {
-      const known = attempts.get(`${runId}/${attempt}`);
-      if (known === undefined) return;
-      known.detach();
-      clock.after(overMs, () => attempts.delete(`${runId}/${attempt}`));
+    sweep(isOver) {
+      for (const { runId, attempt } of open.all())
+        if (!attempts.has(`${runId}/${attempt}`) && isOver(runId, attempt)) {
+          of(runId, attempt);
+          detach(runId, attempt);
+        }
+      return 0;
     },
+    detach,
     idle: () => 0,
     workers: () => 0,
     trouble: () => submitting.trouble() ?? watch.trouble(),

@@ -13,7 +13,8 @@ export type Inquest = {
 };
 
 const pollMs = 700;
-const patienceMs = 6000;
+/** How long it may take Slurm to say it, and to say anything at all. */
+const patienceMs = { word: 6000, answer: 60_000 };
 
 export function createInquest(
   tools: Tools,
@@ -26,18 +27,28 @@ export function createInquest(
 
   const ask = async (): Promise<void> => {
     const began = clock.now().mono_ms;
-    while (clock.now().mono_ms - began < patienceMs) {
+    let answeredAt: number | null = null;
+    /** What its controller has forgotten, it kills: said by what it says last. */
+    let forgotten: object | null = null;
+    for (;;) {
+      const now = clock.now().mono_ms;
+      if (now - began > patienceMs.answer) break;
+      if (answeredAt !== null && now - answeredAt > patienceMs.word) break;
       const which = job();
-      const hint = (await tools.jobs().catch(() => [])).find(
-        ({ id, name }) => id === which.job && name === which.name,
-      );
-      const { state = '', reason = '', nodes = '' } = hint ?? {};
-      const end = endOf(state, { job: which.job, nodes, reason });
-      if (end !== null && end.code !== 'job_failed')
-        because = { status: end.status, code: end.code, text: end.text };
-      if (end !== null) break;
+      const jobs = await tools.jobs().catch(() => null);
+      if (jobs !== null) {
+        answeredAt ??= now;
+        const hint = jobs.find(({ id, name }) => id === which.job && name === which.name);
+        const { state = '', reason = '', nodes = '' } = hint ?? {};
+        const end = endOf(state, { job: which.job, nodes, reason });
+        forgotten = forgottenBy(which.job, hint?.state);
+        if (end !== null && end.code !== 'job_failed')
+          because = { status: end.status, code: end.code, text: end.text };
+        if (end !== null) break;
+      }
       await new Promise<void>((resolve) => clock.after(pollMs, resolve));
     }
+    because ??= forgotten;
     done = true;
   };
 
@@ -49,6 +60,17 @@ export function createInquest(
     isDone: () => done,
     withCause: (fact) => (because === null ? fact : { ...fact, data: { ...fact.data, because } }),
   };
+}
+
+/** Of a job that has begun, and that waits for Slurm, or is unknown to it. */
+function forgottenBy(job: string, state: string | undefined): object | null {
+  if (state === undefined) {
+    const text = `Slurm has forgotten job ${job}, and ended what it found of it`;
+    return { status: 'lost', code: 'job_lost', text };
+  }
+  if (state !== 'PENDING') return null;
+  const text = `Slurm has forgotten that job ${job} had begun, and ended what it found of it`;
+  return { status: 'lost', code: 'job_restarted', text };
 }
 
 /** By a signal that a site's Slurm sends, or by what a shell makes of one. */

@@ -14,6 +14,8 @@ export type JobFile = {
   readonly job: string | null;
   /** The start of it that has the attempt; null until one says so. */
   readonly claim: JobClaim | null;
+  /** We have had Slurm end it, because its worker said nothing for too long. */
+  readonly gave_up?: boolean;
 };
 
 export function readJob(dir: string): JobFile | null {

@@ -6,6 +6,8 @@
  *   J2  A job that Slurm does not mention is not over by that: it is lost after `lostAfterMs` of silence.
  *   J3  While Slurm does not answer, nothing is concluded.
  *   J4  Nothing is ever concluded to be completed: that is said by an exit record, or by nobody.
+ *   J5  A job that runs for Slurm and whose worker says nothing for `silentMostMs` is ended there, and then lost: with
+ *       its slurmstepd killed, Slurm would call it running for ever.
  */
 export type JobView = {
   /** A start of it has the attempt. */
@@ -23,11 +25,15 @@ export type JobView = {
   readonly answeredMs: number | null;
   /** Another start of the job, or of a copy of it, was turned away: on which node. */
   readonly again: string | null;
+  /** Its silence was too long, and we have had Slurm end it. */
+  readonly gaveUp: boolean;
 };
 
 export type JobVerdict =
   /** `text`: for people, what it waits for; empty: nothing is special. */
   | { kind: 'wait'; text: string }
+  /** It has said nothing for too long: Slurm is to end it, unless it is the bus that is away. */
+  | { kind: 'end'; text: string }
   /** Nothing of it runs, nor will. */
   | { kind: 'gone'; status: 'failed' | 'lost'; code: JobCode; text: string };
 
@@ -48,6 +54,8 @@ export type Patience = {
   readonly sureMs: number;
   /** How long a job may be unknown to Slurm, its worker silent, before it is lost. */
   readonly lostAfterMs: number;
+  /** How long a worker may be silent, its job running for Slurm, before Slurm is asked to end it. */
+  readonly silentMostMs: number;
 };
 
 /** Answers older than this say nothing about now. */
@@ -80,7 +88,8 @@ export function judgeJob(view: JobView, patience: Patience): JobVerdict {
     );
   }
   const ended = endOf(state, view);
-  if (ended !== null) return view.forMs < patience.sureMs ? wait(`job ${job} is ${state}`) : ended;
+  if (ended !== null && view.forMs < patience.sureMs) return wait(`job ${job} is ${state}`);
+  if (ended !== null) return view.claimed ? ofBegun(ended, view) : ended;
   // Its controller has forgotten that it ran: it is killed, and waits again, perhaps for ever.
   if (view.claimed && state === 'PENDING' && view.forMs >= patience.lostAfterMs)
     return gone(
@@ -88,18 +97,34 @@ export function judgeJob(view: JobView, patience: Patience): JobVerdict {
       'job_restarted',
       `job ${job} ran, and waits in Slurm again: its first start is gone`,
     );
-  if (view.claimed && (view.heardMs ?? 0) > patience.lostAfterMs && view.forMs > 0)
-    return wait(
-      `job ${job} on ${view.nodes} has said nothing for ${Math.round((view.heardMs ?? 0) / 1000)} s; for Slurm it is ${state}`,
-    );
+  const quietMs = view.heardMs ?? 0;
+  if (view.claimed && quietMs > patience.lostAfterMs && view.forMs > 0) {
+    const text = `job ${job} on ${view.nodes} has said nothing for ${Math.round(quietMs / 1000)} s; for Slurm it is ${state}`;
+    const isToEnd = quietMs > patience.silentMostMs && state !== 'PENDING' && !view.gaveUp;
+    return isToEnd ? { kind: 'end', text } : wait(text);
+  }
   return wait(waitText(view));
 }
+
+/** Of a job that has begun, and of whose worker nothing more is heard. */
+function ofBegun(ended: Gone, { job, nodes, gaveUp }: JobView): Gone {
+  if (gaveUp)
+    return gone(
+      'lost',
+      'job_lost',
+      `job ${job} on ${nodes} had said nothing for too long, and was ended in Slurm`,
+    );
+  // Whatever its batch script ended with: how its trainer did is not known.
+  return ended.code === 'job_failed' ? gone('lost', 'job_lost', ended.text) : ended;
+}
+
+type Gone = Extract<JobVerdict, { kind: 'gone' }>;
 
 /** What Slurm's final state of a job means; null: it is none. */
 export function endOf(
   state: string,
   { job, nodes, reason }: Pick<JobView, 'job' | 'nodes' | 'reason'>,
-): Extract<JobVerdict, { kind: 'gone' }> | null {
+): Gone | null {
   const on = nodes === '' ? '' : ` on ${nodes}`;
   switch (state) {
     case 'NODE_FAIL':
@@ -169,10 +194,6 @@ function wait(text: string): JobVerdict {
   return { kind: 'wait', text };
 }
 
-function gone(
-  status: 'failed' | 'lost',
-  code: JobCode,
-  text: string,
-): Extract<JobVerdict, { kind: 'gone' }> {
+function gone(status: 'failed' | 'lost', code: JobCode, text: string): Gone {
   return { kind: 'gone', status, code, text };
 }

@@ -77,4 +77,6 @@ export type TalkPort = {
    * null. Throws `bus_unavailable`.
    */
   voidClaim(runId: string, attempt: number): Promise<JobClaim | null>;
+  /** Whether the bus answers now: silence says nothing while it does not. */
+  answers(): Promise<boolean>;
 };

@@ -24,10 +24,10 @@ export type Tools = {
     args: readonly string[];
     env: Readonly<Record<string, string>>;
   }): Promise<string>;
-  /** All jobs of this user that Slurm still knows of. Throws `slurm_away`. */
-  jobs(): Promise<JobHint[]>;
+  /** All jobs of this user that Slurm still knows of, as they were `atMostMs` ago or later; 0: asks. Throws `slurm_away`. */
+  jobs(atMostMs?: number): Promise<JobHint[]>;
   /** Resolves whatever came of it: whether it is gone is seen, not believed. */
-  cancel(id: string, signal?: string): Promise<void>;
+  cancel(which: { id: string; name: string }, signal?: string): Promise<void>;
 };
 
 const patienceMs = 20_000;
@@ -55,6 +55,27 @@ export function slurmTools(env: NodeJS.ProcessEnv): Tools {
       maxBuffer: 64 * 2 ** 20,
       ...more,
     });
+  let last: { at: number; jobs: Promise<JobHint[]> } | null = null;
+  const jobs = (atMostMs = 0): Promise<JobHint[]> => {
+    const now = performance.now();
+    if (last !== null && now - last.at < atMostMs) return last.jobs;
+    const asked = { at: now, jobs: list() };
+    last = asked;
+    asked.jobs.catch(() => {
+      if (last === asked) last = null;
+    });
+    return asked.jobs;
+  };
+  const list = async (): Promise<JobHint[]> => {
+    const user = String(process.getuid?.() ?? '');
+    const format = '%i|%T|%r|%N|%j';
+    const done = await run('squeue', ['-h', '-r', '-t', 'all', '-u', user, '-o', format]);
+    if (done.exitCode !== 0) throw new RunyardError('slurm_away', `squeue: ${wordsOf(done)}`);
+    return done.stdout.split('\n').flatMap((line) => {
+      const [id = '', state = '', reason = '', nodes = '', ...name] = line.split('|');
+      return id === '' ? [] : [{ id, state, reason, nodes, name: name.join('|') }];
+    });
+  };
   return {
     async submit({ script, args, env: given }) {
       // A job has the environment of its sbatch; Slurm's own settings for it are arguments.
@@ -74,17 +95,12 @@ export function slurmTools(env: NodeJS.ProcessEnv): Tools {
         `sbatch: ${words}`,
       );
     },
-    async jobs() {
-      const user = String(process.getuid?.() ?? '');
-      const format = '%i|%T|%r|%N|%j';
-      const done = await run('squeue', ['-h', '-r', '-t', 'all', '-u', user, '-o', format]);
-      if (done.exitCode !== 0) throw new RunyardError('slurm_away', `squeue: ${wordsOf(done)}`);
-      return done.stdout.split('\n').flatMap((line) => {
-        const [id = '', state = '', reason = '', nodes = '', ...name] = line.split('|');
-        return id === '' ? [] : [{ id, state, reason, nodes, name: name.join('|') }];
-      });
-    },
-    async cancel(id, signal) {
+    jobs,
+    async cancel({ id, name }, signal) {
+      // A number that was never saved is given to somebody else's job: it is ours by its name. Not by scancel's own
+      // --name, which with one task of an array that waits ends all of them.
+      const known = await jobs().catch(() => []);
+      if (!known.some((job) => job.id === id && job.name === name)) return;
       // With a signal, to all processes of the job, its batch script's as well; without, it is ended.
       await run('scancel', signal === undefined ? [id] : [`--signal=${signal}`, '--full', id]);
     },

@@ -33,8 +33,9 @@ export function createJobWatch(options: {
 }): JobWatch {
   const { tools, clock, pollMs } = options;
   const seen = new Map<string, { hint: JobHint; since: number }>();
-  /** Jobs that were asked for and not mentioned, since when. */
+  /** Jobs that were asked for and not mentioned, by number and name, since when. */
   const absent = new Map<string, number>();
+  const keyOf = (job: string, name: string): string => `${job} ${name}`;
   let answeredAt: number | null = null;
   let trouble: string | null = null;
   let asking = false;
@@ -59,14 +60,14 @@ export function createJobWatch(options: {
       const mentioned = new Set(jobs.map(({ id }) => id));
       for (const hint of jobs) {
         const before = seen.get(hint.id);
-        const same = before?.hint.state === hint.state;
+        const same = before?.hint.state === hint.state && before.hint.name === hint.name;
         seen.set(hint.id, { hint, since: same ? (before?.since ?? at) : at });
-        absent.delete(hint.id);
+        absent.delete(keyOf(hint.id, hint.name));
       }
-      for (const id of seen.keys()) {
+      for (const [id, { hint }] of seen) {
         if (mentioned.has(id)) continue;
         seen.delete(id);
-        absent.set(id, at);
+        absent.set(keyOf(id, hint.name), at);
       }
     } catch (error) {
       trouble = messageOf(error);
@@ -88,10 +89,10 @@ export function createJobWatch(options: {
       const known = seen.get(job);
       const found = known?.hint.name === name ? known : undefined;
       if (found !== undefined) return { hint: found.hint, forMs: now() - found.since };
-      const since = absent.get(job);
+      const since = absent.get(keyOf(job, name));
       if (since === undefined) {
         // Counted from the first answer that could have named it.
-        absent.set(job, answeredAt ?? now());
+        absent.set(keyOf(job, name), answeredAt ?? now());
         return { hint: null, forMs: 0 };
       }
       return { hint: null, forMs: now() - since };

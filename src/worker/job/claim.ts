@@ -22,6 +22,8 @@ export type Claiming =
 
 const retryMs = 500;
 const name = 'claimed.json';
+/** What a start of a job is known by on its node: its claim, and the batch shell that it is. */
+export const startFile = /^start\.[0-9a-f]{16}\.json$/;
 
 /**
  * The claim of this start: the same for each of its workers, by a file of the node. A start is its batch shell: of one
@@ -44,7 +46,8 @@ export function claimOf(
     .slice(0, 16);
   const file = path.join(dir, `start.${which}.json`);
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8')) as JobClaim;
+    const { claim } = JSON.parse(fs.readFileSync(file, 'utf8')) as { claim: JobClaim };
+    return claim;
   } catch {
     const claim: JobClaim = {
       job,
@@ -53,7 +56,7 @@ export function claimOf(
       gpus: gpusOf(env),
       at: new Date().toISOString(),
     };
-    writeAtomic(file, JSON.stringify(claim), { mode: 0o600, sync: true });
+    writeAtomic(file, JSON.stringify({ claim, shell }), { mode: 0o600, sync: true });
     return claim;
   }
 }

@@ -11,7 +11,6 @@ import {
   decodeEnv,
   encodeEnv,
   identityOf,
-  judge,
   makeDirectory,
   runDir,
   runFiles,
@@ -29,6 +28,7 @@ import { readSpec } from '../spec.ts';
 import { startBringing } from './bringing.ts';
 import { claimOf, takeClaim } from './claim.ts';
 import { createJobTalk } from './control.ts';
+import { clearLeftovers, endLeftover } from './leftovers.ts';
 
 /** What the batch script is told by, and ends with. None of them has the worker replaced. */
 export const jobExits = { done: 0, turnedAway: 3, noBus: 4 } as const;
@@ -77,13 +77,15 @@ export async function runJob(
   );
   if (claiming.kind === 'away') return jobExits.noBus;
   if (claiming.kind === 'taken') {
-    await endLeftover(config);
+    // Of the start that has the attempt, and that Slurm has killed, something may live on this very node.
+    await endLeftover(dir).catch(() => false);
     await talk.send({ type: 'turned_away', node: claim.node }).catch(() => undefined);
     await bus.close();
     return jobExits.turnedAway;
   }
   tellExpiring = () => void talk.send({ type: 'expiring' }).catch(() => undefined);
   if (expiring) tellExpiring();
+  await clearLeftovers(root, { runId, attempt });
 
   if (!fs.existsSync(path.join(dir, attemptFiles.launch))) {
     const submitted = parentEnvironment();
@@ -129,25 +131,6 @@ export async function runJob(
   return jobExits.done;
 }
 
-/**
- * Of the start that has the attempt, and that Slurm has killed, something may live on this very node: what had lost its
- * parent. Nobody looks after it any more, unless it has a worker.
- */
-async function endLeftover(config: WorkerConfig): Promise<void> {
-  const lock = await holdLock(config);
-  if (lock === null) return;
-  try {
-    const verdict = judge(config.dir);
-    const trainer = 'trainer' in verdict ? verdict.trainer : null;
-    if (trainer === null) return;
-    const tree = thisMachine().createTree(trainer, config.dir, null);
-    for (let left = 100; left > 0 && tree.killAll() > 0; left -= 1)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-  } finally {
-    lock.close();
-  }
-}
-
 /** What stays on a node is nobody's. */
 async function clean(root: string, config: WorkerConfig, sharesStore: boolean): Promise<void> {
   const { run_id: runId, attempt, dir } = config;
@@ -155,6 +138,9 @@ async function clean(root: string, config: WorkerConfig, sharesStore: boolean): 
     const { temp = null } = readSpec(dir) as { temp?: string | null };
     await pruneTemp({ runId, attempt }, temp);
     if (!sharesStore) fs.rmSync(config.store, { recursive: true, force: true });
+    fs.rmSync(dir, { recursive: true, force: true });
+    // Another attempt may have come to this node already.
+    if (fs.readdirSync(path.dirname(dir)).length > 0) return;
     fs.rmSync(runDir(root, runId), { recursive: true, force: true });
   } catch {
     // Whoever still writes there keeps it.

@@ -1,0 +1,88 @@
+/** One whole round of chaos on Slurm: a cluster and a yard, their runs, kills until all are over, and the verdict. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { createRandom } from '../chaos/random.ts';
+import { removeTree } from '../remove-tree.ts';
+import { type Checked, check } from './chaos-checker.ts';
+import { createChaosKiller, type Killed } from './chaos-killer.ts';
+import { type ChaosRun, createChaosLoad } from './chaos-load.ts';
+import { planWaves } from './chaos-plan.ts';
+import { counts } from './chaos-verdict.ts';
+import { startSlurmYard } from './yard.ts';
+
+export type SlurmChaosOptions = {
+  seed: number;
+  runs: number;
+  /** Runs under way at a time. */
+  open: number;
+  /** Between two kills, at most. */
+  everyMs: number;
+  /** For as long as this there are kills; the rest goes on in peace. */
+  killMs: number;
+  /** How long runs may take to be over once the kills are. */
+  settleMs: number;
+  progress: (text: string) => void;
+};
+
+export type SlurmChaosReport = {
+  killed: readonly Killed[];
+  notes: readonly string[];
+  runs: readonly ChaosRun[];
+  tookMs: number;
+} & Checked;
+
+export async function slurmChaos(options: SlurmChaosOptions): Promise<SlurmChaosReport> {
+  const from = performance.now();
+  const random = createRandom(options.seed);
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'rsc-'));
+  try {
+    const trainer = path.join(root, 'trainer');
+    const source = path.join(import.meta.dirname, '../chaos/trainer.go');
+    await execa('go', ['build', '-o', trainer, source], { env: { CGO_ENABLED: '0', GOFLAGS: '' } });
+    await using yard = await startSlurmYard();
+    for (const name of [
+      'journals',
+      'cwd',
+      'gpus',
+      ...yard.slurm.nodes.map((node) => `gpus/${node}`),
+    ])
+      fs.mkdirSync(path.join(root, name));
+    const waves = planWaves({ count: options.runs, random, root, trainer });
+    const mark = process.env.RUNYARD_TEST_MARK;
+    const env = {
+      ...{ PATH: process.env.PATH ?? '', HOME: '/nonexistent', TMPDIR: root },
+      ...(mark === undefined ? {} : { RUNYARD_TEST_MARK: mark }),
+    };
+    const load = createChaosLoad({ client: yard.client, waves, env, open: options.open });
+    const signal = AbortSignal.timeout(options.killMs);
+    const killer = createChaosKiller({ yard, load, random, signal });
+    let told = 0;
+    while (!signal.aborted && !(load.allIn() && load.openCount() < 2)) {
+      await sleep(random.between(options.everyMs / 4, options.everyMs));
+      await killer.strike();
+      await killer.mend();
+      if (killer.killed.length - told < 10) continue;
+      told = killer.killed.length;
+      const seconds = Math.round((performance.now() - from) / 1000);
+      options.progress(
+        `${told} kills, ${load.runs.length - load.openCount()} runs over, ${seconds} s`,
+      );
+    }
+    options.progress(`no more kills; waiting for ${load.openCount()} runs`);
+    const peace = setInterval(() => void killer.mend().catch(() => undefined), 3000);
+    await load.settle(options.settleMs);
+    clearInterval(peace);
+    const { killed, notes } = killer;
+    const checked = await check({ yard, load, killed, root });
+    return { killed, notes, runs: load.runs, tookMs: performance.now() - from, ...checked };
+  } finally {
+    removeTree(root);
+  }
+}
+
+export function complaintsOf({ findings }: SlurmChaosReport): string[] {
+  return counts.flatMap((name) => findings[name].map((text) => `${name}: ${text}`));
+}
