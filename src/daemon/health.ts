@@ -23,6 +23,8 @@ export type HealthDeps = {
   drained: () => string;
   /** What hooks could not be told. */
   notifyTrouble: () => string | null;
+  /** Why Slurm does not answer, or null. */
+  slurmTrouble: () => string | null;
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
@@ -49,6 +51,7 @@ export type Signs = {
   gpus?: readonly string[];
   console?: string | null;
   notify?: string | null;
+  slurm?: string | null;
 };
 
 const watchMs = 1000;
@@ -85,6 +88,10 @@ export function reasonsOf(signs: Signs): HealthReason[] {
     const hint = 'set console_listen to another address, or to off';
     reasons.push({ part: 'console', severity: 'degraded', text: signs.console, hint });
   }
+  if (signs.slurm) {
+    const text = `Slurm does not answer (${signs.slurm.slice(0, 300)}); jobs that run go on, new ones wait`;
+    reasons.push({ part: 'slurm', severity: 'degraded', text, hint: 'runyard doctor' });
+  }
   if (signs.notify) {
     const hint = 'runyard notify test';
     reasons.push({ part: 'notify', severity: 'degraded', text: signs.notify, hint });
@@ -112,6 +119,7 @@ export function createHealth(deps: HealthDeps) {
       gpus: deps.gpuTroubles(),
       console: deps.console().trouble,
       notify: deps.notifyTrouble(),
+      slurm: deps.slurmTrouble(),
     });
 
   /** Why nothing new is taken or started now. */

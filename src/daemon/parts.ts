@@ -399,6 +399,7 @@ export async function openParts(
     ],
     drained: supply.drained,
     notifyTrouble: notifying.trouble,
+    slurmTrouble: slurm.executor.trouble,
     bus,
     idleWorkers: () => executor.idle(),
     tcp: doors.tcp,

@@ -9,6 +9,7 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { greetingOf } from '../nats-greeting.ts';
 import { bytesText, table } from '../render.ts';
+import { slurmBusFinding, slurmFinding, usesSlurm } from './doctor-slurm.ts';
 import {
   killUserFinding,
   lingerFinding,
@@ -83,9 +84,20 @@ async function examine(
     guarded('linger', async () => lingerFinding(machine)),
     guarded('sessions', async () => killUserFinding(machine)),
     guarded('oomd', async () => oomdFinding(machine)),
+    ...(await slurmFindings(context)),
     guarded('daemon', () => daemonFinding(context, status, offline)),
   ];
   return Promise.all(checks);
+}
+
+/** None where no run becomes a job. */
+async function slurmFindings({ env, ...context }: Context): Promise<Promise<Finding>[]> {
+  const settings = await context.settings().catch(() => null);
+  if (settings === null || !usesSlurm(settings)) return [];
+  return [
+    guarded('slurm', () => slurmFinding(env, settings)),
+    guarded('slurm bus', () => slurmBusFinding(env, settings)),
+  ];
 }
 
 async function guarded(part: string, check: () => Promise<Finding>): Promise<Finding> {
