@@ -1,6 +1,9 @@
 /** What is made of the answers of Slurm’s commands, those included that no Slurm gives to order. */
 import assert from 'node:assert/strict';
+import os from 'node:os';
 import { test } from 'node:test';
+import { slurmBusFinding, slurmFinding, usesSlurm } from '../../src/cli/commands/doctor-slurm.ts';
+import type { Settings } from '../../src/contracts/index.ts';
 import { RunyardError } from '../../src/errors.ts';
 import { slurmTools } from '../../src/executors/slurm/tools.ts';
 import { createJobWatch } from '../../src/executors/slurm/watch.ts';
@@ -123,4 +126,66 @@ test('a job of the same number and another name is somebody else’s, and a fail
   await asked();
   assert.equal(watch.trouble(), null);
   assert.equal(watch.of('17', 'ours').hint, null);
+});
+
+const settings = (slurm: object = {}, more: object = {}): Settings =>
+  ({ executor: 'local', executor_rules: [], slurm, ...more }) as unknown as Settings;
+
+test('doctor looks at Slurm where a run may become a job by the settings, and nowhere else', () => {
+  assert.equal(usesSlurm(settings()), false);
+  assert.equal(usesSlurm(settings({}, { executor: 'slurm' })), true);
+  assert.equal(usesSlurm(settings({ partition: 'gpu' })), true);
+  assert.equal(usesSlurm(settings({}, { executor_rules: [{ executor: 'slurm' }] })), true);
+  assert.equal(usesSlurm(settings({}, { executor_rules: [{ executor: 'local' }] })), false);
+});
+
+test('doctor tells missing commands, a refusal and an absent controller apart, each with a way out', async (t) => {
+  const slurm = fakeSlurm(t, {});
+  const none = await slurmFinding({ PATH: slurm.dir }, settings());
+  assert.deepEqual([none.state, none.part], ['fail', 'slurm']);
+  assert.match(none.text, /^no sbatch, squeue, scancel on PATH/);
+  assert.match(none.hint, /executor: local/);
+  slurm.set('scancel', 'true');
+  slurm.set('squeue', 'true');
+  slurm.set('sbatch', 'echo "sbatch: error: Invalid account" >&2; exit 1');
+  const wishes = settings({ account: 'lab', time_s: 90, flags: ['--nice'] });
+  const refused = await slurmFinding(slurm.env, wishes);
+  const said = 'sbatch refuses a job of this user (--account=lab --time=2 --nice): Invalid account';
+  assert.deepEqual([refused.state, refused.text], ['fail', said]);
+  assert.match(
+    slurm.calls(),
+    /^sbatch\n--test-only\n--account=lab\n--time=2\n--nice\n--wrap=true\n/,
+  );
+  slurm.set('squeue', 'exit 1');
+  const away = await slurmFinding(slurm.env, wishes);
+  assert.match(away.text, /^the controller does not answer: Invalid account/);
+  slurm.set(
+    'sbatch',
+    'echo "sbatch: Job 3 to start at X using 1 processors on nodes n in partition gpu" >&2',
+  );
+  const well = await slurmFinding(slurm.env, wishes);
+  assert.deepEqual(
+    [well.state, well.text],
+    ['ok', 'sbatch would take a job of this user, partition gpu'],
+  );
+});
+
+test('doctor says plainly that nodes elsewhere cannot reach a bus on the loopback', async (t) => {
+  const slurm = fakeSlurm(t, { sinfo: `echo gpu01.lab; echo gpu02.lab; echo ${os.hostname()}` });
+  const own = await slurmBusFinding(slurm.env, settings());
+  assert.deepEqual([own.state, own.part], ['fail', 'slurm bus']);
+  assert.match(
+    own.text,
+    /^nodes such as gpu01\.lab, gpu02\.lab cannot reach the bus: .*loopback only/,
+  );
+  assert.match(own.hint, /RUNYARD_NATS_URL .*slurm\.bus_url/);
+  const local = { ...slurm.env, RUNYARD_NATS_URL: 'nats://me:secret@127.0.0.1:4222' };
+  const theirs = await slurmBusFinding(local, settings());
+  assert.match(theirs.text, /nats:\/\/127\.0\.0\.1:4222 is on this machine/);
+  const told = await slurmBusFinding(local, settings({ bus_url: 'tls://login.lab:4222' }));
+  assert.deepEqual([told.state, told.text], ['ok', 'nodes are told tls://login.lab:4222']);
+  slurm.set('sinfo', 'exit 1');
+  assert.equal((await slurmBusFinding(slurm.env, settings())).state, 'fail');
+  slurm.set('sinfo', `echo 127.0.0.1; echo ${os.hostname()}`);
+  assert.equal((await slurmBusFinding(slurm.env, settings())).state, 'ok');
 });
