@@ -45,7 +45,9 @@ export function placeOf(
     const hint = 'leave it out, or say --executor slurm';
     throw usage('--executor', 'is local, and the options of Slurm are for runs there', hint);
   }
-  const before = isObject(base.slurm) && executor !== 'local' ? base.slurm : {};
+  // What a file asks of Slurm is not for a run that is to stay here.
+  if (executor === 'local') return { executor, slurm: undefined };
+  const before = isObject(base.slurm) ? base.slurm : {};
   const slurm = given.length === 0 ? {} : { slurm: { ...before, ...Object.fromEntries(given) } };
   return { ...(executor === undefined ? {} : { executor }), ...slurm };
 }

@@ -129,6 +129,7 @@ test('options of the command line become fields, over those of a file', async ()
     flags: ['--exclusive', '--constraint=a100'],
   });
   assert.equal(executor, undefined);
+  assert.deepEqual((await of({ executor: 'local' })).slurm, undefined);
   for (const [flags, field] of [
     [{ executor: 'cloud' }, '--executor'],
     [{ executor: 'local', qos: 'x' }, '--executor'],
