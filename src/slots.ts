@@ -28,3 +28,22 @@ export function excludeEachOther(a: string, b: string): boolean {
 export function isElsewhere(slot: string): boolean {
   return slot.startsWith('slurm:');
 }
+
+/** What slots say of a place that a cluster gave out; null for places of this machine. */
+export function clusterPlace(
+  slots: readonly string[],
+): { job: string; node: string; gpus: string[] } | null {
+  const [, job = '', node = ''] = /^slurm:([\d_]+)@(.*)$/.exec(slots[0] ?? '') ?? [];
+  if (job === '') return null;
+  const gpus = slots.slice(1).flatMap((slot) => /\/gpu(.+)$/.exec(slot)?.[1] ?? []);
+  return { job, node, gpus };
+}
+
+/** Slots for people: `0,1`, or `node2 (job 17)`, with GPUs `node2 GPU 0,1 (job 17)`. */
+export function slotsText(slots: readonly string[], between = ','): string {
+  const place = clusterPlace(slots);
+  if (place === null) return slots.join(between);
+  const { job, node, gpus } = place;
+  const on = gpus.length === 0 ? '' : ` GPU ${gpus.join(between)}`;
+  return `${node}${on} (job ${job})`.trimStart();
+}

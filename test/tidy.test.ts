@@ -320,12 +320,14 @@ function ownTextFiles(): string[] {
   return [...top, ...inner];
 }
 
-test('the console imports of src what a browser can have: units, parameters, and types of the contracts', () => {
+test('the console imports of src what a browser can have: units, slots, parameters, and types of the contracts', () => {
   const folder = path.join(root, 'console/src');
   const wrong = [...files(folder, '.ts'), ...files(folder, '.tsx')].flatMap((file) =>
     [...fs.readFileSync(file, 'utf8').matchAll(/from '((?:\.\.\/)+src\/[^']+)'/g)]
       .map(([, to = '']) => path.relative(src, path.resolve(path.dirname(file), to)))
-      .filter((to) => !['units.ts', 'params.ts', 'contracts/gen/http.v1.ts'].includes(to))
+      .filter(
+        (to) => !['units.ts', 'slots.ts', 'params.ts', 'contracts/gen/http.v1.ts'].includes(to),
+      )
       .map((to) => `${relative(file)} imports ${to}`),
   );
   assert.deepEqual(wrong, []);

@@ -69,6 +69,15 @@ export const alerts: readonly Alert[] = [
     page: 'bus-away',
   },
   {
+    name: 'RunyardSlurmAway',
+    expr: part('slurm'),
+    for: '5m',
+    severity: 'ticket',
+    summary:
+      'Slurm does not answer {{ $labels.instance }}. Jobs that run go on; new ones wait for it.',
+    page: 'slurm-away',
+  },
+  {
     name: 'RunyardOutboxStuck',
     expr: `${p('runyard.outbox.age')} > 300`,
     for: '1m',

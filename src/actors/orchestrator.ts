@@ -116,6 +116,9 @@ export type Orchestrator = OrchestratorPort & {
 /** Woken at every event, whosever it is. No run has such an id. */
 const anyRun = Symbol('any run');
 
+/** What can be said beforehand of a run that somebody else starts. */
+const handedOver = 'it is handed to Slurm at once, which starts it when it has a place';
+
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { store, supervisor, clock } = deps;
   const disk = deps.disk ?? { foundProgram, writeRunFiles };
@@ -189,7 +192,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     const reasons = isChecked ? ((await deps.preflight?.(config, env, program)) ?? []) : [];
     if (reasons.length > 0) return { verdict: 'refused', text: reasons.join('; '), slots: [] };
     const { verdict, text } = supervisor.whatIf(newRow('', config, '', request, clock.iso()));
-    if (verdict.kind === 'starts') return { verdict: 'starts', text, slots: [...verdict.slots] };
+    if (verdict.kind === 'starts')
+      return config.executor === 'slurm'
+        ? { verdict: 'waits', text: handedOver, slots: [] }
+        : { verdict: 'starts', text, slots: [...verdict.slots] };
     return { verdict: verdict.kind === 'hopeless' ? 'refused' : 'waits', text, slots: [] };
   };
 

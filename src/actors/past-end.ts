@@ -64,12 +64,12 @@ export function assumedEnd(past: PastAttempt, attempt: number, policy: RetryPoli
 
 /** The way through the chart, from the running trainer to the retry. What does not apply changes nothing. */
 export function endEvents(past: PastAttempt, end: EndFile, now: Instant): RunEvent[] {
-  const { code, text, cause, at } = end;
+  const { text, cause, at } = end;
   const exited: RunEvent[] =
     past.kind === 'exited' ? [{ type: 'trainer.exited', exit: past.exit, at }] : [];
   const { manifest, artifacts } = past;
   return [
-    ...(ways[code]?.({ text, now }) ?? []),
+    ...(wayOf(end)?.({ text, now }) ?? []),
     ...exited,
     past.kind === 'voided' || past.kind === 'pending'
       ? { type: 'attempt.voided' }
@@ -97,11 +97,24 @@ const ways: Readonly<Record<string, (known: Known) => RunEvent[]>> = {
   internal: ({ text }) => [{ type: 'effect.failed', effect: 'it', text }],
 };
 
+/** What the place where it ran said of its end, which no exit shows. */
+const elsewhere: readonly string[] = [
+  ...['node_failed', 'preempted', 'out_of_memory', 'cancelled_elsewhere'],
+  ...['job_failed', 'job_lost', 'job_restarted'],
+];
+
+function wayOf({ code, status }: EndFile): ((known: Known) => RunEvent[]) | undefined {
+  if (!elsewhere.includes(code)) return ways[code];
+  const as = status === 'lost' ? 'lost' : 'failed';
+  return ({ text }) => [{ type: 'allocation.ended', status: as, code, text }];
+}
+
 /** A code for each cause that an exit alone does not show. */
 const codes: Readonly<Partial<Record<RetryCause, string>>> = {
   stall: 'stalled',
   time_limit: 'time_limit',
   lost: 'machine_rebooted',
+  preempted: 'preempted',
   unobserved: 'exit_unobserved',
   launch: 'launch_failed',
   internal: 'internal',

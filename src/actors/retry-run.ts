@@ -27,7 +27,17 @@ export function configOfRetry(row: RunRow, changes: Record<string, unknown>): ob
   }
   const config: Partial<TrainRunConfig> = { ...(JSON.parse(row.config) as TrainRunConfig) };
   for (const field of onlyOnce) delete config[field];
-  return { ...config, ...changes };
+  return { ...config, ...changes, ...placeOfRetry(config, changes) };
+}
+
+/** What is asked of Slurm anew goes over what was asked before; a run that comes back from there asks nothing of it. */
+function placeOfRetry(
+  { slurm }: Partial<TrainRunConfig>,
+  changes: Record<string, unknown>,
+): Record<string, unknown> {
+  if (typeof changes.slurm === 'object')
+    return { executor: changes.executor ?? 'slurm', slurm: { ...slurm, ...changes.slurm } };
+  return changes.executor === 'local' ? { slurm: undefined } : {};
 }
 
 export async function predecessorOf(root: string, runId: string): Promise<Predecessor> {

@@ -5,6 +5,7 @@ import { messageOf } from '../errors.ts';
 import { type Env, usage, wholeNumber } from './context.ts';
 import { type EndFlags, endsOf } from './ends.ts';
 import { runEnvironment } from './environment.ts';
+import { type PlaceFlags, placeOf } from './places.ts';
 import { parseBytes, parseSeconds } from './spans.ts';
 import { isObject } from './values.ts';
 
@@ -42,7 +43,8 @@ export type SubmitFlags = {
   wandb?: string;
   data?: string[];
   disk?: string;
-} & EndFlags;
+} & EndFlags &
+  PlaceFlags;
 
 export type Composed = {
   /** Not yet validated. */
@@ -76,6 +78,7 @@ export async function compose(input: {
     ...(words.length === 0 ? {} : { command: [...words] }),
     ...optionsOf(flags, cwd),
     ...endsOf(flags, base),
+    ...placeOf(flags, base),
     cwd: workingDirectory(flags, base, cwd),
   };
   // A value given on the command line wins over one of the file.

@@ -21,7 +21,7 @@ export function withEndOptions(command: Command): Command {
     .option('--retries <n>', 'further attempts of a run that fails; never after a stop')
     .option(
       '--retry-on <causes>',
-      'exit, signal, oom, stall, time_limit, lost, unobserved, launch, internal, or exit codes; default: all but time_limit',
+      'exit, signal, oom, stall, time_limit, lost, preempted, unobserved, launch, internal, or exit codes; default: all but time_limit',
       collect,
     )
     .option(

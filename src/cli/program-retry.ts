@@ -2,13 +2,14 @@
 import type { Command } from 'commander';
 import type { RetryFlags } from './commands/retry.ts';
 import { withEndOptions } from './ends.ts';
+import { withPlaceOptions } from './places.ts';
 import type { Running } from './program.ts';
 import { withQueueOptions } from './program-queue.ts';
 import { examples } from './program-yard.ts';
 import { collect } from './values.ts';
 
 export function addRetry(program: Command, running: Running): void {
-  withEndOptions(withQueueOptions(program.command('retry')))
+  withEndOptions(withPlaceOptions(withQueueOptions(program.command('retry'))))
     .description('runs anew what is over: same configuration, with the environment of this shell')
     .argument('<run...>')
     .option('--failed', 'only those that failed or were lost, and have no retry yet')
@@ -26,6 +27,7 @@ export function addRetry(program: Command, running: Running): void {
         'runyard retry k3f9',
         'runyard retry k3f9 --gpu-memory 40G --retries 2',
         'runyard retry g:seeds --failed',
+        'runyard retry @last --partition long --slurm-time 2d',
       ),
     )
     .action((refs: string[], flags: RetryFlags) =>

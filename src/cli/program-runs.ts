@@ -7,6 +7,7 @@ import type { SweepFlags } from './commands/sweep.ts';
 import type { SubmitFlags } from './compose.ts';
 import { withEndOptions } from './ends.ts';
 import { isGroup } from './groups.ts';
+import { withPlaceOptions } from './places.ts';
 import type { Running } from './program.ts';
 import { addKeepingCommands } from './program-keeping.ts';
 import { addMetricCommands } from './program-metrics.ts';
@@ -184,7 +185,7 @@ function addStreams(program: Command, running: Running): void {
 }
 
 function withRunOptions(command: Command): Command {
-  return withEndOptions(withQueueOptions(command))
+  return withEndOptions(withPlaceOptions(withQueueOptions(command)))
     .argument('[command...]', 'program and arguments, after --')
     .passThroughOptions()
     .option('-f, --file <path>', 'a configuration in YAML or JSON; options win over it')
@@ -232,6 +233,7 @@ const sweepHelp = `${examples(
   "runyard sweep --matrix lr=1e-3,3e-4 seed=1..5 --name 'dqn-{lr}-s{seed}' --gpus 1 -- python dqn.py",
   'runyard sweep --matrix seed=1..3 --style hydra --print -- python train.py',
   'runyard sweep --matrix seed=1..9 --at-once 2 --follow -- python dqn.py && python plot.py',
+  'runyard sweep --partition gpu --matrix seed=1..50 -- python dqn.py   one job array of Slurm',
   "runyard sweep --matrix part=01..20 -- sh -c 'gzip data/{part}.csv'",
 )}
 
@@ -247,6 +249,7 @@ const submitHelp = `${examples(
   'runyard submit -f run.yaml',
   'runyard submit --gpus 0.25 --gpu-memory 4G --after k3f9 -- python eval.py',
   'runyard submit --dry-run --gpus 2 -- python train.py',
+  'runyard submit --executor slurm --partition gpu --gpus 2 -- python train.py',
   'runyard submit --key nightly-$(date +%F) -- python train.py',
   'id=$(runyard submit -- python train.py)',
 )}

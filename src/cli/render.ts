@@ -1,10 +1,11 @@
 /** How runs look to people: glyphs, durations, tables. Pure. */
 import { stripVTControlCharacters } from 'node:util';
 import type { RunEvent, RunStatus, RunSummary } from '../contracts/index.ts';
+import { clusterPlace, slotsText } from '../slots.ts';
 import { bytesText, clockText, duration, glyphs } from '../units.ts';
 import type { Style, Terminal } from './terminal.ts';
 
-export { bytesText, clockText, duration };
+export { bytesText, clockText, duration, slotsText };
 
 const styles: Readonly<Record<RunStatus, Style>> = {
   queued: 'dim',
@@ -28,6 +29,11 @@ export function glyphOf(status: string): string {
 export function statusText(status: string, paint: Paint): string {
   const style = (styles as Record<string, Style>)[status] ?? 'dim';
   return paint(style, `${glyphOf(status)} ${status}`);
+}
+
+/** Where it runs: `GPU 0,1`, or `node2 (job 17)` on a cluster. */
+export function placeText(slots: readonly string[]): string {
+  return clusterPlace(slots) === null ? `GPU ${slots.join(',')}` : slotsText(slots);
 }
 
 /** How long the run has been, or was, going; while it waits, how long it has waited. */

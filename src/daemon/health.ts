@@ -27,6 +27,8 @@ export type HealthDeps = {
   /** Why lines of the audit log are not in its file. */
   auditTrouble: () => string | null;
   tls: Pick<Encryption, 'trouble' | 'doors'>;
+  /** Why Slurm does not answer, or null. */
+  slurmTrouble: () => string | null;
   bus: BusLink;
   idleWorkers: () => number;
   tcp: () => string;
@@ -55,6 +57,7 @@ export type Signs = {
   notify?: string | null;
   audit?: string | null;
   tls?: string | null;
+  slurm?: string | null;
 };
 
 const watchMs = 1000;
@@ -89,6 +92,12 @@ export function reasonsOf(signs: Signs): HealthReason[] {
     const hint = theirs === null ? 'runyard doctor' : 'see RUNYARD_NATS_URL and that server';
     add('bus', text, hint);
   }
+  if (signs.slurm)
+    add(
+      'slurm',
+      `Slurm does not answer (${signs.slurm.slice(0, 300)}); jobs that run go on, new ones wait`,
+      'runyard doctor',
+    );
   for (const trouble of signs.gpus ?? []) add('gpus', trouble, 'runyard gpus');
   if (signs.console)
     add('console', signs.console, 'set console_listen to another address, or to off');
@@ -130,6 +139,7 @@ export function createHealth(deps: HealthDeps) {
       notify: deps.notifyTrouble(),
       audit: deps.auditTrouble(),
       tls: deps.tls.trouble(),
+      slurm: deps.slurmTrouble(),
     });
 
   /** Why nothing new is taken or started now. */

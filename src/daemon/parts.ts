@@ -405,6 +405,7 @@ export async function openParts(
     notifyTrouble: notifying.trouble,
     auditTrouble: audit.trouble,
     tls,
+    slurmTrouble: slurm.executor.trouble,
     bus,
     idleWorkers: () => executor.idle(),
     tcp: doors.tcp,

@@ -54,6 +54,7 @@ test('an alert that a page names is there, and of one about health or life the c
     ['RunyardBusAway', 'bus'],
     ['RunyardGpuLost', 'gpus'],
     ['RunyardRegistryFailing', 'registry'],
+    ['RunyardSlurmAway', 'slurm'],
   ] as const)
     assert.deepEqual(of(alert), [
       { kind: 'above zero', figure: 'runyard_health_reasons', labels: `part="${part}"` },

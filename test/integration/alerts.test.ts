@@ -38,6 +38,9 @@ const firing: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   RunyardDiskFilling: { 'runyard_disk_free_bytes{instance="a"}': '10000000000-100000000x60' },
   RunyardBusAway: { 'runyard_bus_connected{instance="a"}': '0x60' },
+  RunyardSlurmAway: {
+    'runyard_health_reasons{instance="a",part="slurm",severity="degraded"}': '1x60',
+  },
   RunyardOutboxStuck: { 'runyard_outbox_age_seconds{instance="a"}': '0+60x60' },
   RunyardStreamLagging: { 'runyard_stream_lag{instance="a",stream="metrics"}': '20000x60' },
   RunyardWalGrows: { 'runyard_registry_wal_size_bytes{instance="a"}': '100000000x60' },

@@ -93,6 +93,44 @@ test('a pause is a visit within running, and every visit is a span of its own', 
   assert.equal(named('attempt')?.attributes['runyard.exit.signal'], 'SIGTERM');
 });
 
+test('spans of an attempt on a cluster name node and job from the lease on, those of the next attempt their own', () => {
+  const leased = (job: string) =>
+    [
+      ['run.grant', 'queued', 'allocating.preflight'],
+      ['preflight.passed', 'allocating.preflight', 'allocating.leasing'],
+      [
+        'slots.leased',
+        'allocating.leasing',
+        'running.starting',
+        { slots: [`slurm:${job}@node2`, `slurm:${job}@node2/gpu0`] },
+      ],
+    ] as const;
+  const spans = spansOf(
+    history(
+      ['run.submit', '', 'queued', {}],
+      ...leased('17_3'),
+      ['allocation.ended', 'running.starting', 'stopping.releasing'],
+      ['slots.released', 'stopping.releasing', 'queued'],
+      ...leased('18'),
+      ['allocation.ended', 'running.starting', 'stopping.releasing'],
+      ['slots.released', 'stopping.releasing', 'done.lost'],
+    ),
+  );
+  const placed = spans.map(({ name, attributes }) => [
+    name,
+    attributes['runyard.node'],
+    attributes['runyard.slurm.job'],
+  ]);
+  const attempt = (job: string) => [
+    ['queued', undefined, undefined],
+    ['preflight', undefined, undefined],
+    ...['lease', 'allocating', 'spawn', 'running', 'releasing', 'stopping', 'attempt'].map(
+      (name) => [name, 'node2', job],
+    ),
+  ];
+  assert.deepEqual(placed, [...attempt('17_3'), ...attempt('18'), ['run', undefined, undefined]]);
+});
+
 test('an event says who and why', () => {
   const told = spansOf(whole)
     .flatMap(({ events }) => events)

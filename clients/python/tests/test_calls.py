@@ -167,3 +167,16 @@ def test_the_same_with_asyncio(yard: Yard) -> None:
             await client.stop(run, now=True)
 
     asyncio.run(main())
+
+
+def test_where_a_run_goes_passes_through_and_is_checked_by_the_daemon(yard: Yard) -> None:
+    config = {"command": ["true"], "cwd": yard.home}
+    here = yard.client.submit({**config, "executor": "local"})
+    assert yard.client.wait(here.run_id).status == "completed"
+    with pytest.raises(runyard.RunyardError) as refused:
+        yard.client.submit({**config, "executor": "local", "slurm": {"partition": "gpu"}})
+    assert [(one.field, one.hint) for one in refused.value.violations] == [("/slurm", "executor: slurm")]
+    with pytest.raises(runyard.RunyardError) as misspelt:
+        yard.client.submit({**config, "executor": "slurm", "slurm": {"queue": "gpu"}})
+    assert misspelt.value.code == "config_invalid"
+    assert misspelt.value.violations[0].field.startswith("/slurm")

@@ -10,6 +10,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { type Finding, printFindings } from '../findings.ts';
 import { greetingOf } from '../nats-greeting.ts';
 import { bytesText } from '../render.ts';
+import { slurmBusFinding, slurmFinding, usesSlurm } from './doctor-slurm.ts';
 import {
   killUserFinding,
   lingerFinding,
@@ -64,9 +65,20 @@ async function examine(
     guarded('linger', async () => lingerFinding(machine)),
     guarded('sessions', async () => killUserFinding(machine)),
     guarded('oomd', async () => oomdFinding(machine)),
+    ...(await slurmFindings(context)),
     guarded('daemon', () => daemonFinding(context, status, offline)),
   ];
   return Promise.all(checks);
+}
+
+/** None where no run becomes a job. */
+async function slurmFindings({ env, ...context }: Context): Promise<Promise<Finding>[]> {
+  const settings = await context.settings().catch(() => null);
+  if (settings === null || !usesSlurm(settings)) return [];
+  return [
+    guarded('slurm', () => slurmFinding(env, settings)),
+    guarded('slurm bus', () => slurmBusFinding(env, settings)),
+  ];
 }
 
 async function guarded(part: string, check: () => Promise<Finding>): Promise<Finding> {

@@ -8,6 +8,7 @@ import { endsOf } from '../ends.ts';
 import { runEnvironment } from '../environment.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { expand, pooled } from '../groups.ts';
+import { placeOf } from '../places.ts';
 
 export type RetryFlags = SubmitFlags & { failed?: boolean };
 
@@ -26,7 +27,7 @@ export async function retry(
     files: flags.envFile ?? [],
     clean: flags.cleanEnv ?? false,
   });
-  const changes = { ...optionsOf(flags, cwd), ...endsOf(flags, {}) };
+  const changes = { ...optionsOf(flags, cwd), ...endsOf(flags, {}), ...placeOf(flags, {}) };
   const client = await context.connect();
   const runs = await chosen(client, await expand(client, refs), flags.failed ?? false);
   if (runs.length === 0) terminal.note('none of them failed: nothing to retry');

@@ -7,7 +7,18 @@ import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
 import { paramNames } from '../group-look.ts';
 import { groupOf, isGroup } from '../groups.ts';
 import { numberText } from '../numbers.ts';
-import { cut, duration, endLine, fitting, plainCell, runMs, statusText, table } from '../render.ts';
+import {
+  cut,
+  duration,
+  endLine,
+  fitting,
+  placeText,
+  plainCell,
+  runMs,
+  slotsText,
+  statusText,
+  table,
+} from '../render.ts';
 import { type Source, sourceOf } from '../source.ts';
 import { parseSeconds } from '../spans.ts';
 import { userName } from '../values.ts';
@@ -222,7 +233,7 @@ async function stopLine(
     }
   }
   if (!parts[0]?.startsWith('asked')) return `${run.run_id} was over already: ${run.status}`;
-  if (asked.gpu_slots.length > 0) parts.push(`GPU ${asked.gpu_slots.join(',')} free`);
+  if (asked.gpu_slots.length > 0) parts.push(`${placeText(asked.gpu_slots)} free`);
   return `${run.run_id} ${run.status}: ${parts.join(' · ')}`;
 }
 
@@ -232,7 +243,7 @@ function isOneGroup(runs: readonly RunSummary[]): boolean {
 
 function cellsOf(run: RunSummary, nowMs: number): string[] {
   const why = run.why || (run.failure_reason?.text ?? '');
-  const gpus = run.gpu_slots.join(',');
+  const gpus = slotsText(run.gpu_slots);
   const time = duration(runMs(run, nowMs));
   return [run.run_id, run.name, run.user, run.status, time, gpus, run.last_metric, why];
 }

@@ -5,6 +5,7 @@ import {
   type RunEvent,
   type RunSummary,
 } from '../../contracts/index.ts';
+import { clusterPlace } from '../../slots.ts';
 import { attemptsOf, attemptTexts } from '../attempts.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -109,7 +110,7 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     ['user', who.filter(Boolean).join(' · ')],
     ['attempt', attempt.filter(Boolean).join(' · ')],
     ...attemptTexts(attempts).map((text): [string, string] => ['before', text]),
-    ['gpus', run.gpu_slots.join(',')],
+    ...placeFacts(run.gpu_slots),
     ['last', run.last_metric],
     ['stopped', run.stop_user && `by ${run.stop_user}${run.stop_reason && `: ${run.stop_reason}`}`],
     ['artifacts', run.artifact_manifest],
@@ -118,6 +119,17 @@ function factsOf(run: RunSummary, events: readonly RunEvent[]): [string, string]
     ['trace', run.trace_id],
   ];
   return facts.filter(([, text]) => text !== '');
+}
+
+/** GPUs of this machine; or node and job, and the GPUs there. */
+function placeFacts(slots: readonly string[]): [string, string][] {
+  const place = clusterPlace(slots);
+  if (place === null) return [['gpus', slots.join(',')]];
+  return [
+    ['node', place.node],
+    ['job', place.job],
+    ['gpus', place.gpus.join(',')],
+  ];
 }
 
 /** Every state with how long it lasted, and the event that led there. */

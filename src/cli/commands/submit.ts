@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { follow } from '../follow.ts';
 import { withCode, withGroups } from '../identified.ts';
-import { statusText } from '../render.ts';
+import { placeText, statusText } from '../render.ts';
 import { connectOrStart } from '../starting.ts';
 import type { SweepFlags } from './sweep.ts';
 
@@ -63,7 +63,7 @@ export function submittedLine(
   created: boolean,
   paint: Context['terminal']['paint'],
 ): string {
-  const place = run.gpu_slots.length > 0 ? `GPU ${run.gpu_slots.join(',')}` : run.why;
+  const place = run.gpu_slots.length > 0 ? placeText(run.gpu_slots) : run.why;
   const known = created ? '' : ' (submitted before under this key)';
   const text = `${run.run_id} ${statusText(run.status, paint)} ${place}`.trimEnd();
   return `${text}${known}   ${paint('dim', `follow: runyard logs -f ${run.run_id.slice(0, 4)}`)}`;

@@ -15,7 +15,8 @@ export function placed(
   settings: Pick<Settings, 'executor' | 'executor_rules'>,
   hasSlurm: boolean,
 ): TrainRunConfig {
-  const executor = config.executor ?? byRule(config, settings);
+  const asks = config.slurm !== undefined;
+  const executor = config.executor ?? (asks ? 'slurm' : byRule(config, settings));
   if (executor === 'local') {
     if (config.slurm === undefined) return config;
     throw refused('/slurm', 'is for runs on Slurm, and this one is to run here', 'executor: slurm');

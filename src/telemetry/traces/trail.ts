@@ -13,6 +13,7 @@
  * Each transition is the event of exactly one span: of the innermost state that it found the run in, and the
  * first one of the run's own. Nothing is taken from anywhere but the rows: built twice, a span is the same.
  */
+import { clusterPlace } from '../../slots.ts';
 import { attemptSpanId, runSpanId, type TraceOf, visitSpanId } from '../trace-ids.ts';
 import { detailOf, eventOf, type TransitionSeen } from './events.ts';
 import type { Attributes, Span, SpanEvent, SpanLink } from './span.ts';
@@ -42,7 +43,7 @@ export type Trail = {
 export type EndReason = { code: string; text: string };
 
 type Visit = { state: string; seq: number; startMs: number; events: SpanEvent[] };
-type Attempt = { attempt: number; startMs: number; attributes: Attributes };
+type Attempt = { attempt: number; startMs: number; attributes: Attributes; place: Attributes };
 
 /** States whose spans are called by what is done in them. */
 const names: Readonly<Record<string, string>> = {
@@ -57,7 +58,7 @@ export function createTrail(run: RunSeen): Trail {
   let seq = 0;
   let nowMs = 0;
   let startMs = 0;
-  let attempt: Attempt = { attempt: 1, startMs: 0, attributes: {} };
+  let attempt: Attempt = { attempt: 1, startMs: 0, attributes: {}, place: {} };
   const about: Attributes = {
     'runyard.run.id': run.runId,
     'runyard.run.name': run.name,
@@ -96,6 +97,7 @@ export function createTrail(run: RunSeen): Trail {
             'runyard.run.id': run.runId,
             'runyard.attempt': attempt.attempt,
             'runyard.state': visit.state,
+            ...attempt.place,
           },
           events: visit.events,
         }),
@@ -118,6 +120,7 @@ export function createTrail(run: RunSeen): Trail {
         'runyard.run.id': run.runId,
         'runyard.attempt': n,
         ...attempt.attributes,
+        ...attempt.place,
         ...end.attributes,
       },
       links: n === 1 ? [] : [previous(run, n - 1)],
@@ -128,8 +131,10 @@ export function createTrail(run: RunSeen): Trail {
   const note = (row: TransitionSeen): void => {
     const { slots, pid, exit, at } = detailOf(row);
     const { attributes } = attempt;
-    if (row.event === 'slots.leased' && Array.isArray(slots))
+    if (row.event === 'slots.leased' && Array.isArray(slots)) {
       attributes['runyard.slots'] = slots.map(String);
+      attempt.place = placeOf(slots.map(String));
+    }
     if (row.event === 'trainer.started' && Number(pid) > 0) {
       attributes['process.pid'] = Number(pid);
       attributes['runyard.started_at'] = String(at ?? row.at);
@@ -160,7 +165,7 @@ export function createTrail(run: RunSeen): Trail {
       const kept = isDone || isNext ? 0 : commonDepth(visits, path);
       const ended = leave(kept);
       if (isDone || isNext) ended.push(endAttempt(endOf(row, reason)));
-      if (isNext) attempt = { attempt: row.attempt + 1, startMs: nowMs, attributes: {} };
+      if (isNext) attempt = { attempt: row.attempt + 1, startMs: nowMs, attributes: {}, place: {} };
       if (!isDone) {
         enter(path);
         return ended;
@@ -185,6 +190,12 @@ export function createTrail(run: RunSeen): Trail {
 }
 
 type End = { attributes: Attributes; error: string | null };
+
+/** Where a cluster executes it, from when that is known; nothing for this machine, which the resource names. */
+function placeOf(slots: readonly string[]): Attributes {
+  const place = clusterPlace(slots);
+  return place === null ? {} : { 'runyard.node': place.node, 'runyard.slurm.job': place.job };
+}
 
 /** How an attempt ended, by the transition that ended it; `reason` of the whole run. */
 function endOf(row: TransitionSeen, reason: EndReason | null): End {

@@ -75,21 +75,24 @@ def test_runs_are_shown_newest_first_with_words_for_everything(runs: RunsModel) 
         change(
             run(1, name="old", status="failed", state="done.failed", failure_reason=reason),
             run(2, name="new", gpu_slots=["0", "1"], started_at="2026-01-01T00:00:02Z"),
+            run(3, gpu_slots=["slurm:17_3@n2", "slurm:17_3@n2/gpu0"]),
+            run(4, gpu_slots=["slurm:18@n2"]),
         )
     )
-    assert keys(runs) == ["r00002", "r00001"]
+    assert keys(runs) == ["r00004", "r00003", "r00002", "r00001"]
     titles = [
         runs.headerData(n, Qt.Orientation.Horizontal) for n in range(runs.columnCount(QModelIndex()))
     ]
     assert titles[:4] == ["Run", "Name", "Status", "Why"]
-    shown = {title: runs.index(1, n).data() for n, title in enumerate(titles)}
+    shown = {title: runs.index(3, n).data() for n, title in enumerate(titles)}
     assert shown["Why"] == "GPU 1 is gone"
     assert shown["Took"] == ""
-    tip = runs.index(1, RunsModel.STATUS).data(Qt.ItemDataRole.ToolTipRole)
+    tip = runs.index(3, RunsModel.STATUS).data(Qt.ItemDataRole.ToolTipRole)
     assert tip == "done.failed\nGPU 1 is gone"
-    assert runs.index(0, titles.index("GPUs")).data() == "0, 1"
-    assert runs.index(0, 0).data(RowRole).name == "new"
-    assert runs.index(0, titles.index("Submitted")).data(SortRole).startswith("2026-01-01T00")
+    places = [runs.index(row, titles.index("GPUs")).data() for row in range(3)]
+    assert places == ["n2 (job 18)", "n2 GPU 0 (job 17_3)", "0, 1"]
+    assert runs.index(2, 0).data(RowRole).name == "new"
+    assert runs.index(2, titles.index("Submitted")).data(SortRole).startswith("2026-01-01T00")
 
 
 def test_ten_thousand_rows_change_in_place(runs: RunsModel) -> None:

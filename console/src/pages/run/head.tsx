@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
+import { slotsText } from '../../../../src/slots.ts';
 import { askRuns, useMayAct, type Verb, verbsOf } from '../../acts/acts.ts';
 import { StopDialog } from '../../acts/stop-dialog.tsx';
 import type { RunSummary } from '../../data/types.ts';
@@ -43,7 +44,7 @@ export function RunHead({ run, children }: { run: RunSummary; children: ReactNod
     },
   ]);
   const facts = [
-    run.gpu_slots.length > 0 ? run.gpu_slots.join(', ') : '',
+    slotsText(run.gpu_slots, ', '),
     run.pid > 0 ? `pid ${run.pid}` : '',
     run.exited && run.exit_signal === '' ? `exit ${run.exit_code}` : run.exit_signal,
   ].filter((fact) => fact !== '');

@@ -2,6 +2,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useEffect, useRef } from 'react';
 import { Link } from 'wouter';
+import { slotsText } from '../../../../src/slots.ts';
 import type { RunSummary } from '../../data/types.ts';
 import { useWatched } from '../../data/use-watched.ts';
 import { Ago, Id, Span, State } from '../../ui/marks.tsx';
@@ -20,7 +21,7 @@ const heads: readonly { by: Column | null; label: string }[] = [
   { by: 'user', label: 'user' },
   { by: 'age', label: 'submitted' },
   { by: 'time', label: 'ran' },
-  { by: null, label: 'GPU' },
+  { by: null, label: 'place' },
   { by: null, label: 'last metric' },
   { by: null, label: 'why' },
 ];
@@ -161,7 +162,7 @@ const Row = memo(
           <Span from={run.started_at} to={run.finished_at} />
         </Cell>
         <Cell title={run.gpu_slots.join(' ')}>
-          {run.gpu_slots.join(' ').replaceAll(/GPU-(fake-)?/g, '')}
+          {slotsText(run.gpu_slots, ' ').replaceAll(/GPU-(fake-)?/g, '')}
         </Cell>
         <Cell title={run.last_metric}>{run.last_metric}</Cell>
         <Cell title={whyOf(run)}>{whyOf(run)}</Cell>

@@ -19,6 +19,12 @@ const labels: Readonly<Record<string, string>> = {
   '/retry/max': 'attempts after the first',
   '/stop_when': 'end when a metric is',
   '/cpus': 'CPU slots',
+  '/executor': 'where',
+  '/slurm': 'asked of Slurm',
+  '/slurm/qos': 'QOS',
+  '/slurm/time_s': 'time limit of Slurm, s',
+  '/slurm/gres': 'GRES',
+  '/slurm/flags': 'options of sbatch',
 };
 const examples: Readonly<Record<string, string>> = {
   '/command': 'python train.py --seed 1',
@@ -30,6 +36,9 @@ const examples: Readonly<Record<string, string>> = {
   '/retry/on': 'lost oom 137',
   '/retry/backoff_s': '10',
   '/stop_when/key': 'charts/episodic_return',
+  '/slurm/partition': 'gpu',
+  '/slurm/gres': 'gpu:a100',
+  '/slurm/flags': '--constraint=a100 --exclusive',
   '/tags': 'baseline v2',
   '/artifacts': 'runs/** videos/**',
 };

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import time
+from collections.abc import Sequence
 
 from .._outbox import seconds_of as _read
 
@@ -58,3 +60,13 @@ def size(count: float) -> str:
 def order(number: float) -> float:
     """NaN has no place in an order; here it is the least."""
     return -math.inf if math.isnan(number) else number
+
+
+def place_of(slots: Sequence[str]) -> str:
+    """Slots for people: GPUs of this machine, or `node2 GPU 0, 1 (job 17)` on a cluster."""
+    found = re.match(r"slurm:([\d_]+)@(.*)$", slots[0]) if slots else None
+    if found is None:
+        return ", ".join(slots)
+    job, node = found.groups()
+    gpus = ", ".join(slot.partition("/gpu")[2] for slot in slots[1:])
+    return f"{node} GPU {gpus} (job {job})" if gpus else f"{node} (job {job})"

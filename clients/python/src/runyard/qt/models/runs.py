@@ -10,7 +10,7 @@ from ...v1 import orchestrator_pb2 as pb
 from ..messages import RunsChange
 from ._heading import Heading
 from ._table import Table
-from ._words import clock, order, seconds_between, span, whole_time
+from ._words import clock, order, place_of, seconds_between, span, whole_time
 
 LIVE = frozenset(("allocating", "running", "stopping"))
 
@@ -44,7 +44,7 @@ class RunsModel(Table[pb.RunSummary]):
         Heading[pb.RunSummary]("Status", lambda r: r.status, tip=_status_tip),
         Heading[pb.RunSummary]("Why", _why, tip=_status_tip, about="why it waits, or ended"),
         Heading[pb.RunSummary]("Last metric", lambda r: r.last_metric),
-        Heading[pb.RunSummary]("GPUs", lambda r: ", ".join(r.gpu_slots)),
+        Heading[pb.RunSummary]("GPUs", lambda r: place_of(r.gpu_slots)),
         Heading[pb.RunSummary]("Group", lambda r: r.group),
         Heading[pb.RunSummary]("User", lambda r: r.user),
         Heading[pb.RunSummary]("Project", lambda r: r.project),

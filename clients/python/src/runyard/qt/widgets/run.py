@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...v1 import orchestrator_pb2 as pb
+from ..models._words import place_of
 from . import look
 from .artifacts import ArtifactsView
 from .chart import ChartView
@@ -174,7 +175,7 @@ class RunView(QWidget):
         color = look.state_color(run.status, palette).name()
         quiet = look.quiet_color(palette).name()
         facts = [_escaped(run.run_id), f"attempt {run.attempt}" if run.attempt > 1 else ""]
-        facts += [_escaped(", ".join(run.gpu_slots)), f"pid {run.pid}" if run.pid else ""]
+        facts += [_escaped(place_of(run.gpu_slots)), f"pid {run.pid}" if run.pid else ""]
         facts += [
             _escaped(run.user),
             look.span(run.started_at, run.finished_at) if run.started_at else "",
