@@ -17,6 +17,9 @@ const part = (name: string): string => `${p('runyard.health.reasons')}{part="${n
 const slow = (name: MetricName, q: number): string =>
   `histogram_quantile(${q}, sum by (instance, le) (rate(${p(name)}_bucket[10m])))`;
 
+/** A daemon counts what a restart of the machine took before anybody asks it: such a series begins above 0. */
+const unseen = `${p('runyard.runs.finished')}{reason=~"machine_rebooted|trainer_vanished|exit_unobserved"}`;
+
 export const alerts: readonly Alert[] = [
   {
     name: 'RunyardDown',
@@ -144,7 +147,7 @@ export const alerts: readonly Alert[] = [
   },
   {
     name: 'RunyardRunsLost',
-    expr: `sum by (instance) (increase(${p('runyard.runs.finished')}{status="lost"}[15m])) > 0`,
+    expr: `sum by (instance) (increase(${unseen}[15m])) > 0 or sum by (instance) (${unseen} unless ${unseen} offset 15m) > 0`,
     for: '0m',
     severity: 'ticket',
     summary: '{{ $value }} runs of {{ $labels.instance }} ended in a way that nobody saw.',

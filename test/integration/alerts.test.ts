@@ -58,8 +58,11 @@ const firing: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   RunyardGpuLost: { 'runyard_gpus{instance="a",state="shut"}': '1x60' },
   RunyardUnkillable: { 'runyard_leases{instance="a",state="quarantined"}': '1x60' },
   RunyardRunsLost: {
+    // No sample before the first: a new daemon has them at once.
     'runyard_runs_finished_total{instance="a",status="lost",reason="machine_rebooted"}':
-      '0x50 1x10',
+      '_x50 2x10',
+    'runyard_runs_finished_total{instance="c",status="failed",reason="exit_unobserved"}':
+      '1x52 2x10',
   },
   RunyardTracesStuck: { 'runyard_trace_failing{instance="a"}': '1x60' },
   RunyardTracesDropped: {
@@ -112,6 +115,11 @@ test('every alert fires where it should and not where all is well, says promtool
       eval_time: name === 'RunyardQueueStuck' ? '110m' : '55m',
       exp_samples: [{ labels: '{}', value: want ? 1 : 0 }],
     });
+    const more = {
+      expr: `count(ALERTS{alertname="${name}",alertstate="firing",instance="c"}) or vector(0)`,
+      eval_time: '55m',
+      exp_samples: [{ labels: '{}', value: name === 'RunyardRunsLost' ? 1 : 0 }],
+    };
     const others = {
       expr: `count(ALERTS{alertstate="firing",instance="b"}) or vector(0)`,
       eval_time: '110m',
@@ -124,7 +132,7 @@ test('every alert fires where it should and not where all is well, says promtool
         {
           interval: '1m',
           input_series: Object.entries(input).map(([series, values]) => ({ series, values })),
-          promql_expr_test: [samples('a', true), samples('b', false), others],
+          promql_expr_test: [samples('a', true), samples('b', false), more, others],
         },
       ],
     };

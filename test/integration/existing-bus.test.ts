@@ -211,8 +211,8 @@ test('doctor looks at an existing server without proving who it is, and shows no
   await using lab = await startLabServer(withPassword);
   await using bare = await startLabServer(withPassword, { jetstream: false });
   await using old = await startOldServer('2.9.25');
-  const finding = async (url: string) => {
-    const env = { RUNYARD_NATS_URL: url, RUNYARD_HOME: '/nonexistent/home' };
+  const finding = async (url: string, home = '/nonexistent/home') => {
+    const env = { RUNYARD_NATS_URL: url, RUNYARD_HOME: home };
     const { stdout } = await execa(runyard, ['doctor', '--json'], { env, reject: false });
     assert.doesNotMatch(stdout, /s3cr/);
     const { findings } = JSON.parse(stdout) as {
@@ -225,4 +225,8 @@ test('doctor looks at an existing server without proving who it is, and shows no
   assert.match(await finding(urlOf(bare)), /^fail: .* has no JetStream$/);
   assert.match(await finding(urlOf(old)), /^fail: .* v2\.9\.25 is older than 2\.12$/);
   assert.match(await finding('nats://127.0.0.1:1'), /^fail: .*ECONNREFUSED/);
+  // In a shell without the address, the daemon's own is asked.
+  await using yard = await startYard({ RUNYARD_NATS_URL: urlOf(lab) });
+  const there = new RegExp(`^ok: existing server nats://127\\.0\\.0\\.1:${lab.port}, v2\\.`);
+  assert.match(await finding('', yard.home), there);
 });

@@ -54,7 +54,7 @@ async function examine(
       return ok('settings', 'valid');
     }),
     ...(home === null ? [] : [guarded('home', async () => homeFinding(home))]),
-    guarded('bus', () => busFinding(context, home)),
+    guarded('bus', () => busFinding(context, home, status)),
     guarded('recorder', async () => recorderFinding(context)),
     guarded('limits', async () => limitFinding()),
     guarded('python', () => programFinding(context, 'python', ['python3', 'python'])),
@@ -111,8 +111,15 @@ function homeFinding(home: string): Finding {
   return ok('home', `${home}, ${bytesText(free)} free`);
 }
 
-async function busFinding({ env, root }: Context, home: string | null): Promise<Finding> {
+async function busFinding(
+  { env, root }: Context,
+  home: string | null,
+  status: DaemonStatus | Error | null,
+): Promise<Finding> {
   if (env.RUNYARD_NATS_URL) return existingBus(env.RUNYARD_NATS_URL);
+  // The daemon was started with an address that this shell does not have.
+  if (status !== null && !(status instanceof Error) && status.bus_external)
+    return existingBus(status.bus_url);
   const dirs = [...(env.PATH ?? '').split(':'), path.join(root, '.cache/bin')];
   if (home !== null) dirs.push(path.join(home, 'bin'));
   const file = env.RUNYARD_NATS_SERVER || findProgram('nats-server', '/', dirs.join(':'));
@@ -129,7 +136,7 @@ async function busFinding({ env, root }: Context, home: string | null): Promise<
   return warn('bus', `${text} is older than 2.12`, 'another one is looked for or built');
 }
 
-/** The server of RUNYARD_NATS_URL; its address is shown without user and password. */
+/** A server that is not the daemon's own; its address is shown without user and password. */
 async function existingBus(url: string): Promise<Finding> {
   const shown = url.replaceAll(/(^|,|\/\/)[^,/@]*@/g, '$1');
   const hint = 'see RUNYARD_NATS_URL, or leave it out: then the daemon starts a server of its own';
