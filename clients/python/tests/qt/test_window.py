@@ -188,12 +188,17 @@ def test_seeds_are_one_line_with_a_band_and_the_pointer_reads_all_plots(
         assert list(low) == [4, 7, 10, 13, 16] and list(high) == [6, 9, 12, 15, 18]
         assert not board._means["loss", "lr 3"]._band.path().isEmpty()
         plot = board._plots["loss"]
-        place = plot.getViewBox().mapViewToScene(QPointF(3.2, 11))
-        where = QPointF(board.viewport().mapToGlobal(place.toPoint()))
-        none = (Qt.MouseButton.NoButton, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
-        moved = QMouseEvent(QEvent.Type.MouseMove, place, where, *none)
-        QApplication.sendEvent(board.viewport(), moved)
-        until(qtbot, lambda: "at step 3" in curves.tools.legend.text())
+
+        def points_at_step_3() -> bool:
+            # The plot finds its ranges when it is drawn.
+            place = plot.getViewBox().mapViewToScene(QPointF(3.2, 11))
+            where = QPointF(board.viewport().mapToGlobal(place.toPoint()))
+            none = (Qt.MouseButton.NoButton, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+            moved = QMouseEvent(QEvent.Type.MouseMove, place, where, *none)
+            QApplication.sendEvent(board.viewport(), moved)
+            return "at step 3" in curves.tools.legend.text()
+
+        until(qtbot, points_at_step_3)
         legend = curves.tools.legend.text()
         assert "lr 3 <b>11</b>" in legend and "lr 1 <b>5</b>" in legend
         assert all(line.isVisible() and 3 < line.value() < 3.5 for line in board._cursors)

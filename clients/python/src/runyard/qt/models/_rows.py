@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 Row = TypeVar("Row")
+LAST: Final = "last"
 
 # More pieces than this are not told one by one: what is new goes to the end, and then all are put in order at once.
 PIECES_MOST = 24
@@ -118,8 +119,10 @@ class Rows(Generic[Row]):
         self.orders = list(map(self.orders.__getitem__, numbers))
         self._sure = 0
 
-    def arranging(self, wish: Wish, touched: dict[Hashable, None]) -> Iterator[Arranged | None]:
-        """Works out a wish: comes back with None now and then, at last with all that is to be shown.
+    def arranging(
+        self, wish: Wish, touched: dict[Hashable, None]
+    ) -> Iterator[Arranged | Literal["last"] | None]:
+        """Works out a wish: comes back with None now and then, before what is left with LAST, then with all of it.
 
         touched: keys of rows that changed since it was asked last; it takes them out.
         """
@@ -140,6 +143,8 @@ class Rows(Generic[Row]):
             batch.sort(key=orders.__getitem__, reverse=wish.reverse)
             keys[start : start + _BATCH] = batch
             yield None
+        # The rest is done in one go, and has a turn for itself.
+        yield LAST
         for key in touched:
             self._look(key, wish, orders)
         keys = [key for key in keys if key in orders and key not in touched]

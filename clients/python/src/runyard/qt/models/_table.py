@@ -23,7 +23,7 @@ from PySide6.QtCore import (
 
 from . import _rows
 from ._heading import Heading
-from ._rows import Arranged, Row, Rows, Wish
+from ._rows import LAST, Arranged, Row, Rows, Wish
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -61,7 +61,7 @@ class Table(QAbstractTableModel, Generic[Row]):
         self._rows: Rows[Row] = Rows(self._order_of)
         # What was asked for last, and what leads there, with the rows that changed meanwhile.
         self._wish = Wish()
-        self._work: Iterator[Arranged | None] | None = None
+        self._work: Iterator[Arranged | str | None] | None = None
         self._touched: dict[Hashable, None] = {}
         self._slices = QTimer(self)
         self._slices.setInterval(0)
@@ -132,8 +132,8 @@ class Table(QAbstractTableModel, Generic[Row]):
 
     def rows_of(self, keys: Iterable[Hashable]) -> list[int]:
         """Where those are that are shown, rising."""
-        numbers = self._rows.numbers()
-        return sorted(numbers[key] for key in keys if key in numbers)
+        where = map(self._rows.numbers().get, keys)
+        return sorted([row for row in where if row is not None])
 
     def get(self, key: Hashable) -> Row | None:
         """What is known of it, shown or not."""
@@ -141,6 +141,9 @@ class Table(QAbstractTableModel, Generic[Row]):
 
     def at(self, row: int) -> Row:
         return self._rows.shown[row]
+
+    def all_at(self, rows: Iterable[int]) -> list[Row]:
+        return list(map(self._rows.shown.__getitem__, rows))
 
     def key_at(self, row: int) -> Hashable:
         return self._rows.keys[row]
@@ -225,11 +228,12 @@ class Table(QAbstractTableModel, Generic[Row]):
 
     def _go_on(self, seconds: float) -> None:
         end = time.perf_counter() + seconds
-        for arranged in self._work or ():
-            if arranged is not None:
-                self._show(arranged)
+        for step in self._work or ():
+            if isinstance(step, Arranged):
+                self._show(step)
                 break
-            if time.perf_counter() > end:
+            now = time.perf_counter()
+            if now > end or (step == LAST and now > end - _SLICE_S / 2):
                 return
         self._work = None
         if self._slices.isActive():
@@ -240,11 +244,16 @@ class Table(QAbstractTableModel, Generic[Row]):
         """These and no others, as they come: what goes is cut off at the end, what is new is added there."""
         mine = self._rows
         numbers = mine.numbers()
-        stays = [numbers[key] for key in what.keys if key in numbers]
-        new = [key for key in what.keys if key not in numbers]
-        gone = [number for number, key in enumerate(mine.keys) if key not in what.orders]
+        gone: list[int] = []
+        new: list[Hashable] = []
+        if numbers.keys() == what.orders.keys():
+            stays = list(map(numbers.__getitem__, what.keys))
+        else:
+            stays = [numbers[key] for key in what.keys if key in numbers]
+            new = [key for key in what.keys if key not in numbers]
+            gone = [number for number, key in enumerate(mine.keys) if key not in what.orders]
         mine.wish = what.wish
-        mine.orders = [what.orders.get(key) for key in mine.keys]
+        mine.orders = list(map(what.orders.get, mine.keys))
         if gone or not new:
             self._lay_out([*stays, *gone])
         if gone:

@@ -95,7 +95,7 @@ class RunsView(QWidget):
         if current >= 0 and self.model.key_at(current) in keys:
             rows.remove(current)
             rows.insert(0, current)
-        return [self.model.at(row) for row in rows]
+        return self.model.all_at(rows)
 
     def set_filter(self, text: str) -> None:
         if text != self._filter.text():
