@@ -4,6 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { type Account, Algorithms, decode, encodeAccount, parseCreds } from '@nats-io/jwt';
+import { fromSeed } from '@nats-io/nkeys';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import {
   connectWorker,
@@ -15,7 +17,9 @@ import {
   type Signer,
   streamNames,
   subjects,
+  workersAccount,
 } from '../../src/transport/nats/index.ts';
+import { createWorkerBus } from '../../src/worker/bus.ts';
 import { type LabServer, startLabServer } from '../fixtures/nats-server.ts';
 import { makeOperator, type TestOperator } from '../fixtures/operator.ts';
 import { startYard, until, type Yard } from './yard.ts';
@@ -129,6 +133,35 @@ test('credentials that another key signed, or for other subjects, are made anew;
   await assert.rejects(worker(lab, others, 'r1'), /[Aa]uthorization/);
 });
 
+test('one run’s credentials are revoked in the account’s claims: it is cut off at once, another is not', async () => {
+  using operator = await makeOperator([yard]);
+  await using lab = await startLabServer(operator.config('s1'));
+  const { creds, inbox } = await mintWorker(signerOf(operator), yard, 'r1');
+  assert.ok(creds !== null);
+  const access = { ...noFiles, creds, inbox };
+  const place = { url: `127.0.0.1:${lab.port}`, credentials: null, access };
+  const revoked = await connectWorker(place);
+  const other = await worker(lab, operator, 'r2');
+
+  const { uc: user } = await parseCreds(new TextEncoder().encode(creds));
+  const account = operator.keys.accounts[workersAccount(yard)];
+  assert.ok(account !== undefined);
+  const claims = decode<Account>(account.jwt);
+  const changed = { ...claims.nats, revocations: { [user.sub]: Math.ceil(Date.now() / 1000) } };
+  const signer = fromSeed(new TextEncoder().encode(operator.keys.operatorSeed));
+  const jwt = await encodeAccount(claims.name, account.id, changed, {
+    signer,
+    algorithm: Algorithms.v2,
+  });
+  const sys = await plain(lab, operator.file('sys.creds'));
+  const answer = await sys.request('$SYS.REQ.CLAIMS.UPDATE', jwt, { timeout: 10_000 });
+  assert.equal(answer.json<{ data?: { code: number } }>().data?.code, 200);
+  await revoked.closed();
+  await assert.rejects(connectWorker(place), /[Aa]uthorization|[Rr]evoked/);
+  await other.flush();
+  await Promise.all([other.close(), sys.close()]);
+});
+
 async function yardOn(lab: LabServer, operator: TestOperator, name: string): Promise<Yard> {
   const url = `nats://127.0.0.1:${lab.port}`;
   const settings = operator.settings(name);
@@ -192,6 +225,19 @@ test('two yards on one server do not meet; a reader follows both; each run has c
     assert.equal(fs.statSync(file).mode & 0o777, 0o600);
     const { access } = JSON.parse(fs.readFileSync(file, 'utf8'));
     assert.equal(access.inbox, `_INBOX_${run}`);
+    // The same file, elsewhere, is all that a worker on another machine needs.
+    const moved = path.join(of.home, 'moved.json');
+    fs.copyFileSync(file, moved);
+    const bus = createWorkerBus({
+      yard: name,
+      run_dir: '/nonexistent',
+      bus: { address_file: moved, credentials_file: '', url: null },
+    });
+    const metrics = bus.subject(run, 'metrics');
+    assert.equal(metrics.several?.(), false);
+    const newest = await until(() => metrics.last().catch(() => null), 'a worker elsewhere');
+    assert.equal((newest.payload as { run_id: string }).run_id, run);
+    await bus.close();
     const shared = fs.readFileSync(path.join(of.home, 'bus/existing.json'), 'utf8');
     assert.equal(JSON.parse(shared).access.creds, null);
   }
