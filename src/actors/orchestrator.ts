@@ -1,24 +1,21 @@
 /** The daemon's answers to its API: validation, durability and look-ups round the supervisor. */
 import { EventEmitter } from 'node:events';
-import {
-  type BusPort,
-  type ConsolePort,
-  type DaemonStatus,
-  type LogChunk,
-  type LogsRequest,
-  type MetricKey,
-  type MetricsRequest,
-  type MetricWireBatch,
-  type OrchestratorPort,
-  type ReadersPort,
-  type RemovedRun,
-  type RetentionPort,
-  type RunPlan,
-  type RunSummary,
-  type SubmitRequest,
-  type SupplyPort,
-  type TrainRunConfig,
-  validateConfig,
+import type {
+  BusPort,
+  ConsolePort,
+  DaemonStatus,
+  LogChunk,
+  LogsRequest,
+  MetricKey,
+  MetricsRequest,
+  MetricWireBatch,
+  OrchestratorPort,
+  ReadersPort,
+  RemovedRun,
+  RetentionPort,
+  RunSummary,
+  SupplyPort,
+  TrainRunConfig,
 } from '../contracts/index.ts';
 import { RunyardError } from '../errors.ts';
 import { failpoint } from '../failpoints.ts';
@@ -28,10 +25,11 @@ import type { Clock } from '../telemetry/index.ts';
 import { createAsking } from './asking.ts';
 import { type Breath, createBreath } from './breath.ts';
 import { createGroups } from './groups.ts';
-import { attemptOf, refOf, refuseUnknownHooks, withDependencies } from './lookup.ts';
+import { attemptOf, refOf } from './lookup.ts';
+import { createPlanning } from './planning.ts';
 import { configOfRetry, predecessorOf } from './retry-run.ts';
 import { createShowing } from './showing.ts';
-import { foundProgram, newRow, writeRunFiles } from './submission.ts';
+import { foundProgram, writeRunFiles } from './submission.ts';
 import { createSubmitting } from './submitting.ts';
 import { summaryOf } from './summary.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -116,9 +114,6 @@ export type Orchestrator = OrchestratorPort & {
 /** Woken at every event, whosever it is. No run has such an id. */
 const anyRun = Symbol('any run');
 
-/** What can be said beforehand of a run that somebody else starts. */
-const handedOver = 'it is handed to Slurm at once, which starts it when it has a place';
-
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { store, supervisor, clock } = deps;
   const disk = deps.disk ?? { foundProgram, writeRunFiles };
@@ -181,23 +176,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     stopAsked: (runId) => noteStop(rowOf(runId)),
   });
 
-  const plan = async (request: SubmitRequest): Promise<RunPlan> => {
-    const given = validateConfig(request.config);
-    const config = withDependencies(store, deps.placed?.(given) ?? given);
-    refuseUnknownHooks(deps.hooks ?? [], config);
-    deps.admit();
-    const env = request.env_ref === null ? null : await deps.inputs.read(request.env_ref);
-    const isChecked = deps.isCheckedHere?.(config) ?? true;
-    const program = isChecked ? await disk.foundProgram(config, env) : '';
-    const reasons = isChecked ? ((await deps.preflight?.(config, env, program)) ?? []) : [];
-    if (reasons.length > 0) return { verdict: 'refused', text: reasons.join('; '), slots: [] };
-    const { verdict, text } = supervisor.whatIf(newRow('', config, '', request, clock.iso()));
-    if (verdict.kind === 'starts')
-      return config.executor === 'slurm'
-        ? { verdict: 'waits', text: handedOver, slots: [] }
-        : { verdict: 'starts', text, slots: [...verdict.slots] };
-    return { verdict: verdict.kind === 'hopeless' ? 'refused' : 'waits', text, slots: [] };
-  };
+  const plan = createPlanning({ ...deps, disk });
 
   return {
     submit: (request) => submitting.submit(request),

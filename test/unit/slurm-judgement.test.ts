@@ -62,7 +62,9 @@ test('J4: nothing is ever concluded to be completed', () => {
         const verdict = of({ state, claimed, again });
         if (verdict.kind === 'gone') assert.ok(['failed', 'lost'].includes(verdict.status));
       }
-  assert.equal(code({ state: 'COMPLETED' }), 'job_failed');
+  // Whatever its batch script ended with, how its trainer did is not known.
+  assert.equal(code({ state: 'COMPLETED' }), 'job_lost');
+  assert.equal(code({ state: 'COMPLETED', claimed: false, heardMs: null }), 'job_failed');
 });
 
 test('each final state of Slurm’s has its reason, once Slurm has said so for a while', () => {
@@ -75,8 +77,8 @@ test('each final state of Slurm’s has its reason, once Slurm has said so for a
     ['OUT_OF_MEMORY', 'out_of_memory', 'failed'],
     ['CANCELLED', 'cancelled_elsewhere', 'failed'],
     ['REVOKED', 'cancelled_elsewhere', 'failed'],
-    ['FAILED', 'job_failed', 'lost'],
-    ['COMPLETED', 'job_failed', 'lost'],
+    ['FAILED', 'job_lost', 'lost'],
+    ['COMPLETED', 'job_lost', 'lost'],
   ] as const) {
     assert.ok(isTerminal(state), state);
     assert.equal(code({ state, forMs: 3999 }), 'wait', state);

@@ -90,10 +90,21 @@ test('an empty answer of squeue is an answer, and one that fails is none', async
 });
 
 test('a cancel is asked for, with a signal to all of the job, and its failure is nobody’s', async (t) => {
-  const slurm = fakeSlurm(t, { scancel: 'echo "scancel: error: no" >&2; exit 1' });
+  const jobs = ['17|RUNNING|None|n|ry-x', '17_3|RUNNING|None|n|ry-x', '18|RUNNING|None|n|others'];
+  const slurm = fakeSlurm(t, {
+    squeue: `printf '%s\\n' '${jobs.join("' '")}'`,
+    scancel: 'echo "scancel: error: no" >&2; exit 1',
+  });
   await slurmTools(slurm.env).cancel({ id: '17', name: 'ry-x' });
   await slurmTools(slurm.env).cancel({ id: '17_3', name: 'ry-x' }, 'INT');
-  assert.equal(slurm.calls(), 'scancel\n17\nscancel\n--signal=INT\n--full\n17_3\n');
+  // A number that was given to somebody else's job.
+  await slurmTools(slurm.env).cancel({ id: '18', name: 'ry-x' });
+  const calls = slurm
+    .calls()
+    .split('scancel\n')
+    .slice(1)
+    .map((call) => call.split('squeue')[0]);
+  assert.deepEqual(calls, ['17\n', '--signal=INT\n--full\n17_3\n']);
 });
 
 test('a job of the same number and another name is somebody else’s, and a failed question forgets nothing', async (t) => {
