@@ -10,15 +10,8 @@ import {
   type Supervisor,
 } from '../actors/index.ts';
 import { headlineOf, type Settings } from '../contracts/index.ts';
-import {
-  createLocalExecutor,
-  createRoutedExecutor,
-  type Executor,
-  type ExecutorEvents,
-  findRecorder,
-} from '../executors/index.ts';
+import { findRecorder } from '../executors/index.ts';
 import { failpoint } from '../failpoints.ts';
-import { createInventory, type Gpu } from '../inventory/index.ts';
 import type { DaemonEvent } from '../machines/index.ts';
 import {
   createDurability,
@@ -26,25 +19,21 @@ import {
   type Db,
   type Home,
   refuseLostRegistry,
-  socketPath,
 } from '../persistence/index.ts';
-import { killScope, markerOf } from '../processes/index.ts';
-import { bootId } from '../rundir/index.ts';
-import { isElsewhere } from '../slots.ts';
+import { killScope } from '../processes/index.ts';
 import { type Logger, otlpOptions, systemClock } from '../telemetry/index.ts';
 import { streamStates } from '../transport/nats/index.ts';
-import { attemptSpec } from './attempts.ts';
 import { openAudit } from './audit.ts';
 import { createBeats } from './beats.ts';
-import { createBreaker } from './breaker.ts';
 import { openBus } from './bus-parts.ts';
 import { watchWallClock } from './clock-watch.ts';
 import { createConsole } from './console/index.ts';
 import { createDoors } from './doors.ts';
 import { openEncryption } from './encryption.ts';
 import { noteEnding } from './endpoint.ts';
+import { createExecuting } from './executing.ts';
 import { createFigures, type Figures } from './figures/index.ts';
-import { openGpuLocks } from './gpu-locks.ts';
+import { createGpuParts } from './gpu-parts.ts';
 import { locksFree } from './gpus.ts';
 import { createHealth } from './health.ts';
 import { createKeeping } from './keeping.ts';
@@ -58,9 +47,6 @@ import { createRemoving } from './removing.ts';
 import { createRunChart } from './run-chart.ts';
 import { createRunInputs } from './run-inputs.ts';
 import { createSecretKeeper } from './secrets.ts';
-import { createSlurmParts } from './slurm/index.ts';
-import { createStrays } from './strays.ts';
-import { createSupply } from './supply.ts';
 import { createTelemetryService } from './telemetry/index.ts';
 import { createTemps } from './temps.ts';
 import { createTidying, mendLeases } from './tidying.ts';
@@ -103,7 +89,6 @@ export async function openParts(
 ): Promise<Parts> {
   const { settings, env } = options;
   const clock = systemClock();
-  const warmWorkers = settings.warm_workers;
   const diskFloorBytes = settings.disk_floor_mib * 2 ** 20;
   const recorder = findRecorder(options);
   const rebuilt =
@@ -142,17 +127,16 @@ export async function openParts(
     },
   });
   const { synced } = durability;
-  const inventory = createInventory({
-    wanted: settings.gpus,
+  const { inventory, locks, supply, strays, breaker } = createGpuParts({
+    settings,
     env,
+    home,
+    store,
+    supervisor: () => supervisor,
+    stop: (run, reason) => orchestrator.stop({ run, reason, user: 'runyard', now: false }),
+    synced,
     clock,
     log,
-    remembered: JSON.parse(store.meta('gpus') ?? '[]') as Gpu[],
-    remember: (gpus) => store.setMeta('gpus', JSON.stringify(gpus)),
-    changed: () => {
-      supervisor.reconsider();
-      strays.look();
-    },
   });
   const keeping = createKeeping({
     home,
@@ -238,61 +222,24 @@ export async function openParts(
     },
   });
 
-  const told: ExecutorEvents = {
-    onFact: (fact) => {
-      const applied = supervisor.applyFact(fact);
-      if (applied && supervisor.stateOf(fact.run_id) === 'running.live') beats.expect(fact.run_id);
-      return applied;
-    },
-    onBeat: (beat) => {
-      beats.heard(beat);
-      bus.heard(beat.runId, beat.busTrouble);
-    },
-    generation: (runId, attempt) => store.attempt(runId, attempt)?.generation ?? 0,
-    nextGeneration: (runId, attempt) => store.nextGeneration(runId, attempt, bootId()),
-    onGone: (runId, attempt, gone) => {
-      if (supervisor.attemptOf(runId) === attempt)
-        supervisor.send(runId, { type: 'allocation.ended', ...gone });
-    },
-    onExpiring: (runId, attempt, text) => {
-      if (supervisor.attemptOf(runId) === attempt)
-        supervisor.send(runId, { type: 'allocation.expiring', text, now: clock.now() });
-    },
-    isOver: (runId, attempt) => isOver(runId, attempt),
-  };
-  const slurm = createSlurmParts({
+  const { executor, slurm } = createExecuting({
     settings,
     env,
     command: options.command,
+    recorder,
     home,
-    bus: { external: bus.external, fileOf: minting.fileOf },
     store,
     runInputs,
-    spec: (input) =>
-      attemptSpec({ input, store, inputs: runInputs, settings, locks, artifacts: home.artifacts }),
-    events: told,
+    bus,
+    minting,
+    workers,
+    supervisor: () => supervisor,
+    beats: () => beats,
+    locks,
+    isOver: (runId, attempt) => isOver(runId, attempt),
+    synced,
+    clock,
     log,
-  });
-  const local = createLocalExecutor(
-    {
-      home,
-      yard: settings.yard,
-      command: options.command,
-      recorder,
-      bus: workers,
-      warm: warmWorkers,
-      cgroup: settings.cgroup,
-      most: Math.max(warmWorkers, settings.parallel),
-      synced,
-      socketPath,
-      log,
-    },
-    told,
-  );
-  const executor: Executor = createRoutedExecutor({
-    local,
-    slurm: slurm.executor,
-    isElsewhere: slurm.isElsewhere,
   });
 
   const supervisor: Supervisor = createSupervisor({
@@ -329,43 +276,6 @@ export async function openParts(
     log,
   });
 
-  const isMadeUp = /^(fake|none)/.test(settings.gpus);
-  const locks = openGpuLocks(settings.gpu_locks, home.gpuLocks, !isMadeUp);
-  const supply = createSupply({
-    settings,
-    inventory,
-    store,
-    isOurs: (pid) => markerOf(pid)?.startsWith(`${home.runs}/`) ?? false,
-    held: () => supervisor.gpus(),
-    live: () => supervisor.counts().live,
-    changed: () => supervisor.reconsider(),
-    others: (found) =>
-      locks.others(
-        store
-          .leases()
-          .map(({ slot }) => slot)
-          .filter((slot) => !isElsewhere(slot)),
-        found,
-      ),
-    synced,
-    clock,
-  });
-
-  const strays = createStrays({
-    gpus: inventory.gpus,
-    leases: store.leases,
-    markerOf,
-    runs: home.runs,
-    policy: settings.gpu_strays,
-    stop: (run, reason) => orchestrator.stop({ run, reason, user: 'runyard', now: false }),
-    log,
-  });
-  const breaker = createBreaker({
-    deaths: settings.gpu_deaths,
-    withinMs: 1000 * settings.gpu_deaths_within_s,
-    setAside: supply.setAside,
-    log,
-  });
   const machine = createRunChart({
     env,
     settings,

@@ -140,7 +140,13 @@ export function createJobAttempt(options: JobAttemptOptions) {
     if (closed || over) return;
     const { status, code } = verdict;
     log.warn({ runId, attempt, code, job: record.file()?.job }, 'a job is gone');
-    events.onGone?.(runId, attempt, { status, code, text: verdict.text });
+    try {
+      events.onGone?.(runId, attempt, { status, code, text: verdict.text });
+    } catch (error) {
+      // It could not be stored: it is judged again.
+      text = `${verdict.text}; ${messageOf(error)}`;
+      told = false;
+    }
   };
 
   /** The number of a job that was handed over by a daemon before us, or by a call whose answer was lost. */
