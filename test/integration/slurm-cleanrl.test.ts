@@ -77,6 +77,20 @@ async function inConsole(t: TestContext, yard: SlurmYard, run: string): Promise<
     await page.getByText(`${node} (job ${jobOf(summary)})`).waitFor();
     if (shots !== undefined) await page.screenshot({ path: path.join(shots, 'slurm-runs.png') });
     assert.deepEqual(complaints, []);
+    await page.goto(`${origin}/submit?like=${run}`);
+    const where = page.getByLabel('where', { exact: true });
+    assert.equal(await where.inputValue(), 'slurm');
+    const group = page.getByRole('group', { name: 'asked of Slurm' });
+    await group.getByLabel('partition').fill('ma in');
+    await page
+      .locator('[data-field="/slurm/partition"]')
+      .getByText(/must match/)
+      .waitFor();
+    await group.getByLabel('partition').fill('main');
+    const aside = page.getByRole('complementary', { name: 'what would become of it' });
+    await aside.getByText('it is handed to Slurm at once').waitFor();
+    if (shots !== undefined)
+      await page.screenshot({ path: path.join(shots, 'slurm-submit.png'), fullPage: true });
   } finally {
     await browser.close();
   }

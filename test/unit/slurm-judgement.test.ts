@@ -1,7 +1,14 @@
 /** What is thought of a job: each rule J1 to J5 of `judgement.ts` by its cases. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
-import { endOf, type JobView, judgeJob } from '../../src/executors/slurm/judgement.ts';
+import {
+  endOf,
+  type JobCode,
+  type JobView,
+  judgeJob,
+} from '../../src/executors/slurm/judgement.ts';
 import { isTerminal } from '../../src/executors/slurm/tools.ts';
 
 const patience = { silentMs: 10_000, sureMs: 4000, lostAfterMs: 300_000, silentMostMs: 900_000 };
@@ -87,6 +94,27 @@ test('each final state of Slurm’s has its reason, once Slurm has said so for a
     assert.deepEqual([verdict.code, verdict.status], [want, status], state);
     assert.match(verdict.text, /job 17/);
   }
+  // Of one that has not begun nothing is lost.
+  for (const state of ['FAILED', 'COMPLETED'])
+    assert.equal(code({ state, claimed: false, heardMs: null }), 'job_failed', state);
+});
+
+test('the page of reasons has each code that a job can end with', () => {
+  const page = fs.readFileSync(path.resolve(import.meta.dirname, '../../docs/reasons.md'), 'utf8');
+  const [, there = ''] = page.split('## On Slurm');
+  const rows = [...there.matchAll(/^\| `(\w+)`\s*\| (\w+)/gm)].map(([, name]) => name);
+  const every: Record<JobCode | 'job_refused', true> = {
+    node_failed: true,
+    preempted: true,
+    time_limit: true,
+    out_of_memory: true,
+    cancelled_elsewhere: true,
+    job_failed: true,
+    job_lost: true,
+    job_restarted: true,
+    job_refused: true,
+  };
+  assert.deepEqual(rows.sort(), Object.keys(every).sort());
 });
 
 test('no other state ends anything, also none that is not known yet', () => {

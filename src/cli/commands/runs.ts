@@ -2,6 +2,7 @@
 import type { TrainerClient } from '../../client/index.ts';
 import { finalStatuses, type MetricKey, type RunSummary } from '../../contracts/index.ts';
 import { RunyardError } from '../../errors.ts';
+import { clusterPlace } from '../../slots.ts';
 import { type Context, usage, wholeNumber } from '../context.ts';
 import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
 import { paramNames } from '../group-look.ts';
@@ -118,7 +119,8 @@ export function listing(
   // In a group they tell the runs apart better than names do.
   const names = isOneGroup(rows) ? paramNames(rows) : [];
   const about = names.length === 0 ? ['NAME', 'USER'] : names;
-  const head = ['ID', ...about, 'STATE', 'TIME', 'GPU', 'LAST', 'WHY'];
+  const place = rows.some((run) => clusterPlace(run.gpu_slots) !== null) ? 'PLACE' : 'GPU';
+  const head = ['ID', ...about, 'STATE', 'TIME', place, 'LAST', 'WHY'];
   const body = rows.map((run) => {
     const [id = '', name = '', user = '', status = '', ...rest] = cellsOf(run, nowMs);
     const who = [cut(name, 24), user === me ? 'me' : user];

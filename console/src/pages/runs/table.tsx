@@ -161,7 +161,7 @@ const Row = memo(
         <Cell>
           <Span from={run.started_at} to={run.finished_at} />
         </Cell>
-        <Cell title={run.gpu_slots.join(' ')}>
+        <Cell title={slotsText(run.gpu_slots, ' ')}>
           {slotsText(run.gpu_slots, ' ').replaceAll(/GPU-(fake-)?/g, '')}
         </Cell>
         <Cell title={run.last_metric}>{run.last_metric}</Cell>
