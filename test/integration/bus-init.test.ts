@@ -47,9 +47,9 @@ test('a cluster is described, set up when told to, and never set up over another
     /^ {2}imports stream ws1\.runs\.\*\.beat of WORKERS_ws1$/m,
     /^user daemon-ws2 in STREAMS: everything$/m,
     /^file .*\/runyard-bus\/operator\.seed 0600: /m,
-    /^file .*\/runyard-bus\/server-3\.conf 0644: nats-server on n3$/m,
+    /^file .*\/runyard-bus\/server-3\.conf 0600: nats-server on n3$/m,
     /^ {4}sync_interval: always$/m,
-    /^ {6}"nats:\/\/n2:6222"$/m,
+    /^ {6}"nats:\/\/route:<password>@n2:6222"$/m,
   ])
     assert.match(told.stdout, line);
   const dir = path.join(here.home, 'runyard-bus');

@@ -137,8 +137,8 @@ test('the server is restarted with -9 in the middle: every event is there once',
 });
 
 /** What a yard on that server says of its bus; a run goes to its end all the same. */
-async function complaintOf(url: string): Promise<string> {
-  await using yard = await startYard({ RUNYARD_NATS_URL: url });
+async function complaintOf(url: string, settings = {}): Promise<string> {
+  await using yard = await startYard({ RUNYARD_NATS_URL: url }, { settings });
   const run = await runToEnd(yard, 'exit 3');
   assert.equal((await yard.client.get(run)).exit_code, 3);
   const status = await health(
@@ -177,6 +177,21 @@ test('a wrong password is told without the password', async () => {
 test('a server that grants too little storage is told with what to change', async () => {
   await using lab = await startLabServer(`${withPassword}\njetstream { max_file: 64MB }`);
   assert.match(await complaintOf(urlOf(lab)), /grants too little .* 1024 MiB .*bus_limit_mib/);
+});
+
+test('replicas and places that a server cannot give are told with the settings that ask for them', async () => {
+  await using lab = await startLabServer(withPassword);
+  const settings = { bus_replicas: 3, bus_cluster: 'east', bus_tags: ['ssd'] };
+  assert.match(
+    await complaintOf(urlOf(lab), settings),
+    /no place for streams with bus_replicas 3, bus_cluster east, bus_tags ssd/,
+  );
+});
+
+test('a file of bus_creds that is not there is told by its setting', async () => {
+  await using lab = await startLabServer(withPassword);
+  const settings = { bus_creds: '/nonexistent/daemon.creds' };
+  assert.match(await complaintOf(urlOf(lab), settings), /the file of bus_creds cannot be read/);
 });
 
 test('a second yard of the same name leaves the streams of the first alone', async () => {

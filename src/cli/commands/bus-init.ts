@@ -53,8 +53,7 @@ async function initServers(context: Context, flags: BusInitFlags): Promise<numbe
   } else {
     for (const line of planLines(plan)) terminal.print(line);
     for (const each of files) {
-      for (const line of fileLines(each, dir, each.mode === 0o600 ? null : each.text(unmade)))
-        terminal.print(line);
+      for (const line of fileLines(each, dir, each.text(unmade))) terminal.print(line);
     }
   }
   refuseExisting(dir, files);
@@ -123,9 +122,9 @@ function planLines(plan: BusPlan): string[] {
   return lines;
 }
 
-function fileLines({ name, mode, what }: PlannedFile, dir: string, text: string | null): string[] {
+function fileLines({ name, mode, what }: PlannedFile, dir: string, text: string): string[] {
   const head = `file ${path.join(dir, name)} ${mode.toString(8).padStart(4, '0')}: ${what}`;
-  if (text === null || !name.endsWith('.conf')) return [head];
+  if (!name.endsWith('.conf')) return [head];
   return [
     head,
     ...text

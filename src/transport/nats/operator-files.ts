@@ -58,8 +58,8 @@ export function plannedFiles(plan: BusPlan, servers: ServersPlan): PlannedFile[]
       accountsConf(plan, servers, keys),
     ),
     ...servers.hosts.map((host, index) =>
-      file(`server-${index + 1}.conf`, open, `nats-server on ${host}`, () =>
-        serverConf(servers, index),
+      file(`server-${index + 1}.conf`, secret, `nats-server on ${host}`, (keys) =>
+        serverConf(servers, index, keys),
       ),
     ),
   ];
@@ -76,6 +76,7 @@ export function unmadeKeys(plan: BusPlan): BusKeys {
   return {
     operatorSeed: '',
     operatorJwt: '<operator>',
+    routePassword: '<password>',
     accounts: Object.fromEntries(plan.accounts.map(({ name }) => [name, of(name)])),
     creds: {},
   };
@@ -101,11 +102,13 @@ ${preload.join('\n')}
 `;
 }
 
-function serverConf({ hosts, store }: ServersPlan, index: number): string {
-  const routes = hosts.map((host) => `    "nats://${host}:${ports.routes}"`);
+function serverConf({ hosts, store }: ServersPlan, index: number, keys: BusKeys): string {
+  const { routePassword: password } = keys;
+  const routes = hosts.map((host) => `    "nats://route:${password}@${host}:${ports.routes}"`);
   const cluster = `cluster {
   name: runyard
   listen: "${hosts[index]}:${ports.routes}"
+  authorization { user: route, password: "${password}" }
   routes: [
 ${routes.join('\n')}
   ]

@@ -2,6 +2,7 @@
  * What a cluster of one's own needs to know its users by JWT: an operator, an account of the streams, one of
  * the workers of each yard, one of those who read. Who lives where, and why, is that of `accounts.ts`.
  */
+import crypto from 'node:crypto';
 import { Algorithms, encodeAccount, encodeOperator, encodeUser } from '@nats-io/jwt';
 import { createAccount, createOperator, createUser, type KeyPair } from '@nats-io/nkeys';
 import { readerServices, type Service, workerServices } from './accounts.ts';
@@ -39,6 +40,8 @@ export type UserPlan = {
 export type BusKeys = {
   operatorSeed: string;
   operatorJwt: string;
+  /** Servers know each other by it: who is taken for a server sees every message. */
+  routePassword: string;
   accounts: Record<string, { id: string; jwt: string; seed: string; signingSeed: string | null }>;
   /** By user. */
   creds: Record<string, string>;
@@ -160,7 +163,8 @@ export async function makeKeys(plan: BusPlan): Promise<BusKeys> {
       rights === null ? {} : { pub: { allow: rights.publish }, sub: { allow: rights.subscribe } };
     creds[name] = credsText(await encodeUser(name, user, keyOf(account).account, claims, v2), user);
   }
-  return { operatorSeed: seedOf(operator), operatorJwt, accounts, creds };
+  const routePassword = crypto.randomBytes(24).toString('hex');
+  return { operatorSeed: seedOf(operator), operatorJwt, routePassword, accounts, creds };
 }
 
 /** Without limits in its claims an account may have no connection at all, and no JetStream. */
