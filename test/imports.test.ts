@@ -136,8 +136,9 @@ function importsOf(file: string): (string | null)[] {
 }
 
 function packagesOf(file: string): ReadonlySet<string> {
-  const { dependencies, devDependencies } = JSON.parse(read(file)) as Record<string, object>;
-  return new Set(Object.keys({ ...dependencies, ...devDependencies }));
+  const about = JSON.parse(read(file)) as Record<string, object> & { name: string };
+  // By its own name a package imports itself.
+  return new Set([about.name, ...Object.keys({ ...about.dependencies, ...about.devDependencies })]);
 }
 
 function codeBelow(folder: string): string[] {
