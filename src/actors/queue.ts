@@ -47,6 +47,8 @@ export type QueueOptions = {
   hold: () => string | null;
 };
 
+/** Grants that are committed in one turn, which keeps everybody else waiting. */
+const grantsMost = 250;
 /** How long until it is looked again whether grants are still held up. */
 const holdMs = 1000;
 /** Longest that is waited for a point in time: the wall clock may be set meanwhile. */
@@ -161,7 +163,10 @@ export function createQueue(options: QueueOptions): Queue {
     const before = state();
     const { grants, endings, wakeAtMs } = decide(before, now);
     const stored = [
-      ...grants.map(({ runId, slots }) => guarded(runId, () => options.grant(runId, slots))),
+      // A cluster's places have no end: the others come in the next turns.
+      ...grants
+        .slice(0, grantsMost)
+        .map(({ runId, slots }) => guarded(runId, () => options.grant(runId, slots))),
       ...endings.map((ending) => {
         const request = line.get(ending.runId);
         if (request === undefined) return false;

@@ -126,6 +126,8 @@ test('whatever was written, a cause is short, printable and of the list', () => 
 test('docs/reasons.md has a line for each cause and for no other', () => {
   const text = fs.readFileSync(path.join(import.meta.dirname, '../../docs/reasons.md'), 'utf8');
   const [, part = ''] = text.split('## Likely causes');
-  const told = [...(part.split('\n## ')[0] ?? '').matchAll(/^\| `(\w+)`/gm)].map(([, code]) => code);
+  const told = [...(part.split('\n## ')[0] ?? '').matchAll(/^\| `(\w+)`/gm)].map(
+    ([, code]) => code,
+  );
   assert.deepEqual(told, [...causeCodes]);
 });

@@ -15,7 +15,7 @@ import type { Home, RunStore } from '../../persistence/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { BusCredentials, BusFile, BusPlace } from '../../transport/nats/index.ts';
 import type { RunInputs } from '../run-inputs.ts';
-import { placed, requestOf } from './placing.ts';
+import { placed, requestOf, usualWarnS } from './placing.ts';
 import { createJobBus } from './talk-port.ts';
 
 export type SlurmParts = {
@@ -61,7 +61,7 @@ export function createSlurmParts(options: SlurmPartsOptions): SlurmParts {
       nodeDir: slurm.node_dir ?? '/tmp',
       pollMs: 1000 * (slurm.poll_s ?? 2),
       lostAfterMs: 1000 * (slurm.lost_after_s ?? 300),
-      warnS: slurm.warn_s ?? 60,
+      warnS: slurm.warn_s ?? usualWarnS,
       arrayMost: slurm.array_most ?? 1000,
       log: slurm.log ?? '/dev/null',
       shared: slurm.shared ?? true,

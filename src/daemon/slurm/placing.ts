@@ -5,6 +5,8 @@ import type { JobRequest } from '../../executors/index.ts';
 
 /** What a stop at our own time limit takes beyond its grace, before Slurm may end the job by itself. */
 const slackS = 120;
+/** Seconds before Slurm's limit, where the settings do not say it. */
+export const usualWarnS = 60;
 /** Options of sbatch that are ours to say. */
 const ours =
   /^--(array|chdir|export|export-file|input|job-name|no-requeue|nodes|ntasks|open-mode|output|parsable|requeue|signal|wait|wrap)(=|$)/;
@@ -68,7 +70,7 @@ export function requestOf(config: TrainRunConfig, settings: Settings): JobReques
     qos: own.qos ?? yard.qos,
     timeS:
       own.time_s ??
-      (limitS === undefined ? yard.time_s : limitS + graceS + slackS + (yard.warn_s ?? 0)),
+      (limitS === undefined ? yard.time_s : limitS + graceS + slackS + (yard.warn_s ?? usualWarnS)),
     gpus: config.gpus ?? 0,
     gres: own.gres ?? yard.gres ?? 'gpu',
     cpus: config.cpus,

@@ -76,15 +76,16 @@ export function createSlurmExecutor(
     clock,
     logger,
   });
+  const needOf = (): 'none' | 'calm' | 'waited' => {
+    const all = [...attempts.values()].filter((each) => !each.isOver());
+    if (all.length === 0) return 'none';
+    return all.some((each) => each.isWaiting() || each.isSilent()) ? 'waited' : 'calm';
+  };
   const watch = createJobWatch({
     tools,
     clock,
     pollMs: options.pollMs,
-    need() {
-      const all = [...attempts.values()].filter((each) => !each.isOver());
-      if (all.length === 0) return 'none';
-      return all.some((each) => each.isWaiting() || each.isSilent()) ? 'waited' : 'calm';
-    },
+    need: needOf,
     answered() {
       for (const each of attempts.values()) each.look();
     },
@@ -182,7 +183,8 @@ export function createSlurmExecutor(
     detach,
     idle: () => 0,
     workers: () => 0,
-    trouble: () => submitting.trouble() ?? watch.trouble(),
+    // Of an answer that nobody waits for any more nothing is said.
+    trouble: () => submitting.trouble() ?? (needOf() === 'none' ? null : watch.trouble()),
     async close() {
       watch.close();
       for (const each of attempts.values()) each.close();

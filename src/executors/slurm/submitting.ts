@@ -113,8 +113,11 @@ export function createSubmitting(options: {
         if (!(error instanceof RunyardError) || error.code !== 'slurm_away') throw error;
         trouble = error.message;
       }
-      if (orders.every(({ signal }) => signal.aborted))
-        throw new RunyardError('slurm_away', trouble ?? '');
+      if (orders.every(({ signal }) => signal.aborted)) {
+        const why = trouble;
+        trouble = null;
+        throw new RunyardError('slurm_away', why);
+      }
       await new Promise<void>((resolve) => clock.after(wait, resolve));
       wait = Math.min(retryMs.most, wait * 2);
       // It may have been taken although the answer was never heard.

@@ -124,9 +124,10 @@ function wordsOf({ stderr, stdout, shortMessage }: Said): string {
   return (said.length > 0 ? said.join('; ') : (shortMessage ?? 'no answer')).slice(0, 500);
 }
 
+const away =
+  /unable to contact|connect failure|connection re(fused|set)|timed out|communicat|not responding|standby|zero bytes|configuration source|munge|authentication plugin|ENOENT/i;
+
 /** It says nothing about the job that was to be: only that nobody was there to take it. */
 function isAway(words: string): boolean {
-  return /unable to contact|connect failure|connection refused|timed out|socket timed|communicat|not responding|ENOENT/i.test(
-    words,
-  );
+  return away.test(words);
 }
