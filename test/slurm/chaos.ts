@@ -59,10 +59,14 @@ export async function slurmChaos(options: SlurmChaosOptions): Promise<SlurmChaos
     const load = createChaosLoad({ client: yard.client, waves, env, open: options.open });
     const signal = AbortSignal.timeout(options.killMs);
     const killer = createChaosKiller({ yard, load, random, signal });
-    const goesOn = (): boolean => !signal.aborted && !(load.allIn() && load.openCount() < 2);
+    // The last few come to no end while daemons die faster than they may conclude that something is silent.
+    const goesOn = (): boolean =>
+      !signal.aborted && !(load.allIn() && load.openCount() < options.open / 2);
     const strikes = async (lane: Lane): Promise<void> => {
       while (goesOn()) {
-        await sleep(random.between(options.everyMs / 2, 2 * options.everyMs));
+        // A slurmctld needs some seconds until it starts anything again.
+        const pace = (lane === 'slurm' ? 3 : 1) * options.everyMs;
+        await sleep(random.between(pace / 2, 2 * pace));
         await killer.strike(lane);
         if (lane === 'slurm') await killer.mend();
       }
