@@ -11,7 +11,7 @@ import { type SlurmYard, startSlurmYard } from '../test/slurm/yard.ts';
 import { type Figure, percentile, round } from './measure.ts';
 
 const tasks = 200;
-const pairs = { real: 2, empty: 1 };
+const pairs = { real: Number(process.env.RUNYARD_BENCH_SLURM_PAIRS ?? 3), empty: 1 };
 /** Of each of three nodes. A machine of two cores has many workers begin at once; a cluster has cores for each. */
 const cpus = Number(process.env.RUNYARD_BENCH_SLURM_CPUS ?? 4);
 const taskS = Number(process.env.RUNYARD_BENCH_SLURM_S ?? 4);
@@ -27,13 +27,9 @@ export async function slurmArray(): Promise<Figure[]> {
   const places = fs.mkdtempSync(path.join(process.env.TMPDIR ?? '/tmp', 'rsb-'));
   const timed = path.join(places, 'timed');
   // What a worker and all that it waits for cost, as its shell tells: in clock ticks of a hundredth.
-  fs.writeFileSync(
-    timed,
-    `#!/bin/sh\n"$@"\ncode=$?\ntimes | tail -1 >> ${places}/cpu\nexit $code\n`,
-    {
-      mode: 0o755,
-    },
-  );
+  fs.writeFileSync(timed, `#!/bin/sh\n"$@"\ncode=$?\ntimes >> ${places}/cpu\nexit $code\n`, {
+    mode: 0o755,
+  });
   await using yard = await startSlurmYard(
     { cpus, gpus: 0 },
     { slurm: { command: [timed, runyard] } },
