@@ -10,7 +10,7 @@ import { slurmTrouble } from '../test/slurm/packages.ts';
 import { type SlurmYard, startSlurmYard } from '../test/slurm/yard.ts';
 import { type Figure, percentile, round } from './measure.ts';
 
-const tasks = 200;
+const tasks = Number(process.env.RUNYARD_BENCH_SLURM_TASKS ?? 200);
 const pairs = { real: Number(process.env.RUNYARD_BENCH_SLURM_PAIRS ?? 3), empty: 1 };
 /** Of each of three nodes. A machine of two cores has many workers begin at once; a cluster has cores for each. */
 const cpus = Number(process.env.RUNYARD_BENCH_SLURM_CPUS ?? 4);
