@@ -13,6 +13,7 @@ import { pointsPerSecond, replayPerSecond } from './points.ts';
 import { readopt } from './readopt.ts';
 import { runsPerSecond } from './runs-per-second.ts';
 import { schedule } from './schedule.ts';
+import { slurmArray } from './slurm.ts';
 import { submitToStart } from './submit-to-start.ts';
 import { submitsPerSecond } from './submits-per-second.ts';
 import { sweepSubmits } from './sweep-submits.ts';
@@ -35,6 +36,7 @@ const benches = {
   line_to_subscriber_ms: lineToSubscriber,
   console: consolePage,
   transition_ms: traceLatency,
+  slurm_array_ratio: slurmArray,
 };
 
 const args = process.argv.slice(2);

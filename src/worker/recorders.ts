@@ -3,9 +3,9 @@
  * A recorder is in a session of its own and knows nothing of us: it outlives us all, but for the one
  * that waits, which ends with the pipe that it waits at.
  */
+import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import type { Writable } from 'node:stream';
-import { execa } from 'execa';
 import { failpointEnvironment } from '../failpoints.ts';
 import { judge } from '../rundir/index.ts';
 
@@ -16,21 +16,25 @@ export type Recorders = {
   prepare(program: string): void;
 };
 
-type Waiting = { program: string; alive: boolean; stdin: Writable; ended: Promise<unknown> };
+type Waiting = { program: string; alive: boolean; stdin: Writable; ended: Promise<string> };
 
 export function createRecorders(): Recorders {
   let waiting: Waiting | null = null;
 
   const prepare = (program: string): void => {
     if (waiting?.alive && waiting.program === program) return;
-    const child = execa(program, ['--wait'], { ...detached(), stdin: 'pipe' });
-    child.nodeChildProcess.unref();
+    const child = spawn(program, ['--wait'], {
+      ...detached(),
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    child.unref();
+    const ended = endOf(child);
     const { stdin } = child;
     stdin.on('error', () => undefined);
     if ('unref' in stdin && typeof stdin.unref === 'function') stdin.unref();
-    const made: Waiting = { program, alive: true, stdin, ended: child };
+    const made: Waiting = { program, alive: true, stdin, ended };
     waiting = made;
-    void child.then(() => {
+    void ended.then(() => {
       made.alive = false;
     });
   };
@@ -41,12 +45,12 @@ export function createRecorders(): Recorders {
     failed: (text: string) => void,
     left = startsMax,
   ): void => {
-    const child = execa(program, [dir], { ...detached(), stdin: 'ignore' });
-    child.nodeChildProcess.unref();
-    void child.then(({ shortMessage }) => {
+    const child = spawn(program, [dir], { ...detached(), stdio: 'ignore' });
+    child.unref();
+    void endOf(child).then((how) => {
       if (!isUnclaimed(dir)) return;
       if (left > 1) startAnew(program, dir, failed, left - 1);
-      else failed(`the recorder did not start: ${shortMessage ?? 'no reason'}`);
+      else failed(`the recorder did not start: ${how}`);
     });
   };
 
@@ -71,17 +75,17 @@ export function createRecorders(): Recorders {
 /** A recorder that was killed before it claimed has started nothing: another one may. */
 const startsMax = 3;
 
+/** Not by execa: loading it takes a job on a node a tenth of a second of its processor. */
 function detached() {
-  return {
-    detached: true,
-    cleanup: false,
-    stdout: 'ignore',
-    stderr: 'ignore',
-    reject: false,
-    buffer: false,
-    env: failpointEnvironment(),
-    extendEnv: false,
-  } as const;
+  return { detached: true, env: failpointEnvironment() } as const;
+}
+
+/** Resolves with how it ended, or why it did not begin. */
+function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', ({ message }) => resolve(message));
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
 }
 
 /** An attempt that was taken away meanwhile is nobody's to start. */

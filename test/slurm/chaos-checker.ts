@@ -76,8 +76,12 @@ async function storyOf(yard: SlurmYard, run: ChaosRun, killed: readonly Killed[]
     at - run.from,
     `  KILLED ${victim} ${what}`,
   ]);
-  for await (const { at, event, from, to, attempt, detail_json: detail } of yard.client.events(id))
-    lines.push([Date.parse(at) - began, `  ${attempt} ${from} → ${to} by ${event} ${detail}`]);
+  const { last_seq: last } = await yard.client.get(id);
+  for await (const { seq, at, event, from, to, attempt, detail_json } of yard.client.events(id)) {
+    const text = `  ${attempt} ${from} → ${to} by ${event} ${detail_json}`;
+    lines.push([Date.parse(at) - began, text]);
+    if (seq >= last) break;
+  }
   const told = lines
     .filter(([ms]) => ms > -3000 && run.from + ms <= (run.to ?? performance.now()))
     .sort(([a], [b]) => a - b)

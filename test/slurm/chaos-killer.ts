@@ -18,6 +18,13 @@ export const victims = [
 ] as const;
 export type Victim = (typeof victims)[number];
 
+/** Side by side: while what one has killed comes back, the other goes on. */
+export const lanes = {
+  slurm: ['slurmctld early', 'slurmctld late', 'slurmd', 'slurmd'],
+  ours: ['slurmstepd', 'slurmstepd', 'daemon', 'worker', 'worker'],
+} as const satisfies Record<string, readonly Victim[]>;
+export type Lane = keyof typeof lanes;
+
 /** `at`: as `performance.now()` told; `what`: which of them. */
 export type Killed = { victim: Victim; at: number; what: string };
 
@@ -32,7 +39,7 @@ export type ChaosKiller = {
   /** What its own side of it met, such as a node that came back late. */
   notes: string[];
   /** One more, of the kind whose turn it is; none where no such process is to be had in time. */
-  strike(): Promise<void>;
+  strike(lane: Lane): Promise<void>;
   /** Brings back what Slurm or a kill has set aside, as whoever runs a cluster would. */
   mend(): Promise<void>;
 };
@@ -47,7 +54,7 @@ export function createChaosKiller(options: {
   const { slurm } = yard;
   const killed: Killed[] = [];
   const notes: string[] = [];
-  let turns: Victim[] = [];
+  const turns: Record<Lane, Victim[]> = { slurm: [], ours: [] };
 
   const note = (victim: Victim, what = ''): void =>
     void killed.push({ victim, at: performance.now(), what });
@@ -113,9 +120,9 @@ export function createChaosKiller(options: {
   return {
     killed,
     notes,
-    async strike() {
-      if (turns.length === 0) turns = random.shuffled([...victims]);
-      const victim = turns.pop() as Victim;
+    async strike(lane) {
+      if (turns[lane].length === 0) turns[lane] = random.shuffled<Victim>(lanes[lane]);
+      const victim = turns[lane].pop() as Victim;
       try {
         await strikes[victim]();
       } catch (error) {

@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { createRandom } from '../chaos/random.ts';
 import { removeTree } from '../remove-tree.ts';
 import { type Checked, check } from './chaos-checker.ts';
-import { createChaosKiller, type Killed } from './chaos-killer.ts';
+import { createChaosKiller, type Killed, type Lane, lanes } from './chaos-killer.ts';
 import { type ChaosRun, createChaosLoad } from './chaos-load.ts';
 import { planWaves } from './chaos-plan.ts';
 import { counts } from './chaos-verdict.ts';
@@ -18,7 +18,7 @@ export type SlurmChaosOptions = {
   runs: number;
   /** Runs under way at a time. */
   open: number;
-  /** Between two kills, at most. */
+  /** Between two kills of a lane, about. */
   everyMs: number;
   /** For as long as this there are kills; the rest goes on in peace. */
   killMs: number;
@@ -59,18 +59,25 @@ export async function slurmChaos(options: SlurmChaosOptions): Promise<SlurmChaos
     const load = createChaosLoad({ client: yard.client, waves, env, open: options.open });
     const signal = AbortSignal.timeout(options.killMs);
     const killer = createChaosKiller({ yard, load, random, signal });
-    let told = 0;
-    while (!signal.aborted && !(load.allIn() && load.openCount() < 2)) {
-      await sleep(random.between(options.everyMs / 4, options.everyMs));
-      await killer.strike();
-      await killer.mend();
-      if (killer.killed.length - told < 10) continue;
-      told = killer.killed.length;
+    // The last few come to no end while daemons die faster than they may conclude that something is silent.
+    const goesOn = (): boolean =>
+      !signal.aborted && !(load.allIn() && load.openCount() < options.open / 2);
+    const strikes = async (lane: Lane): Promise<void> => {
+      while (goesOn()) {
+        // A slurmctld needs some seconds until it starts anything again.
+        const pace = (lane === 'slurm' ? 3 : 1) * options.everyMs;
+        await sleep(random.between(pace / 2, 2 * pace));
+        await killer.strike(lane);
+        if (lane === 'slurm') await killer.mend();
+      }
+    };
+    const tell = setInterval(() => {
       const seconds = Math.round((performance.now() - from) / 1000);
-      options.progress(
-        `${told} kills, ${load.runs.length - load.openCount()} runs over, ${seconds} s`,
-      );
-    }
+      const over = load.runs.length - load.openCount();
+      options.progress(`${killer.killed.length} kills, ${over} runs over, ${seconds} s`);
+    }, 15_000);
+    await Promise.all((Object.keys(lanes) as Lane[]).map(strikes));
+    clearInterval(tell);
     options.progress(`no more kills; waiting for ${load.openCount()} runs`);
     const peace = setInterval(() => void killer.mend().catch(() => undefined), 3000);
     await load.settle(options.settleMs);

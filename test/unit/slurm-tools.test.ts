@@ -107,6 +107,15 @@ test('a cancel is asked for, with a signal to all of the job, and its failure is
   assert.deepEqual(calls, ['17\n', '--signal=INT\n--full\n17_3\n']);
 });
 
+test('one answer serves many who ask for no newer one', async (t) => {
+  const slurm = fakeSlurm(t, { squeue: 'true' });
+  const tools = slurmTools(slurm.env);
+  await Promise.all([tools.jobs(), tools.jobs(60_000), tools.jobs(60_000)]);
+  assert.equal(slurm.calls().match(/squeue/g)?.length, 1);
+  await tools.jobs();
+  assert.equal(slurm.calls().match(/squeue/g)?.length, 2);
+});
+
 test('a job of the same number and another name is somebody else’s, and a failed question forgets nothing', async (t) => {
   const slurm = fakeSlurm(t, { squeue: `echo '17|RUNNING|None|node1|ours'` });
   let answers = 0;

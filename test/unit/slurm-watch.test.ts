@@ -57,3 +57,19 @@ test('a job that is mentioned again was not away', async () => {
   await answerAt(4000);
   assert.equal(watch.of('3', 'ours').forMs, 0);
 });
+
+test('a question that Slurm does not answer makes nothing last longer', async () => {
+  let jobs: () => Partial<JobHint>[] = () => [];
+  const { watch, answerAt } = watching(() => jobs());
+  await answerAt(0);
+  assert.equal(watch.of('3', 'ours').forMs, 0);
+  await answerAt(1000);
+  jobs = () => {
+    throw new Error('squeue timed out');
+  };
+  await answerAt(20_000);
+  assert.deepEqual(watch.of('3', 'ours'), { hint: null, forMs: 1000 });
+  jobs = () => [{ id: '3', name: 'ours', state: 'PENDING' }];
+  await answerAt(21_000);
+  assert.equal(watch.of('3', 'ours').forMs, 0);
+});

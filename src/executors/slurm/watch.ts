@@ -84,18 +84,21 @@ export function createJobWatch(options: {
     callOff = clock.after(again ? 200 : need === 'waited' ? pollMs : 5 * pollMs, () => void ask());
   };
 
+  /** Until its last answer: what it says while it does not answer is nothing. */
+  const saidFor = (since: number): number => Math.max(0, (answeredAt ?? since) - since);
+
   return {
     of(job, name) {
       const known = seen.get(job);
       const found = known?.hint.name === name ? known : undefined;
-      if (found !== undefined) return { hint: found.hint, forMs: now() - found.since };
+      if (found !== undefined) return { hint: found.hint, forMs: saidFor(found.since) };
       const since = absent.get(keyOf(job, name));
       if (since === undefined) {
         // Counted from the first answer that could have named it.
         absent.set(keyOf(job, name), answeredAt ?? now());
         return { hint: null, forMs: 0 };
       }
-      return { hint: null, forMs: now() - since };
+      return { hint: null, forMs: saidFor(since) };
     },
     answeredMs: () => (answeredAt === null ? null : now() - answeredAt),
     trouble: () => trouble,

@@ -1,7 +1,6 @@
 /** Finding a nats-server, or getting one. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { execa } from 'execa';
 import { messageOf, RunyardError } from '../../errors.ts';
 
 export type NatsBinary = { readonly path: string; readonly version: string };
@@ -68,6 +67,7 @@ export function isNewEnough(version: string): boolean {
 async function accept(file: string, refused: string[]): Promise<NatsBinary | null> {
   if (!isExecutable(file)) return null;
   try {
+    const { execa } = await import('execa');
     const { stdout } = await execa(file, ['--version'], { timeout: versionTimeoutMs });
     const version = /v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1];
     if (version !== undefined && isNewEnough(version)) return { path: file, version };
@@ -91,6 +91,7 @@ async function goInstall(
   progress(`building nats-server ${buildVersion} into ${bin}, about half a minute`);
   try {
     fs.mkdirSync(bin, { recursive: true, mode: 0o700 });
+    const { execa } = await import('execa');
     await execa('go', ['install', natsModule], {
       env: { ...env, GOBIN: bin, GOFLAGS: '', CGO_ENABLED: '0' },
       timeout: buildTimeoutMs,

@@ -2,7 +2,6 @@
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { hash } from 'bcryptjs';
 import { RunyardError } from '../../errors.ts';
 import { writeAtomic } from '../../rundir/index.ts';
 
@@ -25,6 +24,7 @@ const bcryptCost = 4;
 /** A password, shown once, and what is kept of it. */
 export async function newPassword(): Promise<{ password: string; password_hash: string }> {
   const password = crypto.randomBytes(24).toString('hex');
+  const { hash } = await import('bcryptjs');
   return { password, password_hash: await hash(password, bcryptCost) };
 }
 

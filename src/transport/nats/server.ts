@@ -2,7 +2,6 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { execa } from 'execa';
 import { RunyardError } from '../../errors.ts';
 import { failpoint } from '../../failpoints.ts';
 import { type Identity, identityOf, isAlive, writeAtomic } from '../../rundir/index.ts';
@@ -80,6 +79,8 @@ export function createBusServer(options: BusServerOptions): BusServer {
     const port = (await isFree(wanted)) ? wanted : await freePort();
     writeConfig(port, Math.max(options.maxFileBytes, keptLimit(configFile)));
     inForce = true;
+    // Not with the rest: a worker loads this folder too, and starts no server.
+    const { execa } = await import('execa');
     const child = execa(binary, ['-c', configFile], {
       detached: true,
       cleanup: false,

@@ -73,10 +73,19 @@ export function startBringing(dir: string, talk: JobTalk): Bringing {
     return moved;
   };
 
+  let wake: () => void = () => undefined;
+  const rest = (): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, lookMs).unref();
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   const loop = async (): Promise<void> => {
     while (!closed && !finishing) {
       const moved = await round().catch(() => false);
-      if (!moved) await new Promise((resolve) => setTimeout(resolve, lookMs).unref());
+      if (!moved && !closed && !finishing) await rest();
     }
   };
   const looping = loop();
@@ -84,6 +93,7 @@ export function startBringing(dir: string, talk: JobTalk): Bringing {
   return {
     async finish() {
       finishing = true;
+      wake();
       await looping;
       for (;;) {
         try {
@@ -110,6 +120,7 @@ export function startBringing(dir: string, talk: JobTalk): Bringing {
     },
     close() {
       closed = true;
+      wake();
     },
   };
 }

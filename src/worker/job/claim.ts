@@ -5,7 +5,7 @@
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import type { JobClaim } from '../../executors/index.ts';
+import type { JobClaim } from '../../executors/on-node/index.ts';
 import { failpoint } from '../../failpoints.ts';
 import { type Identity, makeDirectory, writeAtomic } from '../../rundir/index.ts';
 import type { Subject } from '../outlet.ts';

@@ -6,7 +6,7 @@ import {
   type JobClaim,
   type TalkMessage,
   type TalkReply,
-} from '../../executors/index.ts';
+} from '../../executors/on-node/index.ts';
 import { systemClock } from '../../telemetry/index.ts';
 import { type Control, createConversation, type Message, type Wish } from '../conversation.ts';
 

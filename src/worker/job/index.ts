@@ -4,7 +4,13 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { findRecorder, type Parcel, parcelIn, prepare, pruneTemp } from '../../executors/index.ts';
+import {
+  findRecorder,
+  type Parcel,
+  parcelIn,
+  prepare,
+  pruneTemp,
+} from '../../executors/on-node/index.ts';
 import {
   attemptDir,
   attemptFiles,
