@@ -216,7 +216,7 @@ test('streams are found missing or there among more of others than one answer na
   for (const name of others) {
     await manager.streams.add({ name, subjects: [name], storage: StorageType.Memory });
   }
-  assert.equal((await missingStreams(nc, 'test')).length, 5);
+  assert.equal((await missingStreams(nc, 'test')).length, 6);
   await ensureStreams(nc, 'test', 2 ** 26, () => 'e1');
   assert.deepEqual(await missingStreams(nc, 'test'), []);
   await nc.close();
