@@ -39,6 +39,9 @@ export type BusStream = {
   gone: number;
   subscribers: number;
   epoch: string;
+  /** Runs whose newest event was looked up in it, and the first that it lacks; empty: none. */
+  compared: number;
+  behind: string;
 };
 /** Who reads a stream now: a consumer. Whose credential it came with the bus does not tell. */
 export type Subscriber = {

@@ -24,6 +24,10 @@ import { createMinting } from './minting/index.ts';
 import { createPurging } from './purging.ts';
 import { createReaders } from './readers.ts';
 
+/** Runs whose newest event is looked up in the stream, for whoever asks; a millisecond each. */
+const comparedRuns = 100;
+const outboxMost = 10_000;
+
 export type BusPartsOptions = {
   settings: Settings;
   env: NodeJS.ProcessEnv;
@@ -135,9 +139,19 @@ export function openBus(options: BusPartsOptions) {
       `the bus is away: ${bus.trouble() ?? 'for a moment'}`,
     );
   };
+  /** Of the newest runs, those of which nothing waits any more to be published. */
+  const published = () => {
+    const waiting = new Set(
+      store.outbox(outboxMost, 0, store.lastPos()).map(({ run_id: runId }) => runId),
+    );
+    return store
+      .list({ all: true, user: '', status: '', group: '', limit: comparedRuns })
+      .filter(({ run_id: runId }) => !waiting.has(runId))
+      .map(({ run_id: runId, last_seq: seq }) => ({ runId, seq }));
+  };
   const busSeen: BusPort = {
     async *busStreams() {
-      yield* seenStreams(connected(), settings.yard);
+      yield* seenStreams(connected(), settings.yard, published);
     },
     async *subscribers() {
       yield* seenSubscribers(connected(), settings.yard);

@@ -1,11 +1,15 @@
 /** What the bus holds and who reads it, as the API tells. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { execa } from 'execa';
 import { ask, consoleOf, tokenOf } from './http-fixture.ts';
 import { startYard, until } from './yard.ts';
 
+const runyard = path.resolve(import.meta.dirname, '../../bin/runyard');
 const points = 300;
 const script = `i=0; while [ $i -lt ${points} ]; do i=$((i+1)); echo "loss=0.5 step=$i"; done`;
 
@@ -19,6 +23,7 @@ test('streams are told with their limits, and a subscriber with its lag, over gR
     const all = await Array.fromAsync(client.busStreams());
     return all.find((each) => each.holds === holds) ?? assert.fail(holds);
   };
+  await until(async () => (await client.health()).bus_connected, 'the bus');
   await until(async () => (await streamOf('events')).messages === events, 'all events');
   const stream = await streamOf('events');
   assert.equal(stream.name, 'TEST_EVENTS');
@@ -77,4 +82,51 @@ test('streams are told with their limits, and a subscriber with its lag, over gR
   }, 'its points to go');
   assert.equal(metrics.gone, metrics.last_seq);
   assert.equal(metrics.first_at, '');
+});
+
+test('an event that the stream has lost is told by its run, and doctor says what to do', async () => {
+  await using yard = await startYard();
+  const { client } = yard;
+  const run = { command: ['true'] as [string, ...string[]], cwd: yard.home };
+  const ids: string[] = [];
+  for (let count = 0; count < 3; count += 1) {
+    const { run_id: id } = await client.submit(run, { env: {} });
+    await client.wait(id);
+    ids.push(id);
+  }
+  const compared = async () => {
+    const all = await Array.fromAsync(client.busStreams());
+    const { compared, behind } = all.find(({ holds }) => holds === 'events') ?? assert.fail();
+    return { compared, behind };
+  };
+  await until(async () => {
+    const { bus_connected: connected, outbox_depth: waiting } = await client.health();
+    return connected && waiting === 0;
+  }, 'all to be published');
+  assert.deepEqual(await compared(), { compared: 3, behind: '' });
+
+  const read = (name: string) =>
+    JSON.parse(fs.readFileSync(path.join(yard.home, 'bus', name), 'utf8'));
+  const { user, password: pass } = read('credentials.json').daemon;
+  const nc = await connect({ servers: read('address.json').url, user, pass });
+  const [first = ''] = ids;
+  const subject = `test.runs.${first}.events`;
+  const newest = await nc.request(
+    '$JS.API.STREAM.MSG.GET.TEST_EVENTS',
+    JSON.stringify({ last_by_subj: subject }),
+  );
+  const { seq } = newest.json<{ message: { seq: number } }>().message;
+  await nc.request('$JS.API.STREAM.MSG.DELETE.TEST_EVENTS', JSON.stringify({ seq }));
+  await nc.close();
+  const { last_seq: events } = await client.get(first);
+  const { behind } = await compared();
+  assert.equal(behind, `run ${first}: event ${events} is not there, the newest is ${events - 1}`);
+  const env = { RUNYARD_HOME: yard.home, XDG_CONFIG_HOME: yard.home, PATH: process.env.PATH ?? '' };
+  const { stdout } = await execa(runyard, ['doctor', '--json'], { env, reject: false });
+  const { findings } = JSON.parse(stdout) as {
+    findings: { part: string; state: string; text: string }[];
+  };
+  const found = findings.find(({ part }) => part === 'stream') ?? assert.fail();
+  assert.equal(found.state, 'warn');
+  assert.match(found.text, new RegExp(`lacks what was published: run ${first}`));
 });

@@ -61,7 +61,7 @@ async function examine(
     guarded('gpus', () => programFinding(context, 'gpus', ['nvidia-smi', 'rocm-smi'])),
     guarded('kills', () => killFinding(context, status)),
     guarded('registry', () => registryFinding(context, offline)),
-    guarded('stream', async () => streamFinding(status)),
+    guarded('stream', async () => streamFinding(context, status)),
     guarded('linger', async () => lingerFinding(machine)),
     guarded('sessions', async () => killUserFinding(machine)),
     guarded('oomd', async () => oomdFinding(machine)),
@@ -215,14 +215,28 @@ async function daemonFinding(
   return warn('daemon', `${text}: ${reasons.join('; ')}`, '');
 }
 
-/** The daemon compares the stream with its registry at each connection, and publishes what is missing. */
-function streamFinding(status: DaemonStatus | Error | null): Finding {
+/** The newest event of each of the newest runs is looked up; what waits to be published is not missing. */
+async function streamFinding(
+  context: Context,
+  status: DaemonStatus | Error | null,
+): Promise<Finding> {
   if (status === null || status instanceof Error)
     return ok('stream', 'not compared without a daemon');
   const { bus_connected: connected, outbox_depth: waiting } = status;
-  if (connected && waiting === 0) return ok('stream', 'has every event of the registry');
   const text = `${waiting} events of the registry are not in the stream yet`;
-  if (connected) return ok('stream', text);
+  if (connected) {
+    const all = await Array.fromAsync((await context.connect({ deadlineMs: 10_000 })).busStreams());
+    const { compared = 0, behind = '' } = all.find(({ holds }) => holds === 'events') ?? {};
+    if (behind !== '')
+      return warn(
+        'stream',
+        `the stream of events lacks what was published: ${behind}`,
+        'the registry has it, and runyard show tells it; to make the streams anew from that: docs/runbooks/bus-wiped.md',
+      );
+    const last = compared === 1 ? 'the newest run' : `each of the ${compared} newest runs`;
+    if (waiting > 0) return ok('stream', text);
+    return ok('stream', compared === 0 ? 'no run to compare' : `has the newest event of ${last}`);
+  }
   return warn('stream', `${text}: the bus is away`, 'see the line of the bus, and runyard status');
 }
 

@@ -800,6 +800,14 @@ export interface BusStream {
    * another one: the stream was made anew, and counts from 1
    */
   epoch: string;
+  /**
+   * Of the stream of events: runs whose newest event in the registry was looked up in it, the newest runs first.
+   */
+  compared: number;
+  /**
+   * the first of them that it lacks; empty: none
+   */
+  behind: string;
 }
 /**
  * This interface was referenced by `HttpAnswers`'s JSON-Schema

@@ -2,7 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { BusStream, Subscriber } from '../../contracts/index.ts';
 import { messageOf, RunyardError } from '../../errors.ts';
-import { streamNames } from './names.ts';
+import { streamNames, subjects } from './names.ts';
 
 /** Names of the daemon's own consumers begin so. */
 export const ownPrefix = 'runyard_';
@@ -33,13 +33,24 @@ type ConsumerPage = { total: number; offset: number; limit: number; consumers: C
 
 const answerMs = 3000;
 
-/** The streams of a yard, those that are there. Throws `bus_unavailable`. */
-export async function* seenStreams(nc: NatsConnection, yard: string): AsyncGenerator<BusStream> {
+/** The newest event of a run that has been published, by the registry. */
+export type Published = { runId: string; seq: number };
+
+/**
+ * The streams of a yard, those that are there; that of events is compared with what was `published`. Throws
+ * `bus_unavailable`.
+ */
+export async function* seenStreams(
+  nc: NatsConnection,
+  yard: string,
+  published: () => readonly Published[] = () => [],
+): AsyncGenerator<BusStream> {
   for (const [holds, name] of Object.entries(streamNames(yard))) {
     const info = await ask<StreamInfo>(nc, `STREAM.INFO.${name}`, {});
     if (info === null) continue;
     const { config, state } = info;
     const isEmpty = state.messages === 0;
+    const asked = holds === 'events' ? published() : [];
     yield {
       name,
       holds,
@@ -55,8 +66,30 @@ export async function* seenStreams(nc: NatsConnection, yard: string): AsyncGener
       gone: state.last_seq - state.messages,
       subscribers: state.consumer_count,
       epoch: config.metadata?.epoch ?? '',
+      compared: asked.length,
+      behind: await lackOf(nc, yard, name, asked),
     };
   }
+}
+
+/** The first event that the stream does not have, in words; empty: it has them all. */
+async function lackOf(
+  nc: NatsConnection,
+  yard: string,
+  stream: string,
+  asked: readonly Published[],
+): Promise<string> {
+  for (const { runId, seq } of asked) {
+    const query = { last_by_subj: subjects(yard).events(runId) };
+    const found = await ask<{ message: { data: string } }>(nc, `STREAM.MSG.GET.${stream}`, query);
+    const event =
+      found === null
+        ? null
+        : JSON.parse(Buffer.from(found.message.data, 'base64').toString('utf8'));
+    const has = Number((event as { seq?: number } | null)?.seq ?? 0);
+    if (has < seq) return `run ${runId}: event ${seq} is not there, the newest is ${has}`;
+  }
+  return '';
 }
 
 /** Consumers of all these streams. Throws `bus_unavailable`. */

@@ -70,8 +70,10 @@ class AttemptSeen(_message.Message):
     def __init__(self, attempt: _Optional[int] = ..., slots: _Optional[_Iterable[str]] = ..., began_at: _Optional[str] = ..., started_at: _Optional[str] = ..., pid: _Optional[int] = ..., ended_at: _Optional[str] = ..., exit_kind: _Optional[str] = ..., exit_code: _Optional[int] = ..., exit_signal: _Optional[str] = ...) -> None: ...
 
 class BusStream(_message.Message):
-    __slots__: list[str] = ["bytes", "epoch", "first_at", "first_seq", "gone", "holds", "last_at", "last_seq", "max_bytes", "max_per_run", "messages", "name", "runs", "subscribers"]
+    __slots__: list[str] = ["behind", "bytes", "compared", "epoch", "first_at", "first_seq", "gone", "holds", "last_at", "last_seq", "max_bytes", "max_per_run", "messages", "name", "runs", "subscribers"]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     FIRST_AT_FIELD_NUMBER: _ClassVar[int]
     FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -85,7 +87,9 @@ class BusStream(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     RUNS_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIBERS_FIELD_NUMBER: _ClassVar[int]
+    behind: str
     bytes: int
+    compared: int
     epoch: str
     first_at: str
     first_seq: int
@@ -99,7 +103,7 @@ class BusStream(_message.Message):
     name: str
     runs: int
     subscribers: int
-    def __init__(self, name: _Optional[str] = ..., holds: _Optional[str] = ..., messages: _Optional[int] = ..., bytes: _Optional[int] = ..., first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ..., first_at: _Optional[str] = ..., last_at: _Optional[str] = ..., runs: _Optional[int] = ..., max_bytes: _Optional[int] = ..., max_per_run: _Optional[int] = ..., gone: _Optional[int] = ..., subscribers: _Optional[int] = ..., epoch: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., holds: _Optional[str] = ..., messages: _Optional[int] = ..., bytes: _Optional[int] = ..., first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ..., first_at: _Optional[str] = ..., last_at: _Optional[str] = ..., runs: _Optional[int] = ..., max_bytes: _Optional[int] = ..., max_per_run: _Optional[int] = ..., gone: _Optional[int] = ..., subscribers: _Optional[int] = ..., epoch: _Optional[str] = ..., compared: _Optional[int] = ..., behind: _Optional[str] = ...) -> None: ...
 
 class Chart(_message.Message):
     __slots__: list[str] = ["machine", "svg", "version"]
