@@ -53,7 +53,7 @@ test('the yard shows who has what, who waits and why, and drains and resumes', a
     // What the bus holds, and who reads it: as the API tells.
     const streams = page.getByRole('region', { name: 'streams' });
     await streams.getByRole('row', { name: /^TEST_EVENTS/ }).waitFor();
-    assert.equal(await streams.locator('tbody tr').count(), 5);
+    assert.equal(await streams.locator('tbody tr').count(), 6);
     await client.exportReader('board', { expiresS: 3600 });
     const subscribers = page.getByRole('region', { name: 'subscribers' });
     await subscribers.getByText('board').waitFor();

@@ -248,7 +248,7 @@ test('every route does what gRPC does, and answers as the page of the API says',
   const { gpus } = await read('GET /api/gpus', '/api/gpus');
   assert.equal(gpus.length, 2);
   const { streams } = await read('GET /api/bus/streams', '/api/bus/streams');
-  assert.equal(streams.length, 5);
+  assert.equal(streams.length, 6);
   const { subscribers } = await read('GET /api/bus/subscribers', '/api/bus/subscribers');
   assert.deepEqual(
     subscribers.filter(({ ours }) => !ours),
