@@ -40,10 +40,14 @@ test('runs and groups are compared: curves, means over seeds, a table with the b
     for (const id of [...ids, longId]) assert.equal((await client.wait(id)).status, 'completed');
 
     // What a page asks for first is thinned as a whole then.
-    await until(async () => {
-      const keys = await Array.fromAsync(client.metricKeys([longId], { key: 'return' }));
-      return keys[0]?.count === 6000;
-    }, 'all points');
+    await until(
+      async () => {
+        const keys = await Array.fromAsync(client.metricKeys([longId], { key: 'return' }));
+        return keys[0]?.count === 6000;
+      },
+      'all points',
+      60_000,
+    );
 
     const tab = await openTab(browser, yard);
     const { page } = tab;

@@ -166,6 +166,9 @@ test('with limits in the settings the daemon keeps to them by itself', async (t)
   const second = await kept(yard, cwd, 'second', 1000);
   await yard.crash();
   await yard.up();
-  await until(async () => (await names(yard, first)).length === 0, 'the older one to go');
+  await until(
+    async () => (await Array.fromAsync(yard.client.artifacts(first))).length === 0,
+    'the older one to go',
+  );
   assert.deepEqual(await names(yard, second), ['second.bin']);
 });

@@ -15,14 +15,18 @@ const workersMost = 1000;
 export function scriptOf(command: readonly string[], parcels: readonly Parcel[]): string {
   return `#!/bin/sh
 # Written by runyard: one attempt of a run, or one for each task of an array.
-trap 'kill -USR2 $worker 2>/dev/null' USR2
+# It may come before there is a worker, or before that can hear it: then the next one is told.
+worker= warned=
+trap 'warned=1; [ -n "$worker" ] && kill -USR2 $worker 2>/dev/null' USR2
 trap : TERM INT HUP USR1 CONT
 left=${workersMost}
 while [ $left -gt 0 ]; do
   left=$((left - 1))
-  env -i PATH="$PATH" HOME="$HOME" ${slurmVariables.map((name) => `${name}="$${name}"`).join(' ')} \\
+  worker= told=$warned
+  env -i PATH="$PATH" HOME="$HOME" RUNYARD_WARNED="$told" ${slurmVariables.map((name) => `${name}="$${name}"`).join(' ')} \\
     ${command.map(quoted).join(' ')} worker --job "$0" &
   worker=$!
+  [ "$warned" != "$told" ] && kill -USR2 $worker 2>/dev/null
   while :; do
     wait $worker
     code=$?

@@ -33,7 +33,7 @@ import { createRecorders } from '../recorders.ts';
 import { readSpec } from '../spec.ts';
 import { startBringing } from './bringing.ts';
 import { claimOf, takeClaim } from './claim.ts';
-import { createJobTalk } from './control.ts';
+import { createJobTalk, type JobTalk } from './control.ts';
 import { clearLeftovers, endLeftover } from './leftovers.ts';
 
 /** What the batch script is told by, and ends with. None of them has the worker replaced. */
@@ -66,7 +66,8 @@ export async function runJob(
   const sharesStore = isAtHome(parcel);
   const config = configOf(parcel, { root, dir, recorder, sharesStore });
   const bus = createWorkerBus(config);
-  let expiring = false;
+  // A warning that came before us, or while nobody listened.
+  let expiring = Boolean(env.RUNYARD_WARNED);
   let tellExpiring: () => void = () => {
     expiring = true;
   };
@@ -89,7 +90,7 @@ export async function runJob(
     await bus.close();
     return jobExits.turnedAway;
   }
-  tellExpiring = () => void talk.send({ type: 'expiring' }).catch(() => undefined);
+  tellExpiring = () => void untilHeard(talk);
   if (expiring) tellExpiring();
   await clearLeftovers(root, { runId, attempt });
 
@@ -135,6 +136,18 @@ export async function runJob(
   if (done.refused === null) await clean(root, config, sharesStore);
   await settle(bus);
   return jobExits.done;
+}
+
+/** The daemon has to know that the job's time is nearly over; it may be away for a moment. */
+async function untilHeard(talk: Pick<JobTalk, 'send' | 'isOver'>): Promise<void> {
+  while (!talk.isOver()) {
+    try {
+      await talk.send({ type: 'expiring' });
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 500).unref());
+    }
+  }
 }
 
 /** What stays on a node is nobody's. */
