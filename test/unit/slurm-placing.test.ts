@@ -20,7 +20,7 @@ const yard = (executor: 'local' | 'slurm', executor_rules: Rules = []) => ({
   executor_rules,
 });
 const where = (given: TrainRunConfig, settings: ReturnType<typeof yard>): string =>
-  placed(given, settings, true).executor ?? 'local';
+  placed(given, settings, () => true).executor ?? 'local';
 
 test('the word of a run goes before rules, rules before the setting, and the first rule that fits counts', () => {
   const rules: Rules = [
@@ -66,7 +66,7 @@ test('what goes together nowhere is refused with its field, the rule and a way o
   ];
   for (const [more, hasSlurm, field, rule, hint] of refusals)
     assert.throws(
-      () => placed(config(more), yard('local'), hasSlurm),
+      () => placed(config(more), yard('local'), () => hasSlurm),
       (error) => {
         assert.ok(error instanceof RunyardError && error.code === 'config_invalid');
         const [violation] = error.violations;
@@ -80,7 +80,10 @@ test('what goes together nowhere is refused with its field, the rule and a way o
 
 test('flags that only begin like ours are the user’s', () => {
   const flags = ['--exclusive', '--nodelist=a', '--export-fil=x', '--constraint=a100'];
-  assert.deepEqual(placed(config({ slurm: { flags } }), yard('local'), true).slurm?.flags, flags);
+  assert.deepEqual(
+    placed(config({ slurm: { flags } }), yard('local'), () => true).slurm?.flags,
+    flags,
+  );
 });
 
 test('a run’s wishes go over the yard’s, flags come after them, and Slurm’s limit leaves time for a stop', () => {

@@ -7,6 +7,7 @@ import {
   type AttemptSpec,
   createSlurmExecutor,
   type ExecutorEvents,
+  jobsDir,
   type Parcel,
   type SlurmExecutor,
 } from '../../executors/index.ts';
@@ -96,9 +97,12 @@ export function createSlurmParts(options: SlurmPartsOptions): SlurmParts {
       if (row !== undefined) known.set(runId, is);
       return is;
     },
-    placed: (config) => placed(config, settings, hasSlurm(env)),
+    placed: (config) => placed(config, settings, () => hasSlurm(env)),
     isCheckedHere: (config) => config.executor !== 'slurm' || slurm.checked_here !== false,
-    joined: bus.joined,
+    joined(where) {
+      // Most yards have no Slurm: no connection is kept for questions that nobody asks.
+      if (hasSlurm(env) || fs.existsSync(jobsDir(home.root))) bus.joined(where);
+    },
     async close() {
       await bus.close();
     },

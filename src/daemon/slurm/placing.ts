@@ -15,7 +15,7 @@ const ours =
 export function placed(
   config: TrainRunConfig,
   settings: Pick<Settings, 'executor' | 'executor_rules'>,
-  hasSlurm: boolean,
+  hasSlurm: () => boolean,
 ): TrainRunConfig {
   const asks = config.slurm !== undefined;
   const executor = config.executor ?? (asks ? 'slurm' : byRule(config, settings));
@@ -23,7 +23,7 @@ export function placed(
     if (config.slurm === undefined) return config;
     throw refused('/slurm', 'is for runs on Slurm, and this one is to run here', 'executor: slurm');
   }
-  if (!hasSlurm)
+  if (!hasSlurm())
     throw refused(
       '/executor',
       'Slurm is not to be had: sbatch is not on the PATH of the daemon',

@@ -30,6 +30,8 @@ export function createJobBus(yard: string, log: Logger): JobBus {
   /** How the daemon itself has reached it last; a connection that is lost is made anew by that. */
   let place: BusPlace | null = null;
   let connecting = false;
+  /** Said once, not twice a second as long as the bus is away. */
+  let complaint = '';
 
   const connect = async (): Promise<void> => {
     if (connecting) return;
@@ -38,10 +40,13 @@ export function createJobBus(yard: string, log: Logger): JobBus {
       const where = place;
       try {
         nc = await connectDaemon(where);
+        complaint = '';
         if (answer !== null) answerTalk(nc, yard, answer, log);
         await nc.closed();
       } catch (error) {
-        log.warn({ why: messageOf(error) }, 'the bus answers no jobs');
+        const why = messageOf(error);
+        if (why !== complaint) log.warn({ why }, 'jobs cannot be answered over the bus');
+        complaint = why;
       }
       nc = null;
       if (!closed) await new Promise((resolve) => setTimeout(resolve, retryMs).unref());

@@ -37,6 +37,7 @@ export type JobAttempt = ReturnType<typeof createJobAttempt>;
 
 /** A worker that was not heard for this long does not count on for what is wished. */
 const deafMs = 5000;
+
 export function createJobAttempt(options: JobAttemptOptions) {
   const { runId, attempt, places, tools, watch, talk, events, clock, log } = options;
   const record = createJobRecord(places.attempt);
@@ -262,9 +263,6 @@ export function createJobAttempt(options: JobAttemptOptions) {
       session.end();
       ending.linger();
     },
-    attached: () => record.file() !== null,
-    claim: () => record.file()?.claim ?? null,
-    job: () => record.file()?.job ?? null,
     why: () => text,
     isWaiting: () => !over && record.file()?.claim == null,
     isSilent: () => !over && record.file()?.claim != null && !hears(),

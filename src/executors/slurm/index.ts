@@ -6,7 +6,7 @@ import { attemptDir, makeDirectory, readExit } from '../../rundir/index.ts';
 import { type Logger, systemClock } from '../../telemetry/index.ts';
 import type { AttemptSpec, Executor, ExecutorEvents } from '../executor.ts';
 import { createJobAttempt, type JobAttempt } from './attempt.ts';
-import { createOpenJobs } from './open-jobs.ts';
+import { createOpenJobs, jobsDir } from './open-jobs.ts';
 import type { Parcel } from './parcel.ts';
 import { createSubmitting, type JobRequest } from './submitting.ts';
 import { decodeTalk, type TalkPort, type TalkReply } from './talk.ts';
@@ -90,8 +90,7 @@ export function createSlurmExecutor(
       for (const each of attempts.values()) each.look();
     },
   });
-  const open = createOpenJobs(path.join(home.root, 'jobs'));
-  const mark = options.shared ? markOf(home.artifacts) : null;
+  const open = createOpenJobs(jobsDir(home.root));
 
   const of = (runId: string, attempt: number): JobAttempt => {
     const key = `${runId}/${attempt}`;
@@ -147,7 +146,7 @@ export function createSlurmExecutor(
         spec,
         node_dir: options.nodeDir,
         store: path.join(home.artifacts, runId, String(attempt)),
-        mark,
+        mark: options.shared ? markOf(home.artifacts) : null,
         bus: await options.bus(runId),
         bus_wait_ms: options.busWaitMs,
       };

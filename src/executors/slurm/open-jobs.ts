@@ -12,6 +12,11 @@ export type OpenJobs = {
   all(): { runId: string; attempt: number }[];
 };
 
+/** Not there before the first job. */
+export function jobsDir(root: string): string {
+  return path.join(root, 'jobs');
+}
+
 /** `dir` is made when it is needed. */
 export function createOpenJobs(dir: string): OpenJobs {
   const fileOf = (runId: string, attempt: number): string => path.join(dir, `${runId}.${attempt}`);

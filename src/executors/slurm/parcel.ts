@@ -36,9 +36,6 @@ export function slotsOfClaim({ job, node, gpus }: JobClaim): string[] {
   return [place, ...gpus.map((gpu) => `${place}/gpu${gpu}`)];
 }
 
-/** In place of a claim: the attempt was given up, and no job may begin it any more. */
-export type VoidClaim = { readonly void: true; readonly at: string };
-
 /** A line of the batch script for each task of the array, which the worker reads there. */
 const prefix = '#runyard ';
 

@@ -14,7 +14,7 @@ import { type Control, createConversation, type Message, type Wish } from '../co
 export type Ask = (data: Uint8Array) => Promise<Uint8Array>;
 
 export type JobTalk = {
-  /** Null when the daemon does not know the attempt, or it is over. */
+  /** Throws when nobody answers: the bus or the daemon is away, or does not know the attempt. */
   send(message: TalkMessage, data?: Uint8Array): Promise<TalkReply>;
   open(hear: { onWish(wish: Wish): void; onGo(): void; onFact(fact: object): void }): Control;
   /** The daemon is done with the attempt. */
