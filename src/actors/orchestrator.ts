@@ -136,13 +136,15 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     if (row === undefined) throw new RunyardError('run_not_found', `there is no run "${ref}"`);
     return row;
   };
+  const placeWhy = ({ run_id: runId, attempt }: RunRow): string =>
+    deps.placeWhy?.(runId, attempt) ?? '';
   const summary = (row: RunRow): RunSummary => {
     const beat = row.finished_at === null ? deps.heartbeat(row.run_id) : null;
     return summaryOf(row, runDir(deps.home.root, row.run_id), {
       why:
         row.status === 'queued'
           ? supervisor.why(row.run_id)
-          : deps.strayed?.(row.run_id) || deps.placeWhy?.(row.run_id, row.attempt) || '',
+          : deps.strayed?.(row.run_id) || (row.finished_at === null ? placeWhy(row) : ''),
       heartbeat: beat?.at ?? null,
       lastMetric: beat?.lastMetric ?? null,
     });
