@@ -61,8 +61,6 @@ export const failpoints = [
   'readers.kept',
   'slurm.named',
   'slurm.submitted',
-  'job.unclaimed',
-  'job.claimed',
   'worker.locked',
   'worker.attached',
   'worker.launching',

@@ -65,22 +65,27 @@ test('the daemon dies while a job waits, and while one runs', { skip }, async ()
   assert.deepEqual(starts(held.journal), [`1 ${job}`]);
 });
 
-test('the daemon dies between sbatch and its answer: one job has the run', { skip }, async () => {
-  const points = fs.mkdtempSync(path.join(yard.home, 'points-'));
-  await yard.client.shutdown();
-  await yard.up({ RUNYARD_FAILPOINTS: points });
-  fs.writeFileSync(path.join(points, 'slurm.submitted'), '');
-  const late = waiting('late');
-  const run = await yard.submit(late.script);
-  await until(() => fs.existsSync(path.join(points, 'hits.jsonl')), 'the daemon to die');
-  await until(() => starts(late.journal).length > 0, 'its trainer to start');
-  await yard.up();
-  await yard.running(run);
-  late.go();
-  const summary = await yard.ended(run);
-  assert.equal(summary.status, 'completed', summary.why);
-  assert.equal(starts(late.journal).length, 1);
-});
+for (const [point, when] of [
+  ['slurm.named', 'before sbatch'],
+  ['slurm.submitted', 'between sbatch and its answer'],
+] as const)
+  test(`the daemon dies ${when}: one job has the run`, { skip }, async () => {
+    const points = fs.mkdtempSync(path.join(yard.home, 'points-'));
+    await yard.client.shutdown();
+    await yard.up({ RUNYARD_FAILPOINTS: points });
+    fs.writeFileSync(path.join(points, point), '');
+    const late = waiting(point);
+    const run = await yard.submit(late.script);
+    await until(() => fs.existsSync(path.join(points, 'hits.jsonl')), 'the daemon to die');
+    if (point === 'slurm.submitted')
+      await until(() => starts(late.journal).length > 0, 'its trainer to start');
+    await yard.up();
+    await yard.running(run);
+    late.go();
+    const summary = await yard.ended(run);
+    assert.equal(summary.status, 'completed', summary.why);
+    assert.equal(starts(late.journal).length, 1);
+  });
 
 test('a worker on the node dies: another one goes on where it was', { skip }, async () => {
   const { script, journal, go } = waiting('worker');

@@ -6,7 +6,6 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { JobClaim } from '../../executors/on-node/index.ts';
-import { failpoint } from '../../failpoints.ts';
 import { type Identity, makeDirectory, writeAtomic } from '../../rundir/index.ts';
 import type { Subject } from '../outlet.ts';
 
@@ -74,7 +73,6 @@ export async function takeClaim(
 ): Promise<Claiming> {
   const { runId, attempt, claim, dir } = about;
   const until = Date.now() + waitMs;
-  failpoint('job.unclaimed');
   for (;;) {
     try {
       const last = await subject.last();
@@ -83,7 +81,6 @@ export async function takeClaim(
         const ours = stored.attempt === attempt && stored.start === claim.start;
         if (!ours)
           return { kind: 'taken', by: stored.start === undefined ? null : (stored as JobClaim) };
-        failpoint('job.claimed');
         writeAtomic(path.join(dir, name), JSON.stringify(claim), { mode: 0o600 });
         return { kind: 'ours', claim };
       }
